@@ -1,0 +1,3 @@
+//! What several programs share.
+#![no_std]
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The runtime of the ring-3 programs: entry, system calls, printing, panic.
+#![no_std]

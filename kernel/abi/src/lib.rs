@@ -6,5 +6,17 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-pub use linux_raw_sys::{auxvec, general, system};
+pub use linux_raw_sys::{auxvec, elf, general, system};
 pub use syscalls::{Errno, Sysno};
+
+/// Sub-functions of `arch_prctl`, as in Linux's `asm/prctl.h` (linux-raw-sys has only one of them).
+pub mod arch_prctl {
+    /// Sets the base address of GS.
+    pub const ARCH_SET_GS: u32 = 0x1001;
+    /// Sets the base address of FS, where a C library keeps its thread pointer.
+    pub const ARCH_SET_FS: u32 = 0x1002;
+    /// Stores the base address of FS at the given place.
+    pub const ARCH_GET_FS: u32 = 0x1003;
+    /// Stores the base address of GS at the given place.
+    pub const ARCH_GET_GS: u32 = 0x1004;
+}

@@ -1,0 +1,292 @@
+//! The buddy allocator: free memory as blocks of 2^order frames, split in halves on demand and joined again on return.
+//!
+//! Blocks are aligned to their size, so a block's buddy differs from it in one bit of the frame number and joining needs
+//! no search. Lists are linked through `mem_map`, which makes the allocator free of memory of its own. Nearly all
+//! traffic is single frames; those pass through a small stack of frames per CPU, and the lock here is taken once for
+//! every [`BATCH`] of them.
+use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use spin::Mutex;
+
+use crate::MAX_CPUS;
+use crate::frame::{Frame, FrameRecord, NIL, Use};
+use crate::machine::Machine;
+
+/// The largest order: blocks of 4 MiB.
+pub const MAX_ORDER: u32 = 10;
+
+/// Frames that move between a CPU's cache and the lists at a time.
+const BATCH: usize = 32;
+
+/// Frames that a CPU's cache holds at most.
+const CACHE: usize = 2 * BATCH;
+
+/// Free frames, in blocks and in the caches of the CPUs.
+///
+/// Lock order: a CPU's cache, then the lists. Both are taken with interrupts off and held for a bounded time.
+pub struct Buddy {
+    lists: Mutex<FreeLists>,
+    caches: [Mutex<CpuCache>; MAX_CPUS],
+    /// Frames in the lists and in the caches together.
+    free: AtomicUsize,
+    managed: AtomicUsize,
+}
+
+impl Buddy {
+    pub(crate) const fn new() -> Self {
+        Self {
+            lists: Mutex::new(FreeLists {
+                heads: [NIL; MAX_ORDER as usize + 1],
+            }),
+            caches: [const { Mutex::new(CpuCache::new()) }; MAX_CPUS],
+            free: AtomicUsize::new(0),
+            managed: AtomicUsize::new(0),
+        }
+    }
+
+    /// Frames that are free now.
+    pub fn free_frames(&self) -> usize {
+        self.free.load(Relaxed)
+    }
+
+    /// Frames that were ever given to the allocator.
+    pub fn managed_frames(&self) -> usize {
+        self.managed.load(Relaxed)
+    }
+
+    /// Takes frames `numbers` into management, as the largest aligned blocks that fit.
+    pub(crate) fn add<M: Machine>(&self, machine: &M, numbers: Range<u32>) {
+        let mut at = numbers.start;
+        while at < numbers.end {
+            let order = MAX_ORDER
+                .min(at.trailing_zeros())
+                .min((numbers.end - at).ilog2());
+            machine.pinned(|_| self.lists.lock().insert(machine.mem_map(), at, order));
+            at += 1 << order;
+        }
+        let count = numbers.len();
+        self.managed.fetch_add(count, Relaxed);
+        self.free.fetch_add(count, Relaxed);
+    }
+
+    /// A block of 2^`order` frames with one reference on its first, or `None` where no such block is left.
+    pub(crate) fn allocate<M: Machine>(
+        &self,
+        machine: &M,
+        order: u32,
+        usage: Use,
+    ) -> Option<Frame> {
+        let map = machine.mem_map();
+        let number = machine.pinned(|cpu| {
+            if order == 0 {
+                self.caches[cpu].lock().take(map, &self.lists)
+            } else {
+                self.lists.lock().take(map, order)
+            }
+        })?;
+        self.free.fetch_sub(1 << order, Relaxed);
+        let record = &map[number as usize];
+        record.set(usage, order);
+        record.set_references(1);
+        Some(Frame::from_number(number))
+    }
+
+    /// Gives a block back. The caller held its last reference.
+    pub(crate) fn release<M: Machine>(&self, machine: &M, frame: Frame) {
+        let map = machine.mem_map();
+        let record = &map[frame.number() as usize];
+        let order = record.order();
+        debug_assert_eq!(
+            record.references(),
+            0,
+            "frame {} is freed while held",
+            frame.number()
+        );
+        debug_assert_eq!(
+            record.mappings(),
+            0,
+            "frame {} is freed while mapped",
+            frame.number()
+        );
+        machine.pinned(|cpu| {
+            if order == 0 {
+                self.caches[cpu]
+                    .lock()
+                    .put(map, &self.lists, frame.number());
+            } else {
+                self.lists.lock().free(map, frame.number(), order);
+            }
+        });
+        self.free.fetch_add(1 << order, Relaxed);
+    }
+
+    /// Empties every CPU's cache into the lists, so that neighbours join: before a large block is given up for lost.
+    pub(crate) fn drain<M: Machine>(&self, machine: &M) {
+        for cache in &self.caches {
+            machine.pinned(|_| cache.lock().spill(machine.mem_map(), &self.lists, CACHE));
+        }
+    }
+
+    /// Walks every list; the first contradiction, in words.
+    pub(crate) fn check<M: Machine>(&self, machine: &M) -> Result<(), alloc::string::String> {
+        let map = machine.mem_map();
+        let listed = machine.pinned(|_| self.lists.lock().check(map))?;
+        let cached: usize = self
+            .caches
+            .iter()
+            .map(|cache| machine.pinned(|_| cache.lock().len))
+            .sum();
+        if listed + cached == self.free_frames() {
+            return Ok(());
+        }
+        Err(alloc::format!(
+            "{listed} frames in lists and {cached} in caches, but the count of free frames says {}",
+            self.free_frames()
+        ))
+    }
+}
+
+/// One list of free blocks for each order.
+struct FreeLists {
+    heads: [u32; MAX_ORDER as usize + 1],
+}
+
+impl FreeLists {
+    /// Takes a block of `order`, splitting a larger one where needed; the halves not taken go on their lists.
+    fn take(&mut self, map: &[FrameRecord], order: u32) -> Option<u32> {
+        let found = (order..=MAX_ORDER).find(|&larger| self.heads[larger as usize] != NIL)?;
+        let number = self.heads[found as usize];
+        self.remove(map, number, found);
+        for half in (order..found).rev() {
+            self.insert(map, number + (1 << half), half);
+        }
+        Some(number)
+    }
+
+    /// Puts a block back, joined with its buddy as often as that one is free and whole.
+    fn free(&mut self, map: &[FrameRecord], mut number: u32, mut order: u32) {
+        while order < MAX_ORDER {
+            let buddy = number ^ 1 << order;
+            let Some(record) = map.get(buddy as usize) else {
+                break;
+            };
+            if record.usage() != Use::FreeBlock || record.order() != order {
+                break;
+            }
+            self.remove(map, buddy, order);
+            number = number.min(buddy);
+            order += 1;
+        }
+        self.insert(map, number, order);
+    }
+
+    fn insert(&mut self, map: &[FrameRecord], number: u32, order: u32) {
+        let head = self.heads[order as usize];
+        let record = &map[number as usize];
+        record.set(Use::FreeBlock, order);
+        record.set_references(0);
+        record.link(NIL, head);
+        if head != NIL {
+            map[head as usize].set_prev(number);
+        }
+        self.heads[order as usize] = number;
+    }
+
+    fn remove(&mut self, map: &[FrameRecord], number: u32, order: u32) {
+        let record = &map[number as usize];
+        let (prev, next) = (record.prev(), record.next());
+        if prev == NIL {
+            self.heads[order as usize] = next;
+        } else {
+            map[prev as usize].set_next(next);
+        }
+        if next != NIL {
+            map[next as usize].set_prev(prev);
+        }
+        record.link(NIL, NIL);
+        record.set(Use::FreeTail, 0);
+    }
+
+    /// Counts the frames on all lists, or says which block stands wrong.
+    fn check(&self, map: &[FrameRecord]) -> Result<usize, alloc::string::String> {
+        let mut frames = 0;
+        for order in 0..=MAX_ORDER {
+            let (mut at, mut before) = (self.heads[order as usize], NIL);
+            while at != NIL {
+                let record = &map[at as usize];
+                if record.usage() != Use::FreeBlock
+                    || record.order() != order
+                    || record.prev() != before
+                {
+                    return Err(alloc::format!(
+                        "frame {at} on the free list of order {order} is {:?} of order {}, after {} instead of {before}",
+                        record.usage(),
+                        record.order(),
+                        record.prev()
+                    ));
+                }
+                if record.references() != 0 {
+                    return Err(alloc::format!(
+                        "frame {at} is free and has {} references",
+                        record.references()
+                    ));
+                }
+                frames += 1 << order;
+                (before, at) = (at, record.next());
+            }
+        }
+        Ok(frames)
+    }
+}
+
+/// A stack of free frames for one CPU.
+struct CpuCache {
+    frames: [u32; CACHE],
+    len: usize,
+}
+
+impl CpuCache {
+    const fn new() -> Self {
+        Self {
+            frames: [NIL; CACHE],
+            len: 0,
+        }
+    }
+
+    fn take(&mut self, map: &[FrameRecord], lists: &Mutex<FreeLists>) -> Option<u32> {
+        if self.len == 0 {
+            self.refill(map, &mut lists.lock());
+        }
+        self.len = self.len.checked_sub(1)?;
+        Some(self.frames[self.len])
+    }
+
+    fn put(&mut self, map: &[FrameRecord], lists: &Mutex<FreeLists>, number: u32) {
+        if self.len == CACHE {
+            self.spill(map, lists, BATCH);
+        }
+        map[number as usize].set(Use::CpuCache, 0);
+        self.frames[self.len] = number;
+        self.len += 1;
+    }
+
+    fn refill(&mut self, map: &[FrameRecord], lists: &mut FreeLists) {
+        while self.len < BATCH {
+            let Some(number) = lists.take(map, 0) else {
+                return;
+            };
+            map[number as usize].set(Use::CpuCache, 0);
+            self.frames[self.len] = number;
+            self.len += 1;
+        }
+    }
+
+    fn spill(&mut self, map: &[FrameRecord], lists: &Mutex<FreeLists>, count: usize) {
+        let mut lists = lists.lock();
+        for _ in 0..count.min(self.len) {
+            self.len -= 1;
+            lists.free(map, self.frames[self.len], 0);
+        }
+    }
+}

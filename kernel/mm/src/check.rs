@@ -1,0 +1,204 @@
+//! Every invariant of the crate, as code: the first one that is broken comes back in words.
+//!
+//! The simulator asks after each step; the kernel asks in its checked build. The world must stand still meanwhile: the
+//! sums below compare what all tables say with what each frame's record says.
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering::Acquire;
+
+use crate::frame::{Frame, Use};
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::page::Page;
+use crate::page_cache::CachedFile;
+use crate::pte::{Leaf, Pte, PteFlags};
+use crate::space::{AddressSpace, USER_END};
+use crate::vma::{VmFlags, Vma};
+
+type Verdict = Result<(), String>;
+
+/// What all holders say of one frame, added up.
+#[derive(Clone, Copy, Default)]
+struct Claim {
+    tables: u32,
+    mappings: u32,
+    caches: u32,
+}
+
+/// Checks a whole world: `spaces` are all spaces there are, `files` all files that were ever mapped.
+pub fn check<M: Machine>(
+    memory: &Memory<M>,
+    spaces: &[&AddressSpace],
+    files: &[&CachedFile],
+) -> Verdict {
+    let mut claims = vec![Claim::default(); memory.machine.mem_map().len()];
+    for space in spaces {
+        space.check(memory)?;
+        space
+            .table
+            .count_tables(memory, |table| claims[table.number() as usize].tables += 1);
+        space.each_leaf(memory, |_, leaf| {
+            claims[leaf.frame.number() as usize].mappings += 1
+        });
+    }
+    for (_, frame) in files.iter().flat_map(|file| file.frames()) {
+        claims[frame.number() as usize].caches += 1;
+    }
+    for (number, claim) in claims.iter().enumerate() {
+        check_frame(memory, Frame::from_number(number as u32), *claim)?;
+    }
+    memory.check()
+}
+
+impl AddressSpace {
+    /// Checks one space by itself: areas in order, every entry inside an area and with no more rights than it, the
+    /// books right.
+    pub fn check<M: Machine>(&self, memory: &Memory<M>) -> Verdict {
+        self.areas.check()?;
+        let mapped: u64 = self.areas.iter().map(Vma::len).sum();
+        if mapped != self.mapped {
+            return Err(format!(
+                "the areas have {mapped} pages, the books say {}",
+                self.mapped
+            ));
+        }
+        let mut resident = 0;
+        let mut first_wrong = None;
+        self.each_leaf(memory, |page, leaf| {
+            resident += u64::from(leaf.frame != memory.zero_frame());
+            if let Err(wrong) = self.check_leaf(memory, page, leaf) {
+                first_wrong.get_or_insert(wrong);
+            }
+        });
+        match first_wrong {
+            Some(wrong) => Err(wrong),
+            None if resident != self.resident_pages() => Err(format!(
+                "the tables hold {resident} frames, the books say {}",
+                self.resident_pages()
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn check_leaf<M: Machine>(&self, memory: &Memory<M>, page: Page, leaf: Leaf) -> Verdict {
+        let (at, frame) = (page.number(), leaf.frame.number());
+        let Some(vma) = self.areas.at(page) else {
+            return Err(format!(
+                "page {at:#x} has an entry for frame {frame}, but no area"
+            ));
+        };
+        let entry = self
+            .table
+            .entry(memory, page)
+            .map_or(Pte::Empty, |entry| Pte::decode(entry.load(Acquire)));
+        let hidden = matches!(entry, Pte::Protected(_));
+        if hidden == vma.flags.intersects(VmFlags::ACCESS) {
+            return Err(format!(
+                "page {at:#x} is hidden: {hidden}, but its area is {:?}",
+                vma.flags
+            ));
+        }
+        if !leaf.flags.contains(PteFlags::USER) {
+            return Err(format!("page {at:#x} is not for ring 3"));
+        }
+        if leaf.flags.contains(PteFlags::NO_EXECUTE) == vma.flags.contains(VmFlags::EXEC) {
+            return Err(format!(
+                "page {at:#x} and its area disagree on execution: {:?}, {:?}",
+                leaf.flags, vma.flags
+            ));
+        }
+        if leaf.is_writable() && !vma.flags.contains(VmFlags::WRITE) {
+            return Err(format!("page {at:#x} can be written, its area can't"));
+        }
+        let record = memory.record(leaf.frame);
+        if leaf.is_writable() && (record.usage() != Use::Anonymous || record.references() != 1) {
+            return Err(format!(
+                "page {at:#x} writes to frame {frame}, which is {:?} and has {} holders",
+                record.usage(),
+                record.references()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Shows every entry that holds a frame, whether or not an area covers it.
+    fn each_leaf<M: Machine>(&self, memory: &Memory<M>, mut see: impl FnMut(Page, Leaf)) {
+        let mut pages = Page::new(0)..USER_END + 1;
+        while let Some((first, entries)) = self.table.next_entries(memory, pages.clone()) {
+            for (number, entry) in entries.iter().enumerate() {
+                if let Some(leaf) = Pte::decode(entry.load(Acquire)).leaf() {
+                    see(first + number as u64, leaf);
+                }
+            }
+            pages.start = first + entries.len() as u64;
+        }
+    }
+}
+
+/// Compares what the holders of a frame say with its record.
+fn check_frame<M: Machine>(memory: &Memory<M>, frame: Frame, claim: Claim) -> Verdict {
+    let record = memory.record(frame);
+    let Claim {
+        tables,
+        mappings,
+        caches,
+    } = claim;
+    let expected = match record.usage() {
+        Use::Zero => return check_zero(memory, frame),
+        Use::Reserved | Use::Kernel => (0, 0),
+        Use::FreeBlock | Use::FreeTail | Use::CpuCache => (0, 0),
+        Use::Table => (tables, 0),
+        Use::Anonymous => (mappings, mappings),
+        Use::File => (mappings + caches, mappings),
+    };
+    let known: Vec<u32> = match record.usage() {
+        Use::Table => vec![mappings, caches],
+        Use::Anonymous => vec![tables, caches],
+        Use::File => vec![tables],
+        _ => vec![tables, mappings, caches],
+    };
+    let number = frame.number();
+    if known.iter().any(|&count| count != 0) {
+        return Err(format!(
+            "frame {number} is {:?}, but {tables} tables, {mappings} entries and {caches} caches lead to it",
+            record.usage()
+        ));
+    }
+    let counted = (record.references(), record.mappings());
+    let held = !matches!(record.usage(), Use::Kernel | Use::Reserved);
+    if held && counted != expected {
+        return Err(format!(
+            "frame {number} ({:?}): {} holders and {} entries lead to it, the record says {} and {}",
+            record.usage(),
+            expected.0,
+            expected.1,
+            counted.0,
+            counted.1
+        ));
+    }
+    let in_use = matches!(record.usage(), Use::Table | Use::Anonymous | Use::File);
+    if in_use && counted.0 == 0 {
+        return Err(format!(
+            "frame {number} ({:?}) is lost: nobody holds it and it is not free",
+            record.usage()
+        ));
+    }
+    Ok(())
+}
+
+fn check_zero<M: Machine>(memory: &Memory<M>, frame: Frame) -> Verdict {
+    match memory
+        .machine
+        .words(frame)
+        .iter()
+        .position(|word| word.load(Acquire) != 0)
+    {
+        Some(word) => Err(format!(
+            "the zero page holds {:#x} at word {word}",
+            memory.machine.words(frame)[word].load(Acquire)
+        )),
+        None => Ok(()),
+    }
+}

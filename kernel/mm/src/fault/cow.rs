@@ -1,0 +1,37 @@
+//! A store to a private page that is mapped read-only: copy it, unless nobody else needs it as it was.
+//!
+//! The frame's reference count decides. One reference means that this entry is the only holder; nobody can become a
+//! second one behind our back, because only `fork` of this space could, and that excludes faults.
+use super::{Fault, Origin, Outcome, Path, Resolution};
+use crate::frame::Use;
+use crate::machine::Machine;
+use crate::mprotect::is_exclusive;
+use crate::pte::{Leaf, PteFlags};
+
+pub(super) fn resolve<M: Machine>(fault: &Fault<'_, M>, old: Leaf) -> Result<Resolution, Outcome> {
+    let Fault { memory, vma, .. } = fault;
+    let flags = vma.flags.entry_flags() | PteFlags::DIRTY;
+    if is_exclusive(memory, old) {
+        let leaf = Leaf {
+            frame: old.frame,
+            flags,
+        };
+        return Ok(Resolution {
+            path: Path::CowReuse,
+            leaf,
+            frame: Origin::Same,
+        });
+    }
+    let (path, frame) = if old.frame == memory.zero_frame() {
+        (Path::CowZero, memory.allocate_zeroed(Use::Anonymous)?)
+    } else {
+        let frame = memory.allocate_uncleared(Use::Anonymous)?;
+        memory.machine.copy(old.frame, frame);
+        (Path::CowCopy, frame)
+    };
+    Ok(Resolution {
+        path,
+        leaf: Leaf { frame, flags },
+        frame: Origin::InPlaceOf(old),
+    })
+}

@@ -1,0 +1,268 @@
+//! The page fault: which case is it, which frame answers it, and the one place that writes the answer into the table.
+//!
+//! ```text
+//!  area ------------- none, or a gap below one that doesn't grow ---> Denied(Unmapped)
+//!   |   ------------- below one that grows down --------------------> NeedsGrowth (its owner must be exclusive)
+//!   |   ------------- access not allowed ---------------------------> Denied(Forbidden)
+//!   v
+//!  entry       backing     access   leaf    answer                                             path
+//!  Empty       anonymous   read     anon    the zero page, read-only                           ZeroRead
+//!  Empty       anonymous   write    anon    a zeroed frame                                     ZeroWrite
+//!  Empty       file        read     file    the page cache's frame, read-only; or NeedsRead    FileRead
+//!  Empty       file        write    file    a copy of the page cache's frame; or NeedsRead     FileCow
+//!  Mapped      any         allowed  -       nothing: a stale TLB entry, or another was first   Spurious
+//!  Mapped      any         write    cow     zero page: a zeroed frame                          CowZero
+//!                                           other users: a copy                                CowCopy
+//!                                           no other user: the same frame, now writable        CowReuse
+//! ```
+//!
+//! A leaf (`anon`, `file`, `cow`) answers *which frame*; [`AddressSpace::install`] is the one place that writes an entry for
+//! a fault. Nothing here blocks: a read that is needed is returned, its owner performs it, and the processor asks again.
+//! Faults share (`&self`): areas hold still, and an entry changes only by compare-and-set from what was seen.
+mod anon;
+mod cow;
+mod file;
+
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::{AcqRel, Acquire};
+
+use crate::error::OutOfMemory;
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::page::Page;
+use crate::page_cache::Read;
+use crate::pte::{Leaf, Pte};
+use crate::space::AddressSpace;
+use crate::stats::Counter;
+use crate::vma::{Backing, VmFlags, Vma};
+
+/// What the faulting instruction tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// A load.
+    Read,
+    /// A store.
+    Write,
+    /// An instruction fetch.
+    Execute,
+}
+
+/// How a fault ended.
+#[derive(Debug)]
+#[must_use]
+pub enum Outcome {
+    /// The entry now allows the access: run the instruction again.
+    Resolved(Change),
+    /// A page of a file must be read first: perform it, complete it, run the instruction again.
+    NeedsRead(Read),
+    /// Someone else is reading that page: let them, then run the instruction again.
+    Busy,
+    /// The address lies below an area that grows down: call [`AddressSpace::grow_stack`], run the instruction again.
+    NeedsGrowth,
+    /// No frame was left. Nothing has changed.
+    OutOfMemory,
+    /// The program had no right to the access.
+    Denied(Denial),
+}
+
+/// Why an access was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// No area there: SIGSEGV, SEGV_MAPERR.
+    Unmapped,
+    /// The area doesn't allow it: SIGSEGV, SEGV_ACCERR.
+    Forbidden,
+    /// No page of the file there: SIGBUS, BUS_ADRERR.
+    PastEnd,
+}
+
+/// The row of the table above that a fault took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is a row of the picture above")]
+pub enum Path {
+    ZeroRead,
+    ZeroWrite,
+    FileRead,
+    FileCow,
+    CowZero,
+    CowCopy,
+    CowReuse,
+    Spurious,
+}
+
+impl Path {
+    /// Every path, in the order of the picture.
+    pub const ALL: [Self; 8] = [
+        Self::ZeroRead,
+        Self::ZeroWrite,
+        Self::FileRead,
+        Self::FileCow,
+        Self::CowZero,
+        Self::CowCopy,
+        Self::CowReuse,
+        Self::Spurious,
+    ];
+
+    /// The words of the fault table in the specification.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ZeroRead => "demand-zero read",
+            Self::ZeroWrite => "demand-zero write",
+            Self::FileRead => "file read",
+            Self::FileCow => "file COW",
+            Self::CowZero => "COW of the zero page",
+            Self::CowCopy => "COW copy",
+            Self::CowReuse => "COW reuse",
+            Self::Spurious => "spurious",
+        }
+    }
+}
+
+/// What a served fault did to its entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The way it took.
+    pub path: Path,
+    /// The entry that was found.
+    pub before: u64,
+    /// The entry that stands there now.
+    pub after: u64,
+}
+
+/// A fault that passed the area's checks, on its way to a leaf.
+struct Fault<'a, M> {
+    memory: &'a Memory<M>,
+    vma: &'a Vma,
+    page: Page,
+    access: Access,
+}
+
+/// A leaf's answer: the entry to write.
+struct Resolution {
+    path: Path,
+    leaf: Leaf,
+    frame: Origin,
+}
+
+/// Where the frame of a resolution comes from, hence which counts change.
+enum Origin {
+    /// New to this entry; the leaf took a reference, which passes to the entry.
+    New,
+    /// New, in place of the frame that the entry held.
+    InPlaceOf(Leaf),
+    /// The entry's own.
+    Same,
+}
+
+impl AddressSpace {
+    /// Serves a fault at byte `address`. May run on several CPUs at once for one space.
+    pub fn handle_fault<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        address: u64,
+        access: Access,
+    ) -> Outcome {
+        memory.stats.add(Counter::pgfault, 1);
+        let page = Page::containing(address);
+        let Some(vma) = self.areas.find(page) else {
+            return Outcome::Denied(Denial::Unmapped);
+        };
+        if page < vma.start {
+            let grows = vma.flags.contains(VmFlags::GROWS_DOWN);
+            return if grows {
+                Outcome::NeedsGrowth
+            } else {
+                Outcome::Denied(Denial::Unmapped)
+            };
+        }
+        if !vma.flags.allow(access) {
+            return Outcome::Denied(Denial::Forbidden);
+        }
+        let Ok(entry) = self.table.entry_or_create(memory, page) else {
+            return Outcome::OutOfMemory;
+        };
+        let before = entry.load(Acquire);
+        let fault = Fault {
+            memory,
+            vma,
+            page,
+            access,
+        };
+        let resolution = match (Pte::decode(before), &vma.backing) {
+            (Pte::Empty, Backing::Anonymous) => anon::resolve(&fault),
+            (Pte::Empty, Backing::File { file, .. }) => file::resolve(&fault, file),
+            (Pte::Mapped(leaf), _) if access != Access::Write || leaf.is_writable() => {
+                return self.spurious(memory, page, before);
+            }
+            (Pte::Mapped(leaf), _) => cow::resolve(&fault, leaf),
+            // Neither can stand in an area that may be accessed: there is no swap, and mprotect reveals what it hid.
+            (Pte::Protected(_) | Pte::Swapped(_), _) => return Outcome::Denied(Denial::Forbidden),
+        };
+        match resolution {
+            Ok(resolution) => self.install(&fault, entry, before, resolution),
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Writes the answer, if the entry is still what the leaf saw, and keeps every count that depends on it.
+    fn install<M: Machine>(
+        &self,
+        fault: &Fault<'_, M>,
+        entry: &AtomicU64,
+        before: u64,
+        answer: Resolution,
+    ) -> Outcome {
+        let Fault { memory, page, .. } = *fault;
+        let Resolution { path, leaf, frame } = answer;
+        let after = Pte::Mapped(leaf).encode();
+        if entry
+            .compare_exchange(before, after, AcqRel, Acquire)
+            .is_err()
+        {
+            if !matches!(frame, Origin::Same) && leaf.frame != memory.zero_frame() {
+                memory.put(leaf.frame);
+            }
+            return self.spurious(memory, page, before);
+        }
+        if !matches!(frame, Origin::Same) && leaf.frame != memory.zero_frame() {
+            memory.record(leaf.frame).mapped();
+            self.count_resident(memory, leaf);
+        }
+        match frame {
+            Origin::InPlaceOf(old) => self.give_up(memory, old, page),
+            // The fault itself dropped this CPU's stale entry; others find out by faults of their own.
+            Origin::New | Origin::Same => {}
+        }
+        memory.stats.took(path);
+        Outcome::Resolved(Change {
+            path,
+            before,
+            after,
+        })
+    }
+
+    /// Ends this entry's hold on a frame that it mapped until now: every CPU forgets it before it can be reused.
+    fn give_up<M: Machine>(&self, memory: &Memory<M>, old: Leaf, page: Page) {
+        memory.machine.shootdown(self.table.root(), page..page + 1);
+        self.uncount_resident(memory, old);
+        if let Some(frame) = memory.drop_mapping(old) {
+            memory.put(frame);
+        }
+    }
+
+    fn spurious<M: Machine>(&self, memory: &Memory<M>, page: Page, bits: u64) -> Outcome {
+        memory.machine.flush(self.table.root(), page);
+        memory.stats.took(Path::Spurious);
+        Outcome::Resolved(Change {
+            path: Path::Spurious,
+            before: bits,
+            after: bits,
+        })
+    }
+}
+
+impl From<OutOfMemory> for Outcome {
+    fn from(_: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
+}

@@ -1,0 +1,85 @@
+//! `fork`: a second space with the same areas, which shares every private frame until one side writes.
+//!
+//! Both sides' entries become read-only; the reference count of the frame says how many share it, and the first store
+//! on either side copies (see `fault/cow.rs`). Pages of files that were only read need no entry: they can fault again.
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+
+use crate::error::OutOfMemory;
+use crate::frame::Use;
+use crate::gather::Gather;
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::page::Page;
+use crate::page_table::PageTable;
+use crate::pte::{Pte, PteFlags};
+use crate::space::AddressSpace;
+use crate::vma::{VmFlags, Vma};
+
+impl AddressSpace {
+    /// A copy of the space. On failure the space is as it was, but for entries that a store will find read-only.
+    pub fn fork<M: Machine>(&mut self, memory: &Memory<M>) -> Result<Self, OutOfMemory> {
+        let areas = self.areas.try_clone()?;
+        let table = PageTable::new(memory)?;
+        let child = Self::with_parts(areas, table, self.layout, self.brk, self.limits);
+        match self.share_with(memory, &child) {
+            Ok(()) => Ok(child),
+            Err(OutOfMemory) => {
+                child.destroy(memory);
+                Err(OutOfMemory)
+            }
+        }
+    }
+
+    /// Fills the child's tables. The gather's shootdown at the end comes on failure too: entries have lost rights.
+    fn share_with<M: Machine>(&self, memory: &Memory<M>, child: &Self) -> Result<(), OutOfMemory> {
+        let mut gather = Gather::new(memory, self.table.root());
+        let private = |vma: &&Vma| !vma.flags.contains(VmFlags::SHARED);
+        for vma in self.areas.iter().filter(private) {
+            let mut pages = vma.pages();
+            while let Some((first, entries)) = self.table.next_entries(memory, pages.clone()) {
+                child.share_entries(&mut gather, entries, first)?;
+                pages.start = first + entries.len() as u64;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over what one of the parent's tables holds from page `first` on. The child's table is made when needed.
+    fn share_entries<M: Machine>(
+        &self,
+        gather: &mut Gather<'_, M>,
+        entries: &[AtomicU64],
+        first: Page,
+    ) -> Result<(), OutOfMemory> {
+        let memory = gather.memory();
+        let mut own: Option<&[AtomicU64]> = None;
+        for (number, entry) in entries.iter().enumerate() {
+            let Some(leaf) = Pte::decode(entry.load(Relaxed)).leaf() else {
+                continue;
+            };
+            if memory.record(leaf.frame).usage() == Use::File {
+                continue;
+            }
+            let own = match own {
+                Some(own) => own,
+                None => *own.insert(self.table.entries_or_create(memory, first, entries.len())?),
+            };
+            if leaf.is_writable() {
+                gather.changed(first + number as u64);
+            }
+            self.share_leaf(memory, entry, &own[number]);
+        }
+        Ok(())
+    }
+
+    fn share_leaf<M: Machine>(&self, memory: &Memory<M>, entry: &AtomicU64, own: &AtomicU64) {
+        // What the processor noted until now goes to both sides.
+        let bits = entry.fetch_and(!PteFlags::WRITABLE.bits(), AcqRel) & !PteFlags::WRITABLE.bits();
+        if let Some(leaf) = Pte::decode(bits).leaf() {
+            memory.hold_mapping(leaf);
+            self.count_resident(memory, leaf);
+            own.store(bits, Release);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Physical frames and the record kept of each: who holds it, what it is, and its place in a list.
+//!
+//! A [`Frame`] is the right to touch 4 KiB of physical memory through the safe [`PhysMem`](crate::machine::PhysMem), so
+//! it can't be made up: its field is private, and the only ways to one are [`Memory::new`](crate::Memory::new), which
+//! mints the ranges that the machine's side hands over once (`arch::memory` in the kernel, which says the same), and
+//! the entries of page tables and records, which hold frames that were minted before.
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
+
+use crate::page::PAGE_SHIFT;
+
+/// The number of a 4 KiB physical frame that this kernel manages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Frame(u32);
+
+impl Frame {
+    /// Only for the ranges handed over at boot and for numbers read back from tables and records.
+    pub(crate) const fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The frame's number: its physical address divided by 4096, and its index in `mem_map`.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The physical address of the frame's first byte.
+    pub const fn address(self) -> u64 {
+        (self.0 as u64) << PAGE_SHIFT
+    }
+}
+
+/// What a frame is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Use {
+    /// Not ours to give: firmware, holes, the kernel's image, the initramfs.
+    Reserved,
+    /// First frame of a block on one of the buddy's lists.
+    FreeBlock,
+    /// Inside a free block, not its first frame.
+    FreeTail,
+    /// Free, waiting in a CPU's cache.
+    CpuCache,
+    /// The kernel's own: heap, stacks, records.
+    Kernel,
+    /// A page table of some address space.
+    Table,
+    /// Private memory of one or more processes.
+    Anonymous,
+    /// A page of a file, held by its page cache.
+    File,
+    /// The one frame of zeroes that stands in for every page that was only read.
+    Zero,
+}
+
+const USES: [Use; 9] = [
+    Use::Reserved,
+    Use::FreeBlock,
+    Use::FreeTail,
+    Use::CpuCache,
+    Use::Kernel,
+    Use::Table,
+    Use::Anonymous,
+    Use::File,
+    Use::Zero,
+];
+
+/// No frame: the end of a list.
+pub(crate) const NIL: u32 = u32::MAX;
+
+/// What is known of one frame; `mem_map` holds one for each. 32 bytes.
+#[derive(Debug)]
+#[repr(C)]
+pub struct FrameRecord {
+    /// Holders: each entry that maps the frame is one, a page cache is one. 0 for a free frame.
+    refs: AtomicU32,
+    /// User entries that map the frame.
+    maps: AtomicU32,
+    /// [`Use`] in the low byte, order of the block in the next.
+    state: AtomicU32,
+    /// Neighbours in a list of the buddy; guarded by its lock.
+    next: AtomicU32,
+    prev: AtomicU32,
+    /// For whoever owns the frame: the slab keeps its count of live objects here.
+    pub private: AtomicU32,
+    /// For whoever owns the frame: a second, wider word.
+    pub owner: AtomicU64,
+}
+
+const _: () = assert!(size_of::<FrameRecord>() == 32);
+
+impl FrameRecord {
+    /// The record of a reserved frame, as every frame begins.
+    pub const fn new() -> Self {
+        Self {
+            refs: AtomicU32::new(0),
+            maps: AtomicU32::new(0),
+            state: AtomicU32::new(0),
+            next: AtomicU32::new(NIL),
+            prev: AtomicU32::new(NIL),
+            private: AtomicU32::new(0),
+            owner: AtomicU64::new(0),
+        }
+    }
+
+    /// What the frame is used for.
+    pub fn usage(&self) -> Use {
+        USES[(self.state.load(Relaxed) & 0xff) as usize]
+    }
+
+    /// Binary logarithm of the frames in the block that this frame begins.
+    pub fn order(&self) -> u32 {
+        self.state.load(Relaxed) >> 8
+    }
+
+    pub(crate) fn set(&self, usage: Use, order: u32) {
+        self.state.store(usage as u32 | order << 8, Relaxed);
+    }
+
+    /// How many hold the frame.
+    pub fn references(&self) -> u32 {
+        self.refs.load(Acquire)
+    }
+
+    /// How many user entries map the frame.
+    pub fn mappings(&self) -> u32 {
+        self.maps.load(Relaxed)
+    }
+
+    pub(crate) fn set_references(&self, count: u32) {
+        self.refs.store(count, Relaxed);
+    }
+
+    /// One holder more. The caller holds the frame already, or reads an entry that can't go away.
+    pub(crate) fn get(&self) {
+        let before = self.refs.fetch_add(1, Relaxed);
+        debug_assert!(before != 0, "a free frame was taken");
+    }
+
+    /// One holder less; true where it was the last.
+    #[must_use]
+    pub(crate) fn put(&self) -> bool {
+        let before = self.refs.fetch_sub(1, Release);
+        debug_assert!(before != 0, "a free frame was dropped");
+        // All that other holders did to the contents comes before the frame's next life.
+        before == 1 && self.refs.load(Acquire) == 0
+    }
+
+    pub(crate) fn mapped(&self) {
+        self.maps.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn unmapped(&self) {
+        let before = self.maps.fetch_sub(1, Relaxed);
+        debug_assert!(before != 0, "a frame lost a mapping that it did not have");
+    }
+
+    pub(crate) fn next(&self) -> u32 {
+        self.next.load(Relaxed)
+    }
+
+    pub(crate) fn prev(&self) -> u32 {
+        self.prev.load(Relaxed)
+    }
+
+    pub(crate) fn link(&self, prev: u32, next: u32) {
+        self.prev.store(prev, Relaxed);
+        self.next.store(next, Relaxed);
+    }
+
+    pub(crate) fn set_next(&self, next: u32) {
+        self.next.store(next, Relaxed);
+    }
+
+    pub(crate) fn set_prev(&self, prev: u32) {
+        self.prev.store(prev, Relaxed);
+    }
+}
+
+impl Default for FrameRecord {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,47 @@
+//! Virtual memory as Linux does it: areas, page tables, faults, frames; pure, so that it runs on the workstation too.
+//!
+//! The crate has no statics and forbids `unsafe`; the machine comes in through [`machine`], the world as [`Memory`].
+//! Start reading at [`fault`]: it opens with the picture of every case. `README.md` draws a mapping through its life.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+extern crate alloc;
+
+pub mod areas;
+pub mod brk;
+pub mod buddy;
+pub mod check;
+pub mod error;
+pub mod exit;
+pub mod fault;
+pub mod fork;
+pub mod frame;
+mod gather;
+pub mod machine;
+pub mod memory;
+pub mod mmap;
+pub mod mprotect;
+pub mod munmap;
+pub mod page;
+pub mod page_cache;
+pub mod page_table;
+pub mod pte;
+pub mod remote;
+pub mod space;
+pub mod stack;
+pub mod stats;
+pub mod trace;
+pub mod vma;
+
+pub use error::{Error, OutOfMemory};
+pub use fault::{Access, Denial, Outcome};
+pub use frame::{Frame, FrameRecord};
+pub use machine::Machine;
+pub use memory::Memory;
+pub use page::{PAGE_SIZE, Page};
+pub use space::AddressSpace;
+pub use vma::{Backing, VmFlags, Vma};
+
+/// The most CPUs that per-CPU state is kept for.
+pub const MAX_CPUS: usize = 32;

@@ -1,0 +1,183 @@
+//! The world that every space lives in: the machine, its frames, the zero page, the counters.
+//!
+//! What many spaces share stands here and is `Sync` with small locks or atomics of its own; algorithms take `&Memory`
+//! as an argument, so a test can have as many worlds as it likes.
+use core::ops::Range;
+
+use crate::buddy::Buddy;
+use crate::error::OutOfMemory;
+use crate::frame::{Frame, FrameRecord, Use};
+use crate::machine::{Machine, WORDS};
+use crate::page_table::Levels;
+use crate::pte::Leaf;
+use crate::stats::{Counter, Stats};
+
+/// Everything that address spaces share.
+pub struct Memory<M> {
+    /// The door to the hardware.
+    pub machine: M,
+    /// Linux's vmstat counters.
+    pub stats: Stats,
+    buddy: Buddy,
+    zero: Frame,
+    kernel_half: Option<Frame>,
+    levels: Levels,
+}
+
+impl<M: Machine> Memory<M> {
+    /// A world whose free memory is the frames numbered in `free`.
+    ///
+    /// This is where frames are minted. The caller promises that nobody uses the memory of `free`, that it is
+    /// registered in `machine.mem_map()`, and that it is handed over once; in the kernel the caller is the `unsafe fn` in
+    /// `arch::memory` that says so. `levels` is what the processor walks.
+    ///
+    /// Fails where not even the zero page can be had.
+    pub fn new(machine: M, free: &[Range<u32>], levels: Levels) -> Result<Self, OutOfMemory> {
+        let buddy = Buddy::new();
+        for numbers in free {
+            buddy.add(&machine, numbers.clone());
+        }
+        let zero = buddy.allocate(&machine, 0, Use::Zero).ok_or(OutOfMemory)?;
+        machine.zero(zero);
+        Ok(Self {
+            machine,
+            stats: Stats::new(),
+            buddy,
+            zero,
+            kernel_half: None,
+            levels,
+        })
+    }
+
+    /// Takes more frames into management: boot memory given back. The promise is that of [`Memory::new`].
+    pub fn add_frames(&self, free: Range<u32>) {
+        self.buddy.add(&self.machine, free);
+    }
+
+    /// Takes the top-level table with physical address `table` as the pattern whose upper half every new space
+    /// copies. Call once, before the first space.
+    pub fn set_kernel_half(&mut self, table: u64) {
+        self.kernel_half = Some(Frame::from_number(
+            (table >> crate::page::PAGE_SHIFT) as u32,
+        ));
+    }
+
+    /// The kernel's own top-level table, if one was set.
+    pub fn kernel_half(&self) -> Option<Frame> {
+        self.kernel_half
+    }
+
+    /// How many levels the processor walks.
+    pub fn levels(&self) -> Levels {
+        self.levels
+    }
+
+    /// The frame of zeroes that is mapped, read-only, wherever memory was read before it was written. Not counted.
+    pub fn zero_frame(&self) -> Frame {
+        self.zero
+    }
+
+    /// The record of `frame`.
+    pub fn record(&self, frame: Frame) -> &FrameRecord {
+        &self.machine.mem_map()[frame.number() as usize]
+    }
+
+    /// Frames that are free now.
+    pub fn free_frames(&self) -> usize {
+        self.buddy.free_frames()
+    }
+
+    /// Frames that are managed: free ones and those in use.
+    pub fn managed_frames(&self) -> usize {
+        self.buddy.managed_frames()
+    }
+
+    /// A block of 2^`order` frames for the kernel's own use, contents undefined. Give it back with [`Memory::free`].
+    pub fn allocate(&self, order: u32) -> Result<Frame, OutOfMemory> {
+        self.take(order, Use::Kernel)
+    }
+
+    /// Gives a block of the kernel's own back.
+    pub fn free(&self, frame: Frame) {
+        debug_assert_eq!(
+            self.record(frame).usage(),
+            Use::Kernel,
+            "frame {} is not the kernel's",
+            frame.number()
+        );
+        self.put(frame);
+    }
+
+    /// One frame of zeroes.
+    pub(crate) fn allocate_zeroed(&self, usage: Use) -> Result<Frame, OutOfMemory> {
+        let frame = self.take(0, usage)?;
+        self.machine.zero(frame);
+        Ok(frame)
+    }
+
+    /// One frame with undefined contents: the caller fills all of it before ring 3 can see it.
+    pub(crate) fn allocate_uncleared(&self, usage: Use) -> Result<Frame, OutOfMemory> {
+        self.take(0, usage)
+    }
+
+    fn take(&self, order: u32, usage: Use) -> Result<Frame, OutOfMemory> {
+        let frame = self
+            .buddy
+            .allocate(&self.machine, order, usage)
+            .or_else(|| {
+                // Single frames in the CPUs' caches may be all that is left, or all that keeps a block apart.
+                self.buddy.drain(&self.machine);
+                self.buddy.allocate(&self.machine, order, usage)
+            });
+        self.stats
+            .add(Counter::pgalloc_normal, u64::from(frame.is_some()) << order);
+        frame.ok_or(OutOfMemory)
+    }
+
+    /// One holder less; the last one frees the frame.
+    pub(crate) fn put(&self, frame: Frame) {
+        let record = self.record(frame);
+        if record.put() {
+            self.stats.add(Counter::pgfree, 1 << record.order());
+            self.buddy.release(&self.machine, frame);
+        }
+    }
+
+    /// An entry for `leaf` is about to be written: one holder and one mapping more. The zero page is not counted.
+    pub(crate) fn hold_mapping(&self, leaf: Leaf) {
+        if leaf.frame != self.zero {
+            let record = self.record(leaf.frame);
+            record.get();
+            record.mapped();
+        }
+    }
+
+    /// An entry for `leaf` is gone from its table, but may still be in a TLB: the mapping ends, the holder stays until
+    /// [`Memory::put`]. Returns the frame to put, or `None` for the zero page.
+    #[must_use]
+    pub(crate) fn drop_mapping(&self, leaf: Leaf) -> Option<Frame> {
+        if leaf.frame == self.zero {
+            return None;
+        }
+        self.record(leaf.frame).unmapped();
+        Some(leaf.frame)
+    }
+
+    /// A new top-level table: user half empty, kernel half shared.
+    pub(crate) fn allocate_root(&self) -> Result<Frame, OutOfMemory> {
+        let root = self.allocate_zeroed(Use::Table)?;
+        if let Some(kernel) = self.kernel_half {
+            let (from, to) = (self.machine.words(kernel), self.machine.words(root));
+            for index in WORDS / 2..WORDS {
+                let entry = from[index].load(core::sync::atomic::Ordering::Relaxed);
+                to[index].store(entry, core::sync::atomic::Ordering::Relaxed);
+            }
+        }
+        Ok(root)
+    }
+
+    /// Checks the free lists against the counts; the first contradiction, in words.
+    pub fn check(&self) -> Result<(), alloc::string::String> {
+        self.buddy.check(&self.machine)
+    }
+}

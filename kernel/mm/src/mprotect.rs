@@ -1,0 +1,140 @@
+//! `mprotect`: change what may be done with pages, in the areas and in the entries that exist.
+//!
+//! Rights only ever shrink by surprise: an entry whose area becomes writable stays read-only unless the frame belongs to
+//! this space alone, and the next store decides by fault. PROT_NONE keeps the frame in an entry that the processor does
+//! not see.
+use core::ops::Range;
+use core::sync::atomic::Ordering::{AcqRel, Acquire};
+
+use crate::error::Error;
+use crate::frame::Use;
+use crate::gather::Gather;
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::page::{PAGE_SIZE, Page};
+use crate::pte::{Leaf, Pte, PteFlags};
+use crate::space::{AddressSpace, MAX_AREAS};
+use crate::vma::VmFlags;
+
+/// Which pages `mprotect` means beside those named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// None.
+    Named,
+    /// All below them in an area that grows down (PROT_GROWSDOWN).
+    GrowsDown,
+}
+
+impl AddressSpace {
+    /// Gives the pages of `length` bytes from `address` the rights `access`. Stops with an error at the first hole; what
+    /// comes before has changed by then, as on Linux. See mprotect(2).
+    pub fn mprotect<M: Machine>(
+        &mut self,
+        memory: &Memory<M>,
+        address: u64,
+        length: u64,
+        access: VmFlags,
+        extent: Extent,
+    ) -> Result<(), Error> {
+        if address % PAGE_SIZE != 0 {
+            return Err(Error::Invalid);
+        }
+        if length == 0 {
+            return Ok(());
+        }
+        let end = length
+            .checked_next_multiple_of(PAGE_SIZE)
+            .and_then(|length| address.checked_add(length));
+        let end = end.ok_or(Error::OutOfMemory)?;
+        let pages = self.extend(Page::containing(address)..Page::containing(end), extent)?;
+        self.areas.reserve(2)?;
+        let mut gather = Gather::new(memory, self.table.root());
+        let mut at = pages.start;
+        while at < pages.end {
+            let vma = self.areas.at(at).ok_or(Error::OutOfMemory)?;
+            let (piece, flags) = (at..vma.end.min(pages.end), vma.flags);
+            at = piece.end;
+            if flags & VmFlags::ACCESS != access {
+                self.protect(&mut gather, &piece, flags - VmFlags::ACCESS | access)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn extend(&self, pages: Range<Page>, extent: Extent) -> Result<Range<Page>, Error> {
+        let vma = self.areas.find(pages.start).ok_or(Error::OutOfMemory)?;
+        match extent {
+            Extent::Named if vma.start > pages.start => Err(Error::OutOfMemory),
+            Extent::Named => Ok(pages),
+            Extent::GrowsDown if vma.start >= pages.end => Err(Error::OutOfMemory),
+            Extent::GrowsDown if !vma.flags.contains(VmFlags::GROWS_DOWN) => Err(Error::Invalid),
+            Extent::GrowsDown => Ok(vma.start..pages.end),
+        }
+    }
+
+    /// Gives `piece`, which lies inside one area, the flags `flags`.
+    fn protect<M: Machine>(
+        &mut self,
+        gather: &mut Gather<'_, M>,
+        piece: &Range<Page>,
+        flags: VmFlags,
+    ) -> Result<(), Error> {
+        if self.areas.len() + self.cuts(piece) > MAX_AREAS {
+            return Err(Error::OutOfMemory);
+        }
+        self.split_at(piece.start);
+        self.split_at(piece.end);
+        self.areas.update(piece.start, |vma| vma.flags = flags);
+        self.protect_entries(gather, piece.clone(), flags);
+        self.merge_at(piece.start);
+        self.merge_at(piece.end);
+        Ok(())
+    }
+
+    fn protect_entries<M: Machine>(
+        &self,
+        gather: &mut Gather<'_, M>,
+        mut pages: Range<Page>,
+        flags: VmFlags,
+    ) {
+        let memory = gather.memory();
+        while let Some((first, entries)) = self.table.next_entries(memory, pages.clone()) {
+            for (number, entry) in entries.iter().enumerate() {
+                let change = |bits| {
+                    Pte::decode(bits)
+                        .leaf()
+                        .map(|leaf| reprotect(memory, leaf, flags).encode())
+                };
+                if entry.fetch_update(AcqRel, Acquire, change).is_ok() {
+                    gather.changed(first + number as u64);
+                }
+            }
+            pages.start = first + entries.len() as u64;
+        }
+    }
+}
+
+/// The entry that maps `leaf` with the rights of an area with `flags`.
+fn reprotect<M: Machine>(memory: &Memory<M>, leaf: Leaf, flags: VmFlags) -> Pte {
+    let kept = leaf.flags & (PteFlags::ACCESSED | PteFlags::DIRTY);
+    let rights = if is_exclusive(memory, leaf) {
+        flags.entry_flags()
+    } else {
+        flags.read_only_entry_flags()
+    };
+    let leaf = Leaf {
+        frame: leaf.frame,
+        flags: rights - PteFlags::ACCESSED | kept,
+    };
+    if flags.intersects(VmFlags::ACCESS) {
+        Pte::Mapped(leaf)
+    } else {
+        Pte::Protected(leaf)
+    }
+}
+
+/// Whether the frame is private memory that nobody else holds.
+pub(crate) fn is_exclusive<M: Machine>(memory: &Memory<M>, leaf: Leaf) -> bool {
+    let record = memory.record(leaf.frame);
+    record.usage() == Use::Anonymous && record.references() == 1
+}

@@ -1,0 +1,90 @@
+//! `munmap`: take the promise back, and with it entries, frames and the tables that served nothing else.
+//!
+//! Nothing here can fail once it has begun: room for the one split is reserved first, frames wait in a fixed store for
+//! the shootdown that makes them free.
+use core::ops::Range;
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::{AcqRel, Relaxed};
+
+use crate::error::Error;
+use crate::gather::Gather;
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::page::{PAGE_SIZE, Page};
+use crate::pte::Pte;
+use crate::space::{AddressSpace, MAX_AREAS, user_pages};
+
+impl AddressSpace {
+    /// Removes every page of `length` bytes from `address`; holes are fine. See munmap(2) for the errors.
+    pub fn munmap<M: Machine>(
+        &mut self,
+        memory: &Memory<M>,
+        address: u64,
+        length: u64,
+    ) -> Result<(), Error> {
+        if address % PAGE_SIZE != 0 {
+            return Err(Error::Invalid);
+        }
+        let pages = user_pages(address, length).ok_or(Error::Invalid)?;
+        if self.cuts_a_hole(&pages) && self.areas.len() >= MAX_AREAS {
+            return Err(Error::OutOfMemory);
+        }
+        self.areas.reserve(2)?;
+        self.unmap(memory, &pages);
+        Ok(())
+    }
+
+    /// Whether taking `pages` away leaves two areas of one.
+    fn cuts_a_hole(&self, pages: &Range<Page>) -> bool {
+        self.areas
+            .at(pages.start)
+            .is_some_and(|vma| vma.start < pages.start && pages.end < vma.end)
+    }
+
+    /// Removes areas and entries of `pages`. Room for two splits must have been reserved.
+    pub(crate) fn unmap<M: Machine>(&mut self, memory: &Memory<M>, pages: &Range<Page>) {
+        if self.is_free(pages) {
+            return;
+        }
+        self.split_at(pages.start);
+        self.split_at(pages.end);
+        while let Some(vma) = self
+            .areas
+            .find(pages.start)
+            .filter(|vma| vma.start < pages.end)
+        {
+            let start = vma.start;
+            self.mapped -= vma.len();
+            self.areas.remove(start);
+        }
+        let mut gather = Gather::new(memory, self.table.root());
+        self.zap(&mut gather, pages.clone());
+        let hole = self.hole_around(pages);
+        self.table.free_tables(&mut gather, hole);
+    }
+
+    /// Empties every entry of `pages`.
+    pub(crate) fn zap<M: Machine>(&self, gather: &mut Gather<'_, M>, mut pages: Range<Page>) {
+        while let Some((first, entries)) = self.table.next_entries(gather.memory(), pages.clone()) {
+            for (number, entry) in entries.iter().enumerate() {
+                if entry.load(Relaxed) != 0 {
+                    self.zap_entry(gather, entry, first + number as u64);
+                }
+            }
+            pages.start = first + entries.len() as u64;
+        }
+    }
+
+    fn zap_entry<M: Machine>(&self, gather: &mut Gather<'_, M>, entry: &AtomicU64, page: Page) {
+        // One exchange: the processor may still be setting the accessed and dirty bits.
+        let Some(leaf) = Pte::decode(entry.swap(0, AcqRel)).leaf() else {
+            return;
+        };
+        let memory = gather.memory();
+        self.uncount_resident(memory, leaf);
+        match memory.drop_mapping(leaf) {
+            Some(frame) => gather.frame(frame, page),
+            None => gather.changed(page),
+        }
+    }
+}

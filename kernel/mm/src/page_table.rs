@@ -1,0 +1,226 @@
+//! Page tables in memory: find the entry of a page, make the tables that lead there, give them up again.
+//!
+//! Entries are atomics and a fault changes them by compare-and-set, so faults need no lock between each other. Tables
+//! are added the same way, and removed only by those who exclude all faults (`&mut AddressSpace`): that is why a
+//! reference to an entry, once found, stays good for as long as the space is borrowed.
+use core::ops::Range;
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::{AcqRel, Acquire};
+
+use crate::error::OutOfMemory;
+use crate::frame::{Frame, Use};
+use crate::gather::Gather;
+use crate::machine::{Machine, WORDS};
+use crate::memory::Memory;
+use crate::page::Page;
+use crate::pte;
+
+/// Binary logarithm of the entries in a table.
+const INDEX_BITS: u32 = WORDS.ilog2();
+
+/// How many levels of tables the processor walks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Levels {
+    /// 48-bit addresses.
+    Four = 4,
+    /// 57-bit addresses (LA57).
+    Five = 5,
+}
+
+/// The tables of one address space.
+#[derive(Debug)]
+pub struct PageTable {
+    root: Frame,
+    levels: u32,
+}
+
+impl PageTable {
+    pub(crate) fn new<M: Machine>(memory: &Memory<M>) -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            root: memory.allocate_root()?,
+            levels: memory.levels() as u32,
+        })
+    }
+
+    /// The top-level table: what CR3 holds while the space is active.
+    pub fn root(&self) -> Frame {
+        self.root
+    }
+
+    /// The entry of `page`, where all tables that lead to it exist.
+    pub fn entry<'m, M: Machine>(
+        &self,
+        memory: &'m Memory<M>,
+        page: Page,
+    ) -> Option<&'m AtomicU64> {
+        let mut table = self.root;
+        for level in (1..self.levels).rev() {
+            let entry = &memory.machine.words(table)[index(page, level)];
+            table = pte::table(entry.load(Acquire))?;
+        }
+        Some(&memory.machine.words(table)[index(page, 0)])
+    }
+
+    /// The entry of `page`; missing tables are made.
+    pub(crate) fn entry_or_create<'m, M: Machine>(
+        &self,
+        memory: &'m Memory<M>,
+        page: Page,
+    ) -> Result<&'m AtomicU64, OutOfMemory> {
+        let table = self.last_table_or_create(memory, page)?;
+        Ok(&memory.machine.words(table)[index(page, 0)])
+    }
+
+    fn last_table_or_create<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        page: Page,
+    ) -> Result<Frame, OutOfMemory> {
+        let mut table = self.root;
+        for level in (1..self.levels).rev() {
+            let entry = &memory.machine.words(table)[index(page, level)];
+            table = match pte::table(entry.load(Acquire)) {
+                Some(next) => next,
+                None => add_table(memory, entry)?,
+            };
+        }
+        Ok(table)
+    }
+
+    /// The entries of `count` pages from `page` on, all in one last-level table, which is made if missing.
+    pub(crate) fn entries_or_create<'m, M: Machine>(
+        &self,
+        memory: &'m Memory<M>,
+        page: Page,
+        count: usize,
+    ) -> Result<&'m [AtomicU64], OutOfMemory> {
+        let table = self.last_table_or_create(memory, page)?;
+        let first = index(page, 0);
+        Ok(&memory.machine.words(table)[first..first + count])
+    }
+
+    /// The next last-level table that holds entries of `pages`: its first page inside the range, and those entries.
+    ///
+    /// A range is walked by calling this again from behind what it returned; absent tables are stepped over whole.
+    pub(crate) fn next_entries<'m, M: Machine>(
+        &self,
+        memory: &'m Memory<M>,
+        pages: Range<Page>,
+    ) -> Option<(Page, &'m [AtomicU64])> {
+        let mut page = pages.start;
+        'restart: while page < pages.end {
+            let mut table = self.root;
+            for level in (1..self.levels).rev() {
+                let entry = &memory.machine.words(table)[index(page, level)];
+                let Some(next) = pte::table(entry.load(Acquire)) else {
+                    page = Page::new((page.number() | (span(level) - 1)) + 1);
+                    continue 'restart;
+                };
+                table = next;
+            }
+            let first = index(page, 0);
+            let count = (pages.end - page).min((WORDS - first) as u64) as usize;
+            return Some((page, &memory.machine.words(table)[first..first + count]));
+        }
+        None
+    }
+
+    /// Unlinks the tables that serve only pages of `hole`, in which no entry is left; `gather` frees them after the
+    /// flush.
+    pub(crate) fn free_tables<M: Machine>(
+        &mut self,
+        gather: &mut Gather<'_, M>,
+        hole: Range<Page>,
+    ) {
+        let top = self.levels - 1;
+        free_below(gather, self.root, top, Page::new(0), &hole);
+    }
+
+    /// Gives the top-level table up. Nothing is mapped any more and no CPU walks it.
+    pub(crate) fn destroy<M: Machine>(self, memory: &Memory<M>) {
+        memory.put(self.root);
+    }
+
+    /// Counts the tables below and with the top level.
+    pub(crate) fn count_tables<M: Machine>(&self, memory: &Memory<M>, mut seen: impl FnMut(Frame)) {
+        visit_tables(
+            memory,
+            self.root,
+            self.levels - 1,
+            self.levels - 1,
+            &mut seen,
+        );
+    }
+}
+
+/// Pages that one entry of a table at `level` covers; level 0 is the last.
+fn span(level: u32) -> u64 {
+    1 << (INDEX_BITS * level)
+}
+
+fn index(page: Page, level: u32) -> usize {
+    (page.number() >> (INDEX_BITS * level)) as usize % WORDS
+}
+
+/// Entries of a table at `level` that ring 3 owns: the lower half at the top, all of them below.
+fn user_entries(level: u32, top: u32) -> usize {
+    if level == top { WORDS / 2 } else { WORDS }
+}
+
+/// Hangs a new table into `entry`, or finds the one that another CPU hung there first.
+fn add_table<M: Machine>(memory: &Memory<M>, entry: &AtomicU64) -> Result<Frame, OutOfMemory> {
+    let new = memory.allocate_zeroed(Use::Table)?;
+    match entry.compare_exchange(0, pte::to_table(new), AcqRel, Acquire) {
+        Ok(_) => Ok(new),
+        Err(other) => {
+            memory.put(new);
+            pte::table(other).ok_or(OutOfMemory)
+        }
+    }
+}
+
+/// Frees the tables below `table`, which stands at `level` and begins at `base`, that lie inside `hole` as a whole.
+fn free_below<M: Machine>(
+    gather: &mut Gather<'_, M>,
+    table: Frame,
+    level: u32,
+    base: Page,
+    hole: &Range<Page>,
+) {
+    let machine = &gather.memory().machine;
+    let mut page = base.max(hole.start);
+    let end = (base + span(level) * WORDS as u64).min(hole.end);
+    while page < end {
+        let first = Page::new(page.number() & !(span(level) - 1));
+        let entry = &machine.words(table)[index(page, level)];
+        page = first + span(level);
+        let Some(below) = pte::table(entry.load(Acquire)) else {
+            continue;
+        };
+        if level > 1 {
+            free_below(gather, below, level - 1, first, hole);
+        }
+        if hole.start <= first && page <= hole.end {
+            entry.store(0, core::sync::atomic::Ordering::Release);
+            gather.table(below, first..page);
+        }
+    }
+}
+
+fn visit_tables<M: Machine>(
+    memory: &Memory<M>,
+    table: Frame,
+    level: u32,
+    top: u32,
+    seen: &mut impl FnMut(Frame),
+) {
+    seen(table);
+    if level == 0 {
+        return;
+    }
+    for entry in &memory.machine.words(table)[..user_entries(level, top)] {
+        if let Some(below) = pte::table(entry.load(Acquire)) {
+            visit_tables(memory, below, level - 1, top, seen);
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! An address space: its areas, its page tables, and what the two add up to.
+//!
+//! Faults take `&AddressSpace` and run side by side; whatever changes areas takes `&mut`. The verbs (`mmap`, `munmap`,
+//! `fork` …) stand in files of their own and are built from the few private steps here: split, merge, account.
+use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::areas::Areas;
+use crate::error::OutOfMemory;
+use crate::frame::Use;
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::page::{self, PAGE_SIZE, Page};
+use crate::page_table::PageTable;
+use crate::pte::Leaf;
+use crate::vma::{VmFlags, Vma};
+
+/// The page behind the last that ring 3 may map: Linux's `TASK_SIZE` with 4 levels.
+pub const USER_END: Page = Page::new((1 << 35) - 1);
+
+/// The lowest page that may be mapped: Linux's default `vm.mmap_min_addr`, 64 KiB.
+pub const USER_START: Page = Page::new(16);
+
+/// The most areas a space may have: Linux's default `vm.max_map_count`.
+pub const MAX_AREAS: usize = 65_530;
+
+/// Where the parts of a space go, decided at `execve`.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// `mmap` looks for room below this page first.
+    pub mmap_base: Page,
+    /// ... and from this one up where nothing was found below.
+    pub bottom_up_base: Page,
+    /// The address at which the heap of `brk` begins.
+    pub heap_start: u64,
+}
+
+/// How much a space may hold; in bytes, `u64::MAX` for no limit. See getrlimit(2).
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// RLIMIT_AS.
+    pub address_space: u64,
+    /// RLIMIT_DATA.
+    pub data: u64,
+    /// RLIMIT_STACK.
+    pub stack: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            address_space: u64::MAX,
+            data: u64::MAX,
+            stack: 8 << 20,
+        }
+    }
+}
+
+/// The memory of a process.
+#[derive(Debug)]
+pub struct AddressSpace {
+    pub(crate) areas: Areas,
+    pub(crate) table: PageTable,
+    pub(crate) layout: Layout,
+    /// End of the heap, in bytes.
+    pub(crate) brk: u64,
+    /// What may be asked for.
+    pub limits: Limits,
+    /// Pages of all areas together.
+    pub(crate) mapped: u64,
+    resident: Resident,
+}
+
+/// Pages in memory, by what they are.
+#[derive(Debug, Default)]
+struct Resident {
+    anonymous: AtomicU64,
+    file: AtomicU64,
+}
+
+impl AddressSpace {
+    /// A space without areas.
+    pub fn new<M: Machine>(
+        memory: &Memory<M>,
+        layout: Layout,
+        limits: Limits,
+    ) -> Result<Self, OutOfMemory> {
+        let table = PageTable::new(memory)?;
+        Ok(Self::with_parts(
+            Areas::new(),
+            table,
+            layout,
+            layout.heap_start,
+            limits,
+        ))
+    }
+
+    pub(crate) fn with_parts(
+        areas: Areas,
+        table: PageTable,
+        layout: Layout,
+        brk: u64,
+        limits: Limits,
+    ) -> Self {
+        let mapped = areas.iter().map(Vma::len).sum();
+        Self {
+            areas,
+            table,
+            layout,
+            brk,
+            limits,
+            mapped,
+            resident: Resident::default(),
+        }
+    }
+
+    /// The space's areas.
+    pub fn areas(&self) -> &Areas {
+        &self.areas
+    }
+
+    /// The space's page tables.
+    pub fn table(&self) -> &PageTable {
+        &self.table
+    }
+
+    /// The first area whose end is above `address`, a byte address.
+    pub fn find_vma(&self, address: u64) -> Option<&Vma> {
+        self.areas.find(Page::containing(address))
+    }
+
+    /// Pages of all areas together: the size of the address space.
+    pub fn mapped_pages(&self) -> u64 {
+        self.mapped
+    }
+
+    /// Pages in memory that belong to this space's areas, the zero page not counted.
+    pub fn resident_pages(&self) -> u64 {
+        self.resident.anonymous.load(Relaxed) + self.resident.file.load(Relaxed)
+    }
+
+    /// Where the heap begins: decided late by `execve`, once the program's segments are known.
+    pub fn set_heap_start(&mut self, address: u64) {
+        self.layout.heap_start = address;
+        self.brk = address;
+    }
+
+    /// Keeps the books for an entry that now maps `leaf`.
+    pub(crate) fn count_resident<M: Machine>(&self, memory: &Memory<M>, leaf: Leaf) {
+        if let Some(counter) = self.resident_counter(memory, leaf) {
+            counter.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Keeps the books for an entry that maps `leaf` no more.
+    pub(crate) fn uncount_resident<M: Machine>(&self, memory: &Memory<M>, leaf: Leaf) {
+        if let Some(counter) = self.resident_counter(memory, leaf) {
+            counter.fetch_sub(1, Relaxed);
+        }
+    }
+
+    fn resident_counter<M: Machine>(&self, memory: &Memory<M>, leaf: Leaf) -> Option<&AtomicU64> {
+        match memory.record(leaf.frame).usage() {
+            Use::Anonymous => Some(&self.resident.anonymous),
+            Use::File => Some(&self.resident.file),
+            _ => None,
+        }
+    }
+
+    /// Whether `pages` more pages keep the space within its limit of address space.
+    pub(crate) fn may_expand(&self, pages: u64) -> bool {
+        self.mapped.saturating_add(pages) <= self.limits.address_space / PAGE_SIZE
+    }
+
+    /// How many of the two ends of `pages` lie inside an area: the cuts that changing the range takes.
+    pub(crate) fn cuts(&self, pages: &Range<Page>) -> usize {
+        let inside = |page| self.areas.at(page).is_some_and(|vma| vma.start < page);
+        usize::from(inside(pages.start)) + usize::from(inside(pages.end))
+    }
+
+    /// Adds an area where none is, joined with its neighbours where that can't be told. Room must have been reserved.
+    pub(crate) fn insert(&mut self, vma: Vma) {
+        let pages = vma.pages();
+        self.mapped += vma.len();
+        self.areas.insert(vma);
+        self.merge_at(pages.start);
+        self.merge_at(pages.end);
+    }
+
+    /// Cuts the area that holds `page` in two, unless one begins there. Room must have been reserved.
+    pub(crate) fn split_at(&mut self, page: Page) {
+        let Some(vma) = self.areas.at(page).filter(|vma| vma.start < page) else {
+            return;
+        };
+        let (start, upper) = (vma.start, vma.slice(page..vma.end));
+        self.areas.update(start, |vma| vma.end = page);
+        self.areas.insert(upper);
+    }
+
+    /// Joins the areas that touch at `page`, if they may be.
+    pub(crate) fn merge_at(&mut self, page: Page) {
+        let Some(upper) = self.areas.at(page).filter(|vma| vma.start == page) else {
+            return;
+        };
+        let Some(lower) = self
+            .areas
+            .before(page)
+            .filter(|lower| lower.can_merge(upper))
+        else {
+            return;
+        };
+        let (start, end) = (lower.start, upper.end);
+        self.areas.remove(page);
+        self.areas.update(start, |vma| vma.end = end);
+    }
+
+    /// The free pages around `pages`: up to the area below and the area above.
+    pub(crate) fn hole_around(&self, pages: &Range<Page>) -> Range<Page> {
+        let start = self
+            .areas
+            .before(pages.start)
+            .map_or(Page::new(0), |vma| vma.end);
+        let end = self
+            .areas
+            .find(pages.end)
+            .map_or(USER_END + 1, |vma| vma.start);
+        start..end
+    }
+
+    /// Whether `pages` touch no area.
+    pub(crate) fn is_free(&self, pages: &Range<Page>) -> bool {
+        self.areas
+            .find(pages.start)
+            .is_none_or(|vma| pages.end <= vma.start)
+    }
+
+    /// Like [`Self::is_free`], with the guard gap of the area above respected.
+    pub(crate) fn is_free_guarded(&self, pages: &Range<Page>) -> bool {
+        self.areas
+            .find(pages.start)
+            .is_none_or(|vma| pages.end <= vma.guarded_start())
+    }
+
+    /// Pages in use that count against RLIMIT_DATA: private, writable, not a stack.
+    pub(crate) fn data_pages(&self) -> u64 {
+        let is_data = |vma: &&Vma| {
+            let kind = VmFlags::WRITE | VmFlags::SHARED | VmFlags::GROWS_DOWN;
+            vma.flags & kind == VmFlags::WRITE
+        };
+        self.areas.iter().filter(is_data).map(Vma::len).sum()
+    }
+}
+
+/// The pages that `length` bytes from `address`, a page's first byte, touch. `None` where they pass the user half.
+pub(crate) fn user_pages(address: u64, length: u64) -> Option<Range<Page>> {
+    let end = address.checked_add(length)?.checked_add(PAGE_SIZE - 1)?;
+    let pages = Page::containing(address)..Page::containing(end);
+    (pages.end <= USER_END && page::count(&pages) > 0).then_some(pages)
+}

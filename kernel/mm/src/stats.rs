@@ -1,0 +1,54 @@
+//! Event counters under the names that Linux's `/proc/vmstat` gives them, and one for each path of a fault.
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::fault::Path;
+
+/// An event that is counted.
+#[expect(
+    non_camel_case_types,
+    missing_docs,
+    reason = "the names are Linux's, see proc(5)"
+)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    pgalloc_normal,
+    pgfree,
+    pgfault,
+    pgmajfault,
+}
+
+const COUNTERS: usize = Counter::pgmajfault as usize + 1;
+
+/// The counters of a world.
+#[derive(Debug, Default)]
+pub struct Stats {
+    events: [AtomicU64; COUNTERS],
+    paths: [AtomicU64; Path::ALL.len()],
+}
+
+impl Stats {
+    pub(crate) const fn new() -> Self {
+        Self {
+            events: [const { AtomicU64::new(0) }; COUNTERS],
+            paths: [const { AtomicU64::new(0) }; Path::ALL.len()],
+        }
+    }
+
+    pub(crate) fn add(&self, counter: Counter, count: u64) {
+        self.events[counter as usize].fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn took(&self, path: Path) {
+        self.paths[path as usize].fetch_add(1, Relaxed);
+    }
+
+    /// How often `counter`'s event has happened.
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.events[counter as usize].load(Relaxed)
+    }
+
+    /// How many faults took `path`.
+    pub fn path(&self, path: Path) -> u64 {
+        self.paths[path as usize].load(Relaxed)
+    }
+}

@@ -1,0 +1,173 @@
+//! A virtual memory area: pages in a row that share protection, flags and backing. A promise; the faults keep it.
+//!
+//! Areas are plain values. Slicing one keeps each page's place in its file, and two may be joined where a program could
+//! not tell the pair from the whole.
+use alloc::sync::Arc;
+use core::ops::Range;
+
+use bitflags::bitflags;
+
+use crate::fault::Access;
+use crate::page::{self, Page};
+use crate::page_cache::CachedFile;
+use crate::pte::PteFlags;
+
+/// Pages kept free below an area that grows down: Linux's `stack_guard_gap`.
+pub const GUARD_GAP: u64 = 256;
+
+bitflags! {
+    /// What may be done with an area's pages, and how the area behaves.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct VmFlags: u32 {
+        /// Loads are allowed.
+        const READ = 1 << 0;
+        /// Stores are allowed.
+        const WRITE = 1 << 1;
+        /// Instruction fetches are allowed.
+        const EXEC = 1 << 2;
+        /// Stores reach all who map the same pages.
+        const SHARED = 1 << 3;
+        /// A fault just below extends the area (stacks).
+        const GROWS_DOWN = 1 << 4;
+        /// Pages stay in memory.
+        const LOCKED = 1 << 5;
+        /// Not accounted as a promise of memory.
+        const NO_RESERVE = 1 << 6;
+        /// The program's initial stack, which `maps` names.
+        const STACK = 1 << 7;
+        /// The heap of `brk`, which `maps` names.
+        const HEAP = 1 << 8;
+        /// All three accesses.
+        const ACCESS = Self::READ.bits() | Self::WRITE.bits() | Self::EXEC.bits();
+    }
+}
+
+impl VmFlags {
+    /// Whether an access of this kind is allowed. As on x86, whatever can be written or executed can be read.
+    pub fn allow(self, access: Access) -> bool {
+        match access {
+            Access::Read => self.intersects(Self::ACCESS),
+            Access::Write => self.contains(Self::WRITE),
+            Access::Execute => self.contains(Self::EXEC),
+        }
+    }
+
+    /// The rights of an entry that may be stored through where the area allows it.
+    pub(crate) fn entry_flags(self) -> PteFlags {
+        let mut flags = self.read_only_entry_flags();
+        flags.set(PteFlags::WRITABLE, self.contains(Self::WRITE));
+        flags
+    }
+
+    /// The rights of an entry whose first store must fault.
+    pub(crate) fn read_only_entry_flags(self) -> PteFlags {
+        let mut flags = PteFlags::USER | PteFlags::ACCESSED;
+        flags.set(PteFlags::NO_EXECUTE, !self.contains(Self::EXEC));
+        flags
+    }
+}
+
+/// Where an area's pages come from.
+#[derive(Clone, Debug)]
+pub enum Backing {
+    /// Zeroes.
+    Anonymous,
+    /// A file; the area's first page is the file's page number `offset`.
+    File {
+        /// The file's pages.
+        file: Arc<CachedFile>,
+        /// In pages.
+        offset: u64,
+    },
+}
+
+/// Pages `start..end` of an address space. Never empty.
+#[derive(Clone, Debug)]
+pub struct Vma {
+    /// First page.
+    pub start: Page,
+    /// The page behind the last.
+    pub end: Page,
+    /// Protection and behaviour.
+    pub flags: VmFlags,
+    /// Source of the contents.
+    pub backing: Backing,
+}
+
+impl Vma {
+    /// The pages of the area.
+    pub fn pages(&self) -> Range<Page> {
+        self.start..self.end
+    }
+
+    /// Length in pages.
+    pub fn len(&self) -> u64 {
+        page::count(&self.pages())
+    }
+
+    /// Never: an area has at least one page.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Whether `page` is of the area.
+    pub fn contains(&self, page: Page) -> bool {
+        self.start <= page && page < self.end
+    }
+
+    /// Where the space that the area keeps for itself begins: below its start where it grows down.
+    pub fn guarded_start(&self) -> Page {
+        if self.flags.contains(VmFlags::GROWS_DOWN) {
+            self.start.saturating_sub(GUARD_GAP)
+        } else {
+            self.start
+        }
+    }
+
+    /// The page of the file behind `page`; only for file-backed areas.
+    pub fn file_index(&self, page: Page) -> Option<u64> {
+        match &self.backing {
+            Backing::Anonymous => None,
+            Backing::File { offset, .. } => Some(offset + (page - self.start)),
+        }
+    }
+
+    /// The part of the area in `pages`, which must lie inside it.
+    pub fn slice(&self, pages: Range<Page>) -> Self {
+        debug_assert!(
+            self.start <= pages.start && pages.start < pages.end && pages.end <= self.end
+        );
+        let backing = match &self.backing {
+            Backing::Anonymous => Backing::Anonymous,
+            Backing::File { file, offset } => Backing::File {
+                file: file.clone(),
+                offset: offset + (pages.start - self.start),
+            },
+        };
+        Self {
+            start: pages.start,
+            end: pages.end,
+            flags: self.flags,
+            backing,
+        }
+    }
+
+    /// Whether `self` and `next` touch, and no program could tell them from one area.
+    pub fn can_merge(&self, next: &Self) -> bool {
+        self.end == next.start && self.flags == next.flags && self.backing_continues(next)
+    }
+
+    fn backing_continues(&self, next: &Self) -> bool {
+        match (&self.backing, &next.backing) {
+            (Backing::Anonymous, Backing::Anonymous) => true,
+            (
+                Backing::File { file, offset },
+                Backing::File {
+                    file: other,
+                    offset: at,
+                },
+            ) => Arc::ptr_eq(file, other) && offset + self.len() == *at,
+            _ => false,
+        }
+    }
+}

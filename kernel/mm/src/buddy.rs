@@ -13,8 +13,8 @@ use crate::MAX_CPUS;
 use crate::frame::{Frame, FrameRecord, NIL, Use};
 use crate::machine::Machine;
 
-/// The largest order: blocks of 4 MiB.
-pub const MAX_ORDER: u32 = 10;
+/// The largest order: blocks of 8 MiB, enough for the largest table that one process can make the kernel keep.
+pub const MAX_ORDER: u32 = 11;
 
 /// Frames that move between a CPU's cache and the lists at a time.
 const BATCH: usize = 32;

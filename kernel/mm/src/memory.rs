@@ -97,6 +97,12 @@ impl<M: Machine> Memory<M> {
         self.take(order, Use::Kernel)
     }
 
+    /// The block of the kernel's own that begins with frame `number`: for an allocator that is handed an address back.
+    pub fn kernel_block(&self, number: u32) -> Option<Frame> {
+        let record = self.machine.mem_map().get(number as usize)?;
+        (record.usage() == Use::Kernel).then(|| Frame::from_number(number))
+    }
+
     /// Gives a block of the kernel's own back.
     pub fn free(&self, frame: Frame) {
         debug_assert_eq!(

@@ -160,7 +160,7 @@ fn fixed(address: u64, length: u64) -> Result<Range<Page>, Error> {
     if address > USER_END.address().saturating_sub(length) {
         return Err(Error::OutOfMemory);
     }
-    if address % PAGE_SIZE != 0 {
+    if !address.is_multiple_of(PAGE_SIZE) {
         return Err(Error::Invalid);
     }
     if address < USER_START.address() {

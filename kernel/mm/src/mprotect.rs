@@ -36,7 +36,7 @@ impl AddressSpace {
         access: VmFlags,
         extent: Extent,
     ) -> Result<(), Error> {
-        if address % PAGE_SIZE != 0 {
+        if !address.is_multiple_of(PAGE_SIZE) {
             return Err(Error::Invalid);
         }
         if length == 0 {
@@ -55,7 +55,7 @@ impl AddressSpace {
             let (piece, flags) = (at..vma.end.min(pages.end), vma.flags);
             at = piece.end;
             if flags & VmFlags::ACCESS != access {
-                self.protect(&mut gather, &piece, flags - VmFlags::ACCESS | access)?;
+                self.protect(&mut gather, &piece, (flags - VmFlags::ACCESS) | access)?;
             }
         }
         Ok(())
@@ -124,7 +124,7 @@ fn reprotect<M: Machine>(memory: &Memory<M>, leaf: Leaf, flags: VmFlags) -> Pte 
     };
     let leaf = Leaf {
         frame: leaf.frame,
-        flags: rights - PteFlags::ACCESSED | kept,
+        flags: (rights - PteFlags::ACCESSED) | kept,
     };
     if flags.intersects(VmFlags::ACCESS) {
         Pte::Mapped(leaf)

@@ -22,7 +22,7 @@ impl AddressSpace {
         address: u64,
         length: u64,
     ) -> Result<(), Error> {
-        if address % PAGE_SIZE != 0 {
+        if !address.is_multiple_of(PAGE_SIZE) {
             return Err(Error::Invalid);
         }
         let pages = user_pages(address, length).ok_or(Error::Invalid)?;

@@ -1,0 +1,278 @@
+//! The command line, as types: what clap can refuse never reaches the rest of the tool.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::cargo::Flavour;
+
+/// Faultline: builds the kernel and its programs, and boots them in QEMU.
+#[derive(Debug, Parser)]
+#[command(
+    bin_name = "cargo run --",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Without a subcommand, `run` is meant: `cargo run -- --uefi lazy_zero` boots on UEFI and runs lazy_zero.\n\
+                  Exit codes: the program's own (128 + n when killed by signal n); 250 kernel panic, 251 reset by a\n\
+                  triple fault, 252 timeout, 253 this tool failed. boot/README.md has all the tables."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Boot in QEMU and run a program, or the tour and the shell (the default).
+    Run(Box<RunArgs>),
+    /// Write disk images for BIOS and for UEFI machines.
+    Image(ImageArgs),
+    /// Build the kernel and the programs, and stop there.
+    Build(BuildArgs),
+    /// Run clippy on the kernel and the programs, warnings denied.
+    Lint,
+}
+
+/// What goes into the image.
+#[derive(Debug, Args)]
+pub(crate) struct Payload {
+    /// Put a file, or a whole folder, of yours into the guest (repeatable); GUEST defaults to /NAME.
+    #[arg(long, value_name = "HOST[:GUEST]")]
+    pub add: Vec<OsString>,
+    /// Use the kernel with every debug assertion on.
+    #[arg(long)]
+    pub checked: bool,
+    /// Log each page fault: address, path taken, entry before and after.
+    #[arg(long)]
+    pub trace: bool,
+    /// Give the kernel an option (repeatable), for example loglevel=debug; boot/README.md lists them.
+    #[arg(long = "option", value_name = "KEY=VALUE", value_parser = kernel_option)]
+    pub options: Vec<String>,
+    /// Use what the last build left, without calling cargo.
+    #[arg(long)]
+    pub no_build: bool,
+    /// The program to run, and its arguments; without one, the tour of demos and then a shell.
+    #[arg(
+        value_name = "PROGRAM",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub program: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// Write the kernel's log to FILE instead of standard error.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// Hide the kernel's log and the build steps.
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// End the machine after so long.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Option<Duration>,
+    /// Save a picture of the screen (PNG, or PPM by its name) just before the end.
+    #[arg(long, value_name = "FILE")]
+    pub screenshot: Option<PathBuf>,
+    /// Take the picture after so long, and go on.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "screenshot")]
+    pub screenshot_after: Option<Duration>,
+    #[command(flatten)]
+    pub payload: Payload,
+}
+
+/// The machine that QEMU plays.
+#[derive(Debug, Args)]
+pub(crate) struct MachineArgs {
+    /// Boot by UEFI instead of BIOS.
+    #[arg(long)]
+    pub uefi: bool,
+    /// Main memory, in MiB or with a unit: 64M, 1G.
+    #[arg(long, value_name = "SIZE", default_value = "1G")]
+    pub memory: Memory,
+    /// Number of processors.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=255))]
+    pub cpus: u16,
+    /// Processor model, as `qemu-system-x86_64 -cpu help` lists them.
+    #[arg(long, value_name = "MODEL", default_value = "max")]
+    pub cpu: String,
+    /// Main board.
+    #[arg(long, value_enum, default_value_t = Board::Pc)]
+    pub machine: Board,
+    /// Open a window (gtk unless told otherwise, as in --display=sdl).
+    #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "gtk")]
+    pub display: String,
+    /// Wait for a debugger on port 1234, and print the line that starts it.
+    #[arg(long)]
+    pub gdb: bool,
+    /// Count instructions instead of time: the same run costs the same twice (one processor).
+    #[arg(long)]
+    pub icount: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImageArgs {
+    /// The folder to write faultline-bios.img and faultline-uefi.img into.
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub payload: Payload,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// Build the kernel with every debug assertion on.
+    #[arg(long)]
+    pub checked: bool,
+}
+
+impl Payload {
+    pub(crate) fn flavour(&self) -> Flavour {
+        if self.checked {
+            Flavour::Checked
+        } else {
+            Flavour::Release
+        }
+    }
+}
+
+impl BuildArgs {
+    pub(crate) fn flavour(&self) -> Flavour {
+        if self.checked {
+            Flavour::Checked
+        } else {
+            Flavour::Release
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Board {
+    /// The i440FX board: IDE disks.
+    Pc,
+    /// The Q35 board: PCI Express, AHCI disks.
+    Q35,
+}
+
+/// An amount of memory in MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Memory(pub u64);
+
+impl FromStr for Memory {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const SMALLEST: u64 = 16;
+        const LARGEST: u64 = 1 << 20;
+        let (digits, unit) = match text.strip_suffix(['G', 'g']) {
+            Some(digits) => (digits, 1024),
+            None => (text.strip_suffix(['M', 'm']).unwrap_or(text), 1),
+        };
+        let mebibytes = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
+        match mebibytes {
+            Some(n) if (SMALLEST..=LARGEST).contains(&n) => Ok(Self(n)),
+            Some(_) => Err(format!(
+                "it must lie between {SMALLEST}M and {}G",
+                LARGEST / 1024
+            )),
+            None => Err("write a number of MiB, or one with a unit, such as 64M or 1G".to_owned()),
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<u64>() {
+        Ok(n) if n > 0 => Ok(Duration::from_secs(n)),
+        _ => Err("write a whole number of seconds above 0".to_owned()),
+    }
+}
+
+/// A word of the kernel's command line. Which words there are is the kernel's to say; here it only must be one.
+fn kernel_option(text: &str) -> Result<String, String> {
+    if text.is_empty() || text == "--" || text.contains(char::is_whitespace) {
+        return Err("write one word, such as loglevel=debug".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Cli {
+        let words = std::iter::once("boot").chain(line.split_whitespace());
+        Cli::try_parse_from(words).unwrap_or_else(|error| panic!("`{line}` is refused: {error}"))
+    }
+
+    #[test]
+    fn the_program_is_found_with_and_without_the_second_separator() {
+        for line in [
+            "--uefi lazy_zero -x --memory",
+            "--uefi -- lazy_zero -x --memory",
+        ] {
+            let cli = parse(line);
+            assert!(cli.run.machine.uefi, "{line}");
+            assert_eq!(
+                cli.run.payload.program,
+                ["lazy_zero", "-x", "--memory"],
+                "{line}"
+            );
+        }
+        let Some(Command::Run(run)) = parse("run --quiet cow_fork arg").command else {
+            panic!("`run` is a subcommand");
+        };
+        assert_eq!(run.payload.program, ["cow_fork", "arg"]);
+    }
+
+    #[test]
+    fn a_program_named_like_a_subcommand_can_be_run() {
+        let cli = parse("-- image");
+        assert!(cli.command.is_none());
+        assert_eq!(cli.run.payload.program, ["image"]);
+    }
+
+    #[test]
+    fn a_separator_in_the_programs_own_arguments_survives() {
+        assert_eq!(parse("-- sh -- x").run.payload.program, ["sh", "--", "x"]);
+    }
+
+    #[test]
+    fn a_display_does_not_swallow_the_program() {
+        let cli = parse("--display hello");
+        assert_eq!(
+            (
+                cli.run.machine.display.as_str(),
+                cli.run.payload.program.len()
+            ),
+            ("gtk", 1)
+        );
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in [
+            "--memory 3",
+            "--memory 1T",
+            "--memory=-1",
+            "--cpus 0",
+            "--timeout 0",
+            "--timeout 1.5",
+            "--option --",
+        ] {
+            let words = std::iter::once("boot").chain(line.split_whitespace());
+            assert!(Cli::try_parse_from(words).is_err(), "`{line}` is accepted");
+        }
+    }
+
+    #[test]
+    fn clap_finds_no_fault_in_the_definitions() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

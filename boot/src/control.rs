@@ -1,0 +1,91 @@
+//! QEMU's control socket (QMP): says why the machine shut down, and takes pictures of the screen.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+/// A conversation with QEMU.
+pub(crate) struct Control {
+    to: UnixStream,
+    answers: Receiver<Value>,
+    listener: JoinHandle<Option<String>>,
+}
+
+impl Control {
+    /// Greets QEMU; `on_close` is called when QEMU is gone.
+    pub(crate) fn open(
+        socket: UnixStream,
+        on_close: impl FnOnce() + Send + 'static,
+    ) -> Result<Self> {
+        let from = socket
+            .try_clone()
+            .context("cannot share QEMU's control socket")?;
+        let (answer, answers) = channel();
+        let listener = thread::spawn(move || {
+            let reason = listen(from, &answer);
+            on_close();
+            reason
+        });
+        let mut control = Self {
+            to: socket,
+            answers,
+            listener,
+        };
+        // Without an id the answer is dropped. If QEMU is gone already, its exit status will say why.
+        let _ = control.send(&json!({ "execute": "qmp_capabilities" }));
+        Ok(control)
+    }
+
+    /// Writes the screen to a PPM file.
+    pub(crate) fn dump_screen(&mut self, to: &Path) -> Result<()> {
+        const PATIENCE: Duration = Duration::from_secs(20);
+        self.send(&json!({ "execute": "screendump", "id": 1, "arguments": { "filename": to } }))?;
+        let answer = self
+            .answers
+            .recv_timeout(PATIENCE)
+            .context("QEMU took no picture of the screen")?;
+        if let Some(error) = answer.get("error") {
+            bail!(
+                "QEMU took no picture of the screen: {}",
+                error["desc"].as_str().unwrap_or("it does not say why")
+            );
+        }
+        Ok(())
+    }
+
+    /// Why the machine shut down, in QEMU's words, once it is gone.
+    pub(crate) fn shutdown_reason(self) -> Option<String> {
+        self.listener.join().unwrap_or_default()
+    }
+
+    fn send(&mut self, message: &Value) -> Result<()> {
+        self.to
+            .write_all(format!("{message}\n").as_bytes())
+            .context("QEMU does not listen any more")
+    }
+}
+
+fn listen(from: UnixStream, answer: &Sender<Value>) -> Option<String> {
+    let mut reason = None;
+    for line in BufReader::new(from)
+        .lines()
+        .map_while(std::result::Result::ok)
+    {
+        let Ok(message) = serde_json::from_str::<Value>(&line) else {
+            continue;
+        };
+        if message["event"] == "SHUTDOWN" {
+            reason = message["data"]["reason"].as_str().map(str::to_owned);
+        }
+        if message.get("id").is_some() && answer.send(message).is_err() {
+            break;
+        }
+    }
+    reason
+}

@@ -1,0 +1,29 @@
+//! Ctrl-C and its kin, as values: a run ends in order, with QEMU stopped and temporary files gone.
+
+use std::thread;
+
+use anyhow::{Context, Result};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// From its creation on, no signal of these kills the tool; someone has to look.
+#[derive(Debug)]
+pub(crate) struct Interrupts(Signals);
+
+impl Interrupts {
+    pub(crate) fn watch() -> Result<Self> {
+        Ok(Self(
+            Signals::new([SIGHUP, SIGINT, SIGTERM]).context("cannot watch for signals")?,
+        ))
+    }
+
+    /// The signal that has come in the meantime.
+    pub(crate) fn pending(&mut self) -> Option<i32> {
+        self.0.pending().next()
+    }
+
+    /// Hands every signal, past and future, to `react`.
+    pub(crate) fn forward(mut self, react: impl Fn(i32) + Send + 'static) {
+        thread::spawn(move || self.0.forever().for_each(react));
+    }
+}

@@ -1,0 +1,50 @@
+//! The command behind `cargo run`: builds the kernel and its programs, makes disk images, and boots them in QEMU with the
+//! program's streams and exit code as its own. One program for all of it, so that a newcomer has one thing to learn.
+
+mod artifacts;
+mod cargo;
+mod cli;
+mod control;
+mod cpio;
+mod guest;
+mod image;
+mod initramfs;
+mod interrupts;
+mod kernel_log;
+mod outcome;
+mod ovmf;
+mod progress;
+mod qemu;
+mod run;
+mod screenshot;
+mod stdin;
+mod symbols;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match &cli.command {
+        None => run::run(&cli.run),
+        Some(Command::Run(args)) => run::run(args),
+        Some(Command::Image(args)) => run::image(args),
+        Some(Command::Build(args)) => run::build(args),
+        Some(Command::Lint) => run::lint(),
+    };
+    match outcome {
+        Ok(outcome) => {
+            if !outcome.is_quiet() {
+                eprintln!("boot: {outcome}");
+            }
+            ExitCode::from(outcome.code())
+        }
+        Err(error) => {
+            eprintln!("boot: {error:#}");
+            ExitCode::from(outcome::TOOL_FAILED)
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The machine, as a QEMU command line. A pure function from what was asked to words, so that it can be tested without
+//! QEMU. TCG always: a nested KVM may exist and yet hang the guest.
+
+use std::ffi::OsString;
+use std::os::fd::RawFd;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::cli::{Board, MachineArgs};
+use crate::ovmf::Ovmf;
+
+/// The program that plays the machine.
+pub(crate) const QEMU: &str = "qemu-system-x86_64";
+
+/// The socket ends that QEMU inherits, by what is behind them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wires {
+    /// COM1: the kernel's log.
+    pub log: RawFd,
+    /// COM3: the program's standard streams.
+    pub stdio: RawFd,
+    /// Port 0xe9: "ready for input", then the exit code.
+    pub code: RawFd,
+    /// QEMU's own control socket.
+    pub control: RawFd,
+    /// Port 0xf4, when it must not end QEMU: how the kernel says in which way it ends.
+    pub ending: Option<RawFd>,
+}
+
+/// The words that follow `qemu-system-x86_64`.
+pub(crate) fn arguments(
+    machine: &MachineArgs,
+    firmware: Option<&Ovmf>,
+    disk: &Path,
+    wires: Wires,
+) -> Result<Vec<OsString>> {
+    if machine.icount && machine.cpus > 1 {
+        bail!("--icount counts the instructions of one processor: leave --cpus away");
+    }
+    let board = match machine.machine {
+        Board::Pc => "pc",
+        Board::Q35 => "q35",
+    };
+    let mut words = Words::default();
+    words.add("-nodefaults -no-reboot -no-user-config -vga std");
+    words.pair("-machine", format!("{board},accel=tcg"));
+    words.pair("-cpu", &machine.cpu);
+    words.pair("-smp", machine.cpus.to_string());
+    words.pair("-m", format!("{}M", machine.memory.0));
+    words.pair("-display", &machine.display);
+    words.drive("if=ide,index=0,media=disk,format=raw", disk);
+    words.firmware(firmware);
+    words.wires(wires);
+    if machine.gdb {
+        words.add("-s -S");
+    }
+    if machine.icount {
+        words.pair("-icount", "shift=0,sleep=off");
+    }
+    Ok(words.0)
+}
+
+#[derive(Default)]
+struct Words(Vec<OsString>);
+
+impl Words {
+    fn add(&mut self, words: &str) {
+        self.0.extend(words.split(' ').map(OsString::from));
+    }
+
+    fn pair(&mut self, option: &str, value: impl Into<OsString>) {
+        self.0.extend([option.into(), value.into()]);
+    }
+
+    /// In the value of an option, a comma of a file's name is written twice.
+    fn drive(&mut self, options: &str, file: &Path) {
+        let name = file.as_os_str().to_string_lossy().replace(',', ",,");
+        self.pair("-drive", format!("{options},file={name}"));
+    }
+
+    fn firmware(&mut self, firmware: Option<&Ovmf>) {
+        match firmware {
+            None => {}
+            Some(Ovmf::Whole(file)) => self.pair("-bios", file),
+            Some(Ovmf::Split { code, variables }) => {
+                self.drive("if=pflash,unit=0,format=raw,readonly=on", code);
+                self.drive("if=pflash,unit=1,format=raw", variables);
+            }
+        }
+    }
+
+    fn wires(&mut self, wires: Wires) {
+        self.socket("log", wires.log);
+        self.socket("stdio", wires.stdio);
+        self.socket("code", wires.code);
+        self.socket("control", wires.control);
+        self.pair("-device", "isa-serial,index=0,chardev=log");
+        self.pair("-device", "isa-serial,index=2,chardev=stdio");
+        self.pair("-device", "isa-debugcon,iobase=0xe9,chardev=code");
+        self.pair("-mon", "chardev=control,mode=control");
+        match wires.ending {
+            None => self.pair("-device", "isa-debug-exit,iobase=0xf4,iosize=4"),
+            Some(fd) => {
+                self.socket("ending", fd);
+                self.pair("-device", "isa-debugcon,iobase=0xf4,chardev=ending");
+            }
+        }
+    }
+
+    fn socket(&mut self, id: &str, fd: RawFd) {
+        self.pair("-chardev", format!("socket,id={id},fd={fd}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use clap::Parser;
+
+    fn line(options: &str) -> Result<String> {
+        let cli = Cli::try_parse_from(std::iter::once("boot").chain(options.split_whitespace()))?;
+        let wires = Wires {
+            log: 3,
+            stdio: 4,
+            code: 5,
+            control: 6,
+            ending: None,
+        };
+        let words = arguments(&cli.run.machine, None, Path::new("/tmp/a,b.img"), wires)?;
+        Ok(words
+            .join(&OsString::from(" "))
+            .to_string_lossy()
+            .into_owned())
+    }
+
+    #[test]
+    fn the_default_machine_is_the_documented_one() -> Result<()> {
+        let line = line("")?;
+        for part in [
+            "-machine pc,accel=tcg",
+            "-cpu max",
+            "-smp 1",
+            "-m 1024M",
+            "-display none",
+            "-no-reboot",
+        ] {
+            assert!(line.contains(part), "{part} is not in: {line}");
+        }
+        assert!(line.contains("file=/tmp/a,,b.img"), "{line}");
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_asked_for_reaches_qemu() -> Result<()> {
+        let line = line("--machine q35 --cpus 4 --memory 64M --cpu qemu64 --display=sdl --gdb")?;
+        for part in [
+            "-machine q35,",
+            "-smp 4",
+            "-m 64M",
+            "-cpu qemu64",
+            "-display sdl",
+            "-s -S",
+        ] {
+            assert!(line.contains(part), "{part} is not in: {line}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn counted_instructions_need_one_processor() {
+        assert!(line("--icount").is_ok());
+        assert!(line("--icount --cpus 2").is_err());
+    }
+}

@@ -1,0 +1,233 @@
+//! The subcommands: from what was asked to an image, and from there to a machine that runs it.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use crate::artifacts::{self, Artifacts, Freshness};
+use crate::cargo::{self, Flavour, Package};
+use crate::cli::{BuildArgs, ImageArgs, Payload, RunArgs};
+use crate::guest::{self, Picture, Plan};
+use crate::image::{self, Firmware};
+use crate::initramfs::Tree;
+use crate::interrupts::Interrupts;
+use crate::kernel_log::KernelLog;
+use crate::outcome::Outcome;
+use crate::ovmf::{self, Ovmf};
+use crate::progress::Voice;
+use crate::qemu;
+use crate::symbols::Symbols;
+
+/// Boots in QEMU.
+pub(crate) fn run(args: &RunArgs) -> Result<Outcome> {
+    let voice = if args.quiet {
+        Voice::Quiet
+    } else {
+        Voice::Normal
+    };
+    let stdio = if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        "stdio=tty"
+    } else {
+        "stdio=pipe"
+    };
+    let options = ["console=ttyS2", "stdin=framed", stdio, "exit=qemu"];
+    let log = log_sink(args)?;
+    let (artifacts, tree) = gather(&args.payload, voice)?;
+    let interrupts = Interrupts::watch()?;
+    let files = Files::lay_out(
+        args,
+        &artifacts,
+        &tree,
+        &command_line(&options, &args.payload),
+    )?;
+    drop(artifacts);
+    if args.machine.gdb {
+        eprintln!("boot: the machine waits for: {}", gdb_line(&files.symbols));
+    }
+    let plan = Plan {
+        timeout: args.timeout,
+        picture: args.screenshot.as_ref().map(|to| Picture {
+            to: to.clone(),
+            scratch: files.folder.path().join("screen.ppm"),
+            after: args.screenshot_after,
+        }),
+        log: KernelLog::new(log, Symbols::new(&files.symbols)),
+        booting: voice.step("booting"),
+        interrupts,
+    };
+    guest::run(
+        |wires| qemu::arguments(&args.machine, files.firmware.as_ref(), &files.disk, wires),
+        plan,
+    )
+}
+
+/// Writes both images and says where they are.
+pub(crate) fn image(args: &ImageArgs) -> Result<Outcome> {
+    let folder = args
+        .output
+        .clone()
+        .unwrap_or_else(|| cargo::target_folder().join("images"));
+    let (artifacts, tree) = gather(&args.payload, Voice::Normal)?;
+    let mut interrupts = Interrupts::watch()?;
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+    let scratch = TempDir::with_prefix_in(".faultline-", &folder)
+        .context("cannot create a temporary folder")?;
+    let initramfs = scratch.path().join("initramfs");
+    tree.write(&initramfs, &command_line(&[], &args.payload))?;
+    for (firmware, name) in [
+        (Firmware::Bios, "faultline-bios.img"),
+        (Firmware::Uefi, "faultline-uefi.img"),
+    ] {
+        let (fresh, to) = (scratch.path().join(name), folder.join(name));
+        image::write(firmware, &artifacts.kernel, &initramfs, &fresh)?;
+        if let Some(signal) = interrupts.pending() {
+            return Ok(Outcome::Interrupted(signal));
+        }
+        fs::rename(&fresh, &to).with_context(|| format!("cannot write {}", to.display()))?;
+        println!("{}", to.display());
+    }
+    Ok(Outcome::Program(0))
+}
+
+/// Builds and says where the programs are, one a line.
+pub(crate) fn build(args: &BuildArgs) -> Result<Outcome> {
+    let artifacts = artifacts::prepare(args.flavour(), Freshness::Build, Voice::Normal)?;
+    for (_, program) in &artifacts.programs {
+        println!("{}", program.display());
+    }
+    Ok(Outcome::Program(0))
+}
+
+/// Runs clippy where plain `cargo clippy` cannot.
+pub(crate) fn lint() -> Result<Outcome> {
+    cargo::lint(Package::Kernel(Flavour::Release), Voice::Normal)?;
+    cargo::lint(Package::Programs, Voice::Normal)?;
+    Ok(Outcome::Program(0))
+}
+
+/// The user's files come first: a missing one should not cost a build.
+fn gather(payload: &Payload, voice: Voice) -> Result<(Artifacts, Tree)> {
+    let mut tree = Tree::default();
+    for request in &payload.add {
+        tree.add(request)?;
+    }
+    let freshness = if payload.no_build {
+        Freshness::AsLeft
+    } else {
+        Freshness::Build
+    };
+    let artifacts = artifacts::prepare(payload.flavour(), freshness, voice)?;
+    for (name, host) in &artifacts.programs {
+        tree.add_program(name, host)?;
+    }
+    if let Some(program) = payload.program.first() {
+        check_program(program, &tree)?;
+    }
+    Ok((artifacts, tree))
+}
+
+/// A bare name must be one of ours; a path is the guest's to judge, as it may lead through links.
+fn check_program(program: &OsStr, tree: &Tree) -> Result<()> {
+    let name = program.to_string_lossy();
+    if name.contains('/') || tree.contains(&format!("bin/{name}")) {
+        return Ok(());
+    }
+    let known: Vec<_> = tree.programs().collect();
+    bail!(
+        "there is no program `{name}`; there are: {}",
+        known.join(", ")
+    )
+}
+
+/// Words that each end with a NUL byte: options, `--`, the program and its arguments.
+fn command_line(options: &[&str], payload: &Payload) -> Vec<u8> {
+    let trace = payload.trace.then_some("trace=faults");
+    let chosen = payload.options.iter().map(String::as_str);
+    let options = options
+        .iter()
+        .copied()
+        .chain(trace)
+        .chain(chosen)
+        .map(OsStr::new);
+    let separator = (!payload.program.is_empty()).then_some(OsStr::new("--"));
+    let program = payload.program.iter().map(|word| word.as_os_str());
+    let words = options.chain(separator).chain(program);
+    words
+        .flat_map(|word| word.as_bytes().iter().copied().chain([0]))
+        .collect()
+}
+
+/// The files of one run, gone when it ends.
+struct Files {
+    folder: TempDir,
+    disk: PathBuf,
+    symbols: PathBuf,
+    firmware: Option<Ovmf>,
+}
+
+impl Files {
+    fn lay_out(
+        args: &RunArgs,
+        artifacts: &Artifacts,
+        tree: &Tree,
+        command_line: &[u8],
+    ) -> Result<Self> {
+        let folder =
+            TempDir::with_prefix("faultline-").context("cannot create a temporary folder")?;
+        let path = |name: &str| folder.path().join(name);
+        let (initramfs, disk, symbols) = (path("initramfs"), path("disk.img"), path("symbols"));
+        let firmware = if args.machine.uefi {
+            Firmware::Uefi
+        } else {
+            Firmware::Bios
+        };
+        tree.write(&initramfs, command_line)?;
+        image::write(firmware, &artifacts.kernel, &initramfs, &disk)?;
+        fs::copy(&artifacts.symbols, &symbols).context("cannot copy the kernel's symbols")?;
+        let firmware = match firmware {
+            Firmware::Bios => None,
+            Firmware::Uefi => Some(own_variables(ovmf::find()?, &path("variables.fd"))?),
+        };
+        Ok(Self {
+            folder,
+            disk,
+            symbols,
+            firmware,
+        })
+    }
+}
+
+fn own_variables(firmware: Ovmf, copy: &Path) -> Result<Ovmf> {
+    let Ovmf::Split { code, variables } = firmware else {
+        return Ok(firmware);
+    };
+    fs::copy(&variables, copy).with_context(|| format!("cannot copy {}", variables.display()))?;
+    Ok(Ovmf::Split {
+        code,
+        variables: copy.to_owned(),
+    })
+}
+
+fn log_sink(args: &RunArgs) -> Result<Box<dyn Write + Send>> {
+    Ok(match &args.log {
+        Some(path) => Box::new(
+            File::create(path)
+                .with_context(|| format!("cannot write the log to {}", path.display()))?,
+        ),
+        None if args.quiet => Box::new(io::sink()),
+        None => Box::new(io::stderr()),
+    })
+}
+
+fn gdb_line(symbols: &Path) -> String {
+    format!(
+        "gdb -ex 'target remote localhost:1234' -ex 'symbol-file {} -o 0xffffffff80000000'",
+        symbols.display()
+    )
+}

@@ -1,0 +1,2 @@
+//! The programs on Linux and in QEMU.
+fn main() {}

@@ -1,0 +1,50 @@
+//! The system as a whole: its name, its end, and the thread pointer.
+
+use abi::general::{LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2};
+use abi::system::new_utsname;
+use abi::{Errno, Sysno, arch_prctl};
+
+use crate::syscall::call;
+
+/// What the kernel calls itself.
+pub fn uname() -> Result<new_utsname, Errno> {
+    const BLANK: [i8; 65] = [0; 65];
+    let mut name = new_utsname {
+        sysname: BLANK,
+        nodename: BLANK,
+        release: BLANK,
+        version: BLANK,
+        machine: BLANK,
+        domainname: BLANK,
+    };
+    call(Sysno::uname, [&raw mut name as usize])?;
+    Ok(name)
+}
+
+/// Ends or restarts the machine; `command` is one of `LINUX_REBOOT_CMD_*`.
+pub fn reboot(command: u32) -> Result<(), Errno> {
+    call(
+        Sysno::reboot,
+        [
+            LINUX_REBOOT_MAGIC1 as usize,
+            LINUX_REBOOT_MAGIC2 as usize,
+            command as usize,
+        ],
+    )
+    .map(drop)
+}
+
+/// Sets the base of FS, where a C library keeps its thread pointer; this runtime has no use for it.
+pub fn set_fs(base: usize) -> Result<(), Errno> {
+    call(Sysno::arch_prctl, [arch_prctl::ARCH_SET_FS as usize, base]).map(drop)
+}
+
+/// The base of FS, as the kernel tells it.
+pub fn fs() -> Result<usize, Errno> {
+    let mut base = 0usize;
+    call(
+        Sysno::arch_prctl,
+        [arch_prctl::ARCH_GET_FS as usize, &raw mut base as usize],
+    )?;
+    Ok(base)
+}

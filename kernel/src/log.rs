@@ -1,0 +1,192 @@
+//! The kernel's log: lines on a serial port and on the screen, from the first instruction to a panic.
+//!
+//! A record becomes lines that each begin with `faultline: `, the seconds since boot and the level, so that they can be
+//! told from what firmware prints on the same port. Nothing here allocates. One lock keeps the lines of a record
+//! together; in a panic no lock is waited for, because its holder may be what panicked.
+use core::fmt::{self, Write};
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use log::{Level, Log, Metadata, Record};
+use spin::Once;
+
+use crate::console;
+use crate::drivers::framebuffer::{self, Colour};
+use crate::drivers::serial::{self, Newline, Port, Serial};
+use crate::lock::{IrqLock, Rank};
+use crate::options;
+
+static LOGGER: Logger = Logger;
+
+/// Held for a whole record.
+static RECORD: IrqLock<()> = IrqLock::new(Rank::Log, ());
+
+/// Nanoseconds since boot.
+static CLOCK: Once<fn() -> u64> = Once::new();
+
+/// Set by [`enter_panic`], for good.
+static PANIC: AtomicBool = AtomicBool::new(false);
+
+struct Logger;
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata) -> bool {
+        metadata.level() <= log::max_level()
+    }
+
+    fn log(&self, record: &Record) {
+        if PANIC.load(Relaxed) {
+            write_record(record, &mut Emergency::new());
+        } else if self.enabled(record.metadata()) {
+            let _whole = RECORD.lock();
+            framebuffer::begin_log();
+            write_record(
+                record,
+                &mut Shared {
+                    port: options::get().log,
+                    colour: colour(record.level()),
+                },
+            );
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Where the log goes in a panic: to the same places past all locks.
+struct Emergency {
+    serial: Option<Serial>,
+}
+
+impl Emergency {
+    fn new() -> Self {
+        let port = options::get().log;
+        let mut serial = port.and_then(Serial::adopt);
+        if let (Some(port), Some(serial)) = (port, &mut serial) {
+            serial.set_newline(newline(port));
+        }
+        Self { serial }
+    }
+}
+
+impl Write for Emergency {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if let Some(serial) = &mut self.serial {
+            serial.send_or_drop(text.as_bytes());
+        }
+        framebuffer::write_panic(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Where the log goes otherwise.
+struct Shared {
+    port: Option<Port>,
+    colour: Colour,
+}
+
+impl Write for Shared {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if let Some(port) = self.port
+            && let Some(serial) = serial::shared(port).lock().as_mut()
+        {
+            serial.send_or_drop(text.as_bytes());
+        }
+        framebuffer::write_log(text.as_bytes(), self.colour);
+        Ok(())
+    }
+}
+
+/// Puts the beginning of a line before each line of what is written.
+struct Lines<'a, W> {
+    out: &'a mut W,
+    level: Level,
+    nanoseconds: u64,
+}
+
+impl<W: Write> Lines<'_, W> {
+    fn begin(&mut self) -> fmt::Result {
+        let (seconds, rest) = (
+            self.nanoseconds / 1_000_000_000,
+            self.nanoseconds % 1_000_000_000,
+        );
+        let level = match self.level {
+            Level::Error => "error: ",
+            Level::Warn => "warning: ",
+            Level::Info => "",
+            Level::Debug => "debug: ",
+            Level::Trace => "trace: ",
+        };
+        write!(
+            self.out,
+            "faultline: {seconds:4}.{:06} {level}",
+            rest / 1000
+        )
+    }
+}
+
+impl<W: Write> Write for Lines<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for (number, line) in text.split('\n').enumerate() {
+            if number > 0 {
+                self.out.write_str("\n")?;
+                self.begin()?;
+            }
+            self.out.write_str(line)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_record(record: &Record, out: &mut impl Write) {
+    let nanoseconds = CLOCK.get().map_or(0, |clock| clock());
+    let mut lines = Lines {
+        out,
+        level: record.level(),
+        nanoseconds,
+    };
+    // The writers never fail; a `Display` of a message that does leaves half a line.
+    let _ = lines.begin().and_then(|()| lines.write_fmt(*record.args()));
+    let _ = out.write_str("\n");
+}
+
+fn colour(level: Level) -> Colour {
+    match level {
+        Level::Error => Colour::RED,
+        Level::Warn => Colour::YELLOW,
+        Level::Info => Colour::NORMAL,
+        Level::Debug | Level::Trace => Colour::GREY,
+    }
+}
+
+/// A port that a terminal is on needs carriage returns, from the log too.
+fn newline(port: Port) -> Newline {
+    if options::get().console == Some(port) {
+        console::newline()
+    } else {
+        Newline::Plain
+    }
+}
+
+/// Starts the log where the options say. Without a port there is still the screen.
+pub(crate) fn init() {
+    if let Some(port) = options::get().log {
+        serial::init(port);
+        if let Some(serial) = serial::shared(port).lock().as_mut() {
+            serial.set_newline(newline(port));
+        }
+    }
+    // A second call finds the logger set, which is as good.
+    let _ = log::set_logger(&LOGGER);
+    log::set_max_level(options::get().level);
+}
+
+/// Has the lines stamped from now on; `clock` says how many nanoseconds have passed since boot.
+pub(crate) fn set_clock(clock: fn() -> u64) {
+    CLOCK.call_once(|| clock);
+}
+
+/// From here on the log waits for no lock and hides nothing. The first thing that a panic handler does.
+pub(crate) fn enter_panic() {
+    PANIC.store(true, Relaxed);
+    log::set_max_level(log::LevelFilter::Trace);
+}

@@ -1,0 +1,162 @@
+//! The programs' standard streams: out to a serial port and the screen, in from that port and the keyboard.
+//!
+//! Output is never lost: a slow reader at the other end slows the program down, as a pipe does. Input is taken from the
+//! devices only while there is room for it, by the timer's tick and by readers, and lies in a [`Terminal`] until it
+//! is read.
+mod framing;
+mod ring;
+mod terminal;
+
+use core::hint::spin_loop;
+
+use self::terminal::{Extent, Terminal};
+use crate::drivers::framebuffer;
+use crate::drivers::keyboard::Keyboard;
+use crate::drivers::serial::{self, Newline, Port};
+use crate::lock::{IrqLock, Rank};
+use crate::options::{self, Stdin, Stdio};
+
+pub(crate) use self::terminal::Input;
+
+/// Bytes that one call takes from a device, or gives to one, at most: what bounds the time with interrupts off.
+const BATCH: usize = 64;
+
+static SOURCES: IrqLock<Sources> = IrqLock::new(Rank::Console, Sources::new());
+
+/// Where input comes from, and what has come.
+struct Sources {
+    terminal: Terminal,
+    keyboard: Option<Keyboard>,
+}
+
+impl Sources {
+    const fn new() -> Self {
+        Self {
+            terminal: Terminal::new(),
+            keyboard: None,
+        }
+    }
+
+    fn poll(&mut self) {
+        for _ in 0..BATCH {
+            let has_room = self.terminal.has_room();
+            let Some(byte) = has_room.then(receive).flatten() else {
+                break;
+            };
+            match options::get().stdin {
+                Stdin::Framed => self.terminal.framed(byte),
+                Stdin::Raw => self.terminal.typed(byte, echo_everywhere),
+            }
+        }
+        while self.terminal.has_room()
+            && let Some(key) = self.keyboard.as_mut().and_then(Keyboard::poll)
+        {
+            self.terminal.typed(key, echo_for_keyboard());
+        }
+    }
+}
+
+/// A byte from the port, if one has arrived.
+fn receive() -> Option<u8> {
+    serial::shared(options::get().console?)
+        .lock()
+        .as_mut()?
+        .receive()
+}
+
+/// Shows a key on the screen and on the terminal behind the port.
+fn echo_everywhere(bytes: &[u8]) {
+    framebuffer::write(bytes);
+    if let Some(port) = options::get().console
+        && let Some(serial) = serial::shared(port).lock().as_mut()
+    {
+        serial.send_or_drop(bytes);
+    }
+}
+
+/// A key of the keyboard must not get into what a program sends to another one.
+fn echo_for_keyboard() -> fn(&[u8]) {
+    match options::get().stdin {
+        Stdin::Raw => echo_everywhere,
+        Stdin::Framed => framebuffer::write,
+    }
+}
+
+/// What a newline becomes on the programs' port.
+pub(crate) fn newline() -> Newline {
+    match options::get().stdin {
+        Stdin::Raw => Newline::Return,
+        Stdin::Framed => Newline::Plain,
+    }
+}
+
+/// Opens what the options say. After [`options::init`].
+pub(crate) fn init() {
+    if let Some(port) = options::get().console {
+        serial::init(port);
+        if let Some(serial) = serial::shared(port).lock().as_mut() {
+            serial.set_newline(newline());
+        }
+    }
+    let keyboard = Keyboard::open();
+    SOURCES.lock().keyboard = keyboard;
+}
+
+/// Takes in what has arrived, in bounded time. For the timer's tick, and before a look at [`has_input`].
+pub(crate) fn poll() {
+    SOURCES.lock().poll();
+}
+
+/// Whether [`read_available`] would return something other than [`Input::Empty`].
+pub(crate) fn has_input() -> bool {
+    SOURCES.lock().terminal.is_ready()
+}
+
+/// Moves input that is there into `buffer`, which is not empty.
+pub(crate) fn read_available(buffer: &mut [u8]) -> Input {
+    let extent = match options::get().stdio {
+        Stdio::Tty => Extent::Line,
+        Stdio::Pipe => Extent::All,
+    };
+    let mut sources = SOURCES.lock();
+    sources.poll();
+    sources.terminal.read(buffer, extent)
+}
+
+/// Writes the beginning of `bytes`, as much as the port takes now, and returns how much that was. Nothing is taken
+/// while the reader at the other end is behind: do something else and ask again.
+pub(crate) fn write_some(bytes: &[u8]) -> usize {
+    let bytes = &bytes[..bytes.len().min(BATCH)];
+    let taken = match options::get().console {
+        Some(port) => send(port, bytes),
+        None => bytes.len(),
+    };
+    framebuffer::write(&bytes[..taken]);
+    taken
+}
+
+fn send(port: Port, bytes: &[u8]) -> usize {
+    let mut serial = serial::shared(port).lock();
+    let Some(serial) = serial.as_mut() else {
+        return bytes.len();
+    };
+    let mut taken = 0;
+    while taken < bytes.len() {
+        match serial.send(&bytes[taken..]) {
+            0 => break,
+            sent => taken += sent,
+        }
+    }
+    taken
+}
+
+/// Writes all of `bytes`, however long that takes. Interrupts stay as the caller has them.
+pub(crate) fn write(mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        let taken = write_some(bytes);
+        bytes = &bytes[taken..];
+        if taken == 0 {
+            spin_loop();
+        }
+    }
+}

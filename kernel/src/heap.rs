@@ -1,0 +1,141 @@
+//! The kernel's heap: slabs of small objects and blocks of frames, both straight from the buddy allocator.
+//!
+//! Until there is a buddy allocator, a fixed arena serves (`arena.rs`); afterwards the arena is what is left when all
+//! else has run out, and only [`reserve`] opens it. An allocation that can't be served is null, which is why what ring
+//! 3 can cause to be allocated goes through `try_reserve` and its like. Memory comes back to whoever gave it, told
+//! apart by its address and its layout, and an empty slab goes back to the buddy at once.
+#[expect(unsafe_code, reason = "hands a static's bytes to the boot heap")]
+mod arena;
+#[expect(
+    unsafe_code,
+    reason = "GlobalAlloc is an unsafe trait: addresses become frames and back"
+)]
+mod global;
+mod sizes;
+mod slab;
+
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+use mm::machine::Cpu;
+use mm::{Frame, MAX_CPUS, Memory};
+use spin::Once;
+
+use self::sizes::SIZES;
+use self::slab::{Class, Place};
+use crate::arch::direct_map::DirectMap;
+use crate::lock::{IrqLock, Rank};
+
+/// Everything but the arena, from [`switch_to`] on.
+static SLABS: Once<Slabs> = Once::new();
+
+/// CPUs that are in a [`reserve`].
+static RESERVED: [AtomicBool; MAX_CPUS] = [const { AtomicBool::new(false) }; MAX_CPUS];
+
+/// The general heap.
+struct Slabs {
+    memory: &'static Memory<DirectMap>,
+    classes: [IrqLock<Class>; SIZES.len()],
+    /// Frames in blocks for what is larger than the largest object.
+    block_frames: AtomicUsize,
+}
+
+impl Slabs {
+    fn new(memory: &'static Memory<DirectMap>) -> Self {
+        let class = |index| IrqLock::new(Rank::Heap, Class::new(index));
+        Self {
+            memory,
+            classes: core::array::from_fn(class),
+            block_frames: AtomicUsize::new(0),
+        }
+    }
+
+    fn allocate(&self, class: usize) -> Option<Place> {
+        self.classes[class].lock().allocate(self.memory)
+    }
+
+    fn free(&self, class: usize, place: Place) {
+        self.classes[class].lock().free(self.memory, place);
+    }
+
+    fn allocate_block(&self, order: u32) -> Option<Frame> {
+        let frame = self.memory.allocate(order).ok()?;
+        self.block_frames.fetch_add(1 << order, Relaxed);
+        Some(frame)
+    }
+
+    fn free_block(&self, frame: Frame, order: u32) {
+        let is = self.memory.record(frame).order();
+        assert_eq!(
+            is,
+            order,
+            "frame {} begins a block of order {is}, freed as {order}",
+            frame.number()
+        );
+        self.memory.free(frame);
+        self.block_frames.fetch_sub(1 << order, Relaxed);
+    }
+}
+
+/// Takes all further memory from `memory`. What the arena has given out stays where it is. Once.
+pub(crate) fn switch_to(memory: &'static Memory<DirectMap>) {
+    SLABS.call_once(|| Slabs::new(memory));
+}
+
+/// Runs `body` with the arena as its heap, for what must not fail because memory is out. Interrupts are off meanwhile,
+/// so that nobody else gets at the reserve: `body` is short.
+pub(crate) fn reserve<R>(body: impl FnOnce() -> R) -> R {
+    let Some(slabs) = SLABS.get() else {
+        return body();
+    };
+    slabs.memory.machine.pinned(|cpu| {
+        let before = RESERVED[cpu].swap(true, Relaxed);
+        let result = body();
+        RESERVED[cpu].store(before, Relaxed);
+        result
+    })
+}
+
+/// Whether the calling CPU is in a [`reserve`].
+fn is_reserved() -> bool {
+    SLABS.get().is_some_and(|slabs| {
+        slabs
+            .memory
+            .machine
+            .pinned(|cpu| RESERVED[cpu].load(Relaxed))
+    })
+}
+
+/// What the heap holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// Bytes of the arena in use.
+    pub(crate) arena: usize,
+    /// Frames in slabs.
+    pub(crate) slab_frames: usize,
+    /// Frames in blocks.
+    pub(crate) block_frames: usize,
+    /// Objects in use of each size, as (size, objects).
+    pub(crate) objects: [(usize, usize); SIZES.len()],
+}
+
+/// What the heap holds now.
+pub(crate) fn usage() -> Usage {
+    let mut usage = Usage {
+        arena: arena::used(),
+        ..Usage::default()
+    };
+    let Some(slabs) = SLABS.get() else {
+        return usage;
+    };
+    usage.block_frames = slabs.block_frames.load(Relaxed);
+    for (class, (size, into)) in slabs
+        .classes
+        .iter()
+        .zip(SIZES.iter().zip(&mut usage.objects))
+    {
+        let (frames, objects) = class.lock().counts();
+        usage.slab_frames += frames;
+        *into = (*size, objects);
+    }
+    usage
+}

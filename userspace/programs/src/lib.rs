@@ -1,3 +1,9 @@
-//! What several programs share.
+//! What several programs share: running other programs, and waiting for one another.
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod gate;
+pub mod launch;
+pub mod lesson;
+pub mod words;

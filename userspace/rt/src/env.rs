@@ -27,7 +27,7 @@ pub(crate) unsafe fn remember(stack: *const usize) {
 fn word(index: usize) -> usize {
     let block = BLOCK.load(Ordering::Relaxed);
     // SAFETY: `remember` was called before `main`, and callers stop at the terminator of each list.
-    unsafe { block.add(index).read() }
+    unsafe { block.wrapping_add(index).read() }
 }
 
 /// The strings from `first` up to the null word that ends their list.

@@ -60,6 +60,11 @@ impl AddressSpace {
         Ok(address)
     }
 
+    /// What [`Self::mmap`] would refuse for the sake of length and address alone, without doing anything.
+    pub fn check_mmap(&self, mapping: &Mapping) -> Result<(), Error> {
+        self.choose(mapping).map(|_| ())
+    }
+
     /// Decides which pages the mapping gets.
     fn choose(&self, mapping: &Mapping) -> Result<Range<Page>, Error> {
         if mapping.length == 0 {

@@ -1,0 +1,302 @@
+//! The page fault on the machine's side: from CR2 and the error code to `mm`, and from its answer to what happens next.
+//!
+//! `mm` decides; here its answers are carried out: a read is performed, a stack grown, a signal sent. In each case the
+//! processor then runs the instruction again, so nothing is resumed half-way.
+use abi::Errno;
+use abi::general::SIGKILL;
+use mm::fault::Change;
+use mm::pte::{Pte, PteFlags};
+use mm::trace::{Record, Trace};
+use mm::{Access, Denial, Frame, Outcome};
+use x86_64::structures::idt::PageFaultErrorCode as Code;
+
+use crate::arch::memory::memory;
+use crate::arch::trap::TrapFrame;
+use crate::arch::{interrupts, percpu, report, timer, uaccess};
+use crate::process::{self, Space, sched, signal, table::Status};
+use crate::{fs, options};
+
+static TRACE: Trace = Trace::new();
+
+/// Records that are kept for each CPU until they are logged.
+const TRACE_RECORDS: usize = 4096;
+
+/// How a fault that may go on ended.
+enum Served {
+    /// Run the instruction again.
+    Retry,
+    /// The program had no right to it.
+    Denied(Denial),
+    /// There is no memory.
+    OutOfMemory,
+}
+
+/// Starts the trace, if the command line wants one.
+pub(crate) fn init() {
+    if options::get().trace == options::Trace::Faults
+        && TRACE.start(&memory().machine, 1, TRACE_RECORDS).is_err()
+    {
+        log::warn!("no memory for the fault trace");
+    }
+}
+
+/// Vector 14. `address` is CR2.
+pub(crate) fn page_fault(frame: &mut TrapFrame, address: u64) {
+    let code = Code::from_bits_truncate(frame.error);
+    if code.contains(Code::MALFORMED_TABLE) {
+        report::kernel_fault(frame, address);
+    }
+    if !frame.is_user() && !may_fault(frame, address) {
+        report::kernel_fault(frame, address);
+    }
+    if frame.had_interrupts() {
+        interrupts::enable();
+    }
+    match serve_current(address, access(code)) {
+        Served::Retry => {}
+        Served::Denied(denial) if frame.is_user() => signal::force_denied(denial, address, frame),
+        Served::Denied(_) => give_up(frame, address),
+        Served::OutOfMemory => {
+            kill_for_memory();
+            if !frame.is_user() {
+                give_up(frame, address);
+            }
+        }
+    }
+    interrupts::disable();
+}
+
+/// Whether the kernel itself may fault here: only on user addresses, and only inside the user-copy routines.
+fn may_fault(frame: &TrapFrame, address: u64) -> bool {
+    address < mm::space::USER_END.address() && uaccess::is_copying(frame)
+}
+
+/// The copy that faulted ends with `EFAULT`.
+fn give_up(frame: &mut TrapFrame, address: u64) {
+    if !uaccess::fix_up(frame) {
+        report::kernel_fault(frame, address);
+    }
+}
+
+fn access(code: Code) -> Access {
+    if code.contains(Code::INSTRUCTION_FETCH) {
+        Access::Execute
+    } else if code.contains(Code::CAUSED_BY_WRITE) {
+        Access::Write
+    } else {
+        Access::Read
+    }
+}
+
+fn serve_current(address: u64, access: Access) -> Served {
+    if address >= mm::space::USER_END.address() {
+        return Served::Denied(Denial::Unmapped);
+    }
+    match process::current().space() {
+        Some(space) => serve(&space, address, access),
+        None => Served::Denied(Denial::Unmapped),
+    }
+}
+
+fn serve(space: &Space, address: u64, access: Access) -> Served {
+    let start = timer::cycles();
+    let shared = space.read();
+    let outcome = shared.handle_fault(memory(), address, access);
+    if let Outcome::Resolved(change) = &outcome {
+        count(&shared);
+        if TRACE.is_on() {
+            trace(&shared, address, access, *change, start);
+        }
+    }
+    drop(shared);
+    carry_out(space, address, outcome)
+}
+
+/// Books a fault that was served from memory.
+fn count(space: &mm::AddressSpace) {
+    percpu::with_current(|thread| {
+        thread.process.usage.minor_fault();
+        thread.process.usage.note_resident(space.resident_pages());
+    });
+}
+
+/// Does what `mm`'s answer asks for.
+fn carry_out(space: &Space, address: u64, outcome: Outcome) -> Served {
+    match outcome {
+        Outcome::Resolved(_) => Served::Retry,
+        Outcome::NeedsRead(read) => {
+            percpu::with_current(|thread| thread.process.usage.major_fault());
+            fs::complete(read);
+            Served::Retry
+        }
+        Outcome::Busy => {
+            sched::yield_now();
+            Served::Retry
+        }
+        Outcome::NeedsGrowth => match space.write().grow_stack(memory(), address) {
+            Ok(()) => Served::Retry,
+            Err(_) => Served::Denied(Denial::Unmapped),
+        },
+        Outcome::OutOfMemory => Served::OutOfMemory,
+        Outcome::Denied(denial) => Served::Denied(denial),
+    }
+}
+
+/// There is no memory for the running process: it ends, alone, and the log says why.
+fn kill_for_memory() {
+    let process = process::current();
+    let resident = process
+        .space()
+        .map_or(0, |space| space.read().resident_pages());
+    log::error!(
+        "out of memory: killed {}[{}], which had {resident} pages of {} that exist",
+        process.name(),
+        process.pid,
+        memory().managed_frames(),
+    );
+    process.signals.end(Status::killed(SIGKILL));
+}
+
+/// Makes pages present before they are touched. Failure is silent, as MAP_POPULATE's is.
+pub(crate) fn populate(space: &Space, address: u64, length: u64, access: Access) {
+    let mut at = address;
+    while at < address + length {
+        let shared = space.read();
+        let outcome = shared.handle_fault(memory(), at, access);
+        if matches!(outcome, Outcome::Resolved(_)) {
+            count(&shared);
+            at += mm::PAGE_SIZE;
+        }
+        drop(shared);
+        if !matches!(carry_out(space, at, outcome), Served::Retry) {
+            return;
+        }
+    }
+}
+
+/// Writes into a space that need not be the running process's.
+pub(crate) fn write_remote(space: &Space, mut address: u64, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        let written = space.read().write_remote(memory(), address, bytes);
+        match written.map_err(|outcome| carry_out(space, address, outcome)) {
+            Ok(count) => {
+                address += count as u64;
+                bytes = &bytes[count..];
+            }
+            Err(Served::Retry) => {}
+            Err(Served::Denied(_)) => return Err(Errno::EFAULT),
+            Err(Served::OutOfMemory) => return Err(Errno::ENOMEM),
+        }
+    }
+    Ok(())
+}
+
+fn trace(space: &mm::AddressSpace, address: u64, access: Access, change: Change, start: u64) {
+    let (from, to) = space
+        .find_vma(address)
+        .map_or((0, 0), |vma| (vma.start.address(), vma.end.address()));
+    let record = Record {
+        time: timer::nanoseconds(),
+        pid: process::current().pid,
+        address,
+        access,
+        start: from,
+        end: to,
+        change,
+        cycles: timer::cycles() - start,
+    };
+    TRACE.push(&memory().machine, record);
+}
+
+/// Logs and forgets what the trace holds.
+pub(crate) fn log_trace() {
+    while TRACE.is_on()
+        && let Some((record, lost)) = TRACE.pop(&memory().machine)
+    {
+        if lost > 0 {
+            log::info!("fault: {lost} records were overwritten");
+        }
+        log::info!("fault: {}", Line(&record));
+    }
+}
+
+/// A record as a line of the log.
+struct Line<'a>(&'a Record);
+
+impl core::fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Record {
+            pid,
+            address,
+            access,
+            start,
+            end,
+            change,
+            cycles,
+            ..
+        } = self.0;
+        let access = match access {
+            Access::Read => "read",
+            Access::Write => "write",
+            Access::Execute => "execute",
+        };
+        let (path, before, after) = (
+            change.path.name(),
+            Entry(change.before),
+            Entry(change.after),
+        );
+        write!(
+            f,
+            "[{pid}] {access} {address:#x} in {start:#x}-{end:#x}: {path}, {before} -> {after}, {cycles} cycles"
+        )
+    }
+}
+
+/// A page-table entry as text.
+struct Entry(u64);
+
+impl core::fmt::Display for Entry {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match Pte::decode(self.0) {
+            Pte::Empty => f.write_str("empty"),
+            Pte::Swapped(slot) => write!(f, "swapped to {}:{}", slot.area, slot.slot),
+            Pte::Mapped(leaf) => write!(f, "{} {}", FrameName(leaf.frame), Rights(leaf.flags)),
+            Pte::Protected(leaf) => write!(f, "{} ---", FrameName(leaf.frame)),
+        }
+    }
+}
+
+struct FrameName(Frame);
+
+impl core::fmt::Display for FrameName {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        if self.0 == memory().zero_frame() {
+            f.write_str("zero page")
+        } else {
+            write!(f, "frame {:#x}", self.0.number())
+        }
+    }
+}
+
+struct Rights(PteFlags);
+
+impl core::fmt::Display for Rights {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let write = if self.0.contains(PteFlags::WRITABLE) {
+            'w'
+        } else {
+            '-'
+        };
+        let execute = if self.0.contains(PteFlags::NO_EXECUTE) {
+            '-'
+        } else {
+            'x'
+        };
+        let dirty = if self.0.contains(PteFlags::DIRTY) {
+            " dirty"
+        } else {
+            ""
+        };
+        write!(f, "r{write}{execute}{dirty}")
+    }
+}

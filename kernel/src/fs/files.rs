@@ -1,0 +1,175 @@
+//! Open files and the table of descriptors that a process holds them by.
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use abi::Errno;
+use mm::OutOfMemory;
+
+use super::File;
+use crate::lock::{IrqLock, Rank};
+
+/// Descriptors that a process may have: RLIMIT_NOFILE's usual value.
+const MAX_FILES: usize = 1024;
+
+/// An open file description: what descriptors of several processes may share.
+pub(crate) struct OpenFile {
+    pub(crate) kind: Kind,
+    /// Where the next `read` begins, in bytes.
+    pub(crate) position: AtomicU64,
+}
+
+/// What is open.
+pub(crate) enum Kind {
+    /// The program's standard streams.
+    Console,
+    /// A file of the archive, for reading.
+    File(Arc<File>),
+}
+
+/// What becomes of a descriptor at `execve`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnExec {
+    Keep,
+    Close,
+}
+
+/// A place in the table.
+#[derive(Clone)]
+pub(crate) struct Descriptor {
+    pub(crate) file: Arc<OpenFile>,
+    pub(crate) on_exec: OnExec,
+}
+
+/// The descriptors of a process, by number.
+pub(crate) struct Files {
+    table: IrqLock<Vec<Option<Descriptor>>>,
+}
+
+impl OpenFile {
+    pub(crate) fn try_new(kind: Kind) -> Result<Arc<Self>, OutOfMemory> {
+        Arc::try_new(Self {
+            kind,
+            position: AtomicU64::new(0),
+        })
+        .map_err(|_| OutOfMemory)
+    }
+
+    /// The position, moved on by `count` bytes for the next reader.
+    pub(crate) fn advance(&self, count: u64) -> u64 {
+        self.position.fetch_add(count, Relaxed)
+    }
+}
+
+impl Files {
+    fn new(table: Vec<Option<Descriptor>>) -> Self {
+        Self {
+            table: IrqLock::new(Rank::Files, table),
+        }
+    }
+
+    /// 0, 1 and 2 are the console.
+    pub(crate) fn with_console() -> Result<Self, OutOfMemory> {
+        let console = OpenFile::try_new(Kind::Console)?;
+        let mut table = Vec::new();
+        table.try_reserve_exact(3)?;
+        table.resize(
+            3,
+            Some(Descriptor {
+                file: console,
+                on_exec: OnExec::Keep,
+            }),
+        );
+        Ok(Self::new(table))
+    }
+
+    /// The same descriptors for a child.
+    pub(crate) fn fork(&self) -> Result<Self, OutOfMemory> {
+        let mut copy = Vec::new();
+        let count = self.table.lock().len();
+        copy.try_reserve_exact(count)?;
+        copy.extend(self.table.lock().iter().take(count).cloned());
+        Ok(Self::new(copy))
+    }
+
+    /// What descriptor `number` stands for.
+    pub(crate) fn get(&self, number: u64) -> Result<Descriptor, Errno> {
+        let table = self.table.lock();
+        let place = usize::try_from(number)
+            .ok()
+            .and_then(|number| table.get(number)?.as_ref());
+        place.cloned().ok_or(Errno::EBADF)
+    }
+
+    /// Gives `descriptor` the lowest free number from `lowest` on.
+    pub(crate) fn add(&self, descriptor: Descriptor, lowest: usize) -> Result<usize, Errno> {
+        let mut table = self.table.lock();
+        let free =
+            (lowest..MAX_FILES).find(|&number| table.get(number).is_none_or(Option::is_none));
+        let number = free.ok_or(Errno::EMFILE)?;
+        make_room(&mut table, number)?;
+        table[number] = Some(descriptor);
+        Ok(number)
+    }
+
+    /// Gives `descriptor` the number `number`, in the place of what was there.
+    pub(crate) fn put(&self, descriptor: Descriptor, number: usize) -> Result<(), Errno> {
+        if number >= MAX_FILES {
+            return Err(Errno::EBADF);
+        }
+        let mut table = self.table.lock();
+        make_room(&mut table, number)?;
+        let old = table[number].replace(descriptor);
+        drop(table);
+        drop(old);
+        Ok(())
+    }
+
+    /// Changes what becomes of descriptor `number` at `execve`.
+    pub(crate) fn set_on_exec(&self, number: u64, on_exec: OnExec) -> Result<(), Errno> {
+        let mut table = self.table.lock();
+        let place = usize::try_from(number)
+            .ok()
+            .and_then(|number| table.get_mut(number)?.as_mut());
+        place.ok_or(Errno::EBADF)?.on_exec = on_exec;
+        Ok(())
+    }
+
+    /// Frees descriptor `number`.
+    pub(crate) fn close(&self, number: u64) -> Result<(), Errno> {
+        let old = {
+            let mut table = self.table.lock();
+            usize::try_from(number)
+                .ok()
+                .and_then(|number| table.get_mut(number)?.take())
+        };
+        old.map(drop).ok_or(Errno::EBADF)
+    }
+
+    /// Frees those that don't outlive `execve`.
+    pub(crate) fn close_on_exec(&self) {
+        let count = self.table.lock().len();
+        for number in 0..count as u64 {
+            if self
+                .get(number)
+                .is_ok_and(|descriptor| descriptor.on_exec == OnExec::Close)
+            {
+                let closed = self.close(number);
+                debug_assert!(closed.is_ok(), "descriptor {number} was there");
+            }
+        }
+    }
+
+    /// Frees all of them.
+    pub(crate) fn close_all(&self) {
+        let table = core::mem::take(&mut *self.table.lock());
+        drop(table);
+    }
+}
+
+fn make_room(table: &mut Vec<Option<Descriptor>>, number: usize) -> Result<(), Errno> {
+    let missing = (number + 1).saturating_sub(table.len());
+    table.try_reserve(missing).map_err(|_| Errno::ENOMEM)?;
+    table.resize(table.len() + missing, None);
+    Ok(())
+}

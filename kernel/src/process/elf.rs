@@ -1,0 +1,170 @@
+//! What `execve` needs to know of an ELF file: the loadable segments, the entry, the stack's rights.
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use abi::Errno;
+use elf::abi::{
+    EM_X86_64, ET_DYN, ET_EXEC, PF_R, PF_W, PF_X, PT_GNU_STACK, PT_INTERP, PT_LOAD, PT_PHDR,
+};
+use elf::endian::LittleEndian;
+use elf::file::{Class, FileHeader, parse_ident};
+use elf::parse::ParsingTable;
+use elf::segment::ProgramHeader;
+use mm::{PAGE_SIZE, VmFlags};
+
+use crate::fs::File;
+
+/// Bytes of the file header.
+const HEADER: usize = 64;
+
+/// The headers may have at most this many bytes: Linux's limit.
+const MAX_TABLE: usize = 65_536;
+
+/// The headers of a program.
+pub(super) struct Image {
+    header: FileHeader<LittleEndian>,
+    table: Vec<u8>,
+}
+
+/// A part of the file that is to be in memory.
+#[derive(Clone)]
+pub(super) struct Segment {
+    /// Byte addresses, before the bias.
+    pub(super) memory: Range<u64>,
+    /// Offset of the first byte in the file.
+    pub(super) offset: u64,
+    /// How many bytes the file has of it; the rest is zeroes.
+    pub(super) file_size: u64,
+    pub(super) access: VmFlags,
+}
+
+impl Image {
+    /// Reads the headers; `ENOEXEC` for all that is not a static program for this machine.
+    pub(super) fn parse(file: &File) -> Result<Self, Errno> {
+        let mut start = [0; HEADER];
+        if file.read_at(0, &mut start) < HEADER {
+            return Err(Errno::ENOEXEC);
+        }
+        let header = parse_header(&start).ok_or(Errno::ENOEXEC)?;
+        let size = usize::from(header.e_phentsize) * usize::from(header.e_phnum);
+        let known = header.e_machine == EM_X86_64 && matches!(header.e_type, ET_EXEC | ET_DYN);
+        if !known || header.e_phentsize != 56 || size == 0 || size > MAX_TABLE {
+            return Err(Errno::ENOEXEC);
+        }
+        let mut table = Vec::new();
+        table.try_reserve_exact(size).map_err(|_| Errno::ENOMEM)?;
+        table.resize(size, 0);
+        if file.read_at(header.e_phoff, &mut table) < size {
+            return Err(Errno::EIO);
+        }
+        let image = Self { header, table };
+        let dynamic = image.headers().any(|header| header.p_type == PT_INTERP);
+        let loadable = image.headers().any(|header| header.p_type == PT_LOAD);
+        if dynamic || !loadable {
+            Err(Errno::ENOEXEC)
+        } else {
+            Ok(image)
+        }
+    }
+
+    fn headers(&self) -> impl Iterator<Item = ProgramHeader> {
+        ParsingTable::<_, ProgramHeader>::new(LittleEndian, Class::ELF64, &self.table).iter()
+    }
+
+    /// The loadable segments, in the file's order.
+    pub(super) fn segments(&self) -> impl Iterator<Item = Result<Segment, Errno>> {
+        self.headers()
+            .filter(|header| header.p_type == PT_LOAD && header.p_memsz > 0)
+            .map(|header| segment(&header))
+    }
+
+    /// What is added to every address: 0 unless the program may lie anywhere.
+    pub(super) fn bias(&self, base: u64) -> u64 {
+        if self.header.e_type == ET_EXEC {
+            return 0;
+        }
+        let loadable = self.headers().filter(|header| header.p_type == PT_LOAD);
+        let lowest = loadable
+            .map(|header| header.p_vaddr & !(PAGE_SIZE - 1))
+            .min()
+            .unwrap_or(0);
+        base.wrapping_sub(lowest)
+    }
+
+    /// The entry point, before the bias.
+    pub(super) fn entry(&self) -> u64 {
+        self.header.e_entry
+    }
+
+    /// Where the program finds its own program headers, before the bias.
+    pub(super) fn headers_address(&self) -> u64 {
+        if let Some(own) = self.headers().find(|header| header.p_type == PT_PHDR) {
+            return own.p_vaddr;
+        }
+        let offset = self.header.e_phoff;
+        let holds = |header: &ProgramHeader| {
+            header.p_type == PT_LOAD
+                && (header.p_offset..header.p_offset.saturating_add(header.p_filesz))
+                    .contains(&offset)
+        };
+        self.headers().find(holds).map_or(0, |header| {
+            header.p_vaddr.wrapping_add(offset - header.p_offset)
+        })
+    }
+
+    pub(super) fn header_size(&self) -> u64 {
+        self.header.e_phentsize.into()
+    }
+
+    pub(super) fn header_count(&self) -> u64 {
+        self.header.e_phnum.into()
+    }
+
+    /// What may be done with the stack.
+    pub(super) fn stack_access(&self) -> VmFlags {
+        let wish = self.headers().find(|header| header.p_type == PT_GNU_STACK);
+        let data = VmFlags::READ | VmFlags::WRITE;
+        if wish.is_some_and(|header| header.p_flags & PF_X != 0) {
+            data | VmFlags::EXEC
+        } else {
+            data
+        }
+    }
+}
+
+fn parse_header(start: &[u8; HEADER]) -> Option<FileHeader<LittleEndian>> {
+    const IDENT: usize = elf::abi::EI_NIDENT;
+    let ident = parse_ident::<LittleEndian>(start).ok()?;
+    if !matches!(ident.1, Class::ELF64) {
+        return None;
+    }
+    FileHeader::parse_tail(ident, &start[IDENT..]).ok()
+}
+
+/// Checks what the file says of a segment against arithmetic.
+fn segment(header: &ProgramHeader) -> Result<Segment, Errno> {
+    let ProgramHeader {
+        p_offset,
+        p_vaddr,
+        p_filesz,
+        p_memsz,
+        p_flags,
+        ..
+    } = *header;
+    let end = p_vaddr.checked_add(p_memsz).ok_or(Errno::ENOEXEC)?;
+    let aligned = p_vaddr % PAGE_SIZE == p_offset % PAGE_SIZE;
+    let sane = p_filesz <= p_memsz && p_offset.checked_add(p_filesz).is_some();
+    if !aligned || !sane || end > mm::space::USER_END.address() {
+        return Err(Errno::ENOEXEC);
+    }
+    let mut access = VmFlags::empty();
+    access.set(VmFlags::READ, p_flags & PF_R != 0);
+    access.set(VmFlags::WRITE, p_flags & PF_W != 0);
+    access.set(VmFlags::EXEC, p_flags & PF_X != 0);
+    Ok(Segment {
+        memory: p_vaddr..end,
+        offset: p_offset,
+        file_size: p_filesz,
+        access,
+    })
+}

@@ -1,0 +1,224 @@
+//! `execve`: another program in the same process. Its segments are promised, not read; faults bring them in.
+//!
+//! The new space is built beside the old one, stack and all, so that every failure leaves the caller as it was; only
+//! then do they change places.
+use alloc::sync::Arc;
+
+use abi::Errno;
+use mm::mmap::{Mapping, Place};
+use mm::space::Limits;
+use mm::{Backing, PAGE_SIZE, Page, VmFlags};
+
+use super::elf::{Image, Segment};
+use super::stack::{self, Arguments, Value};
+use super::{Name, Process, Space, layout};
+use crate::arch::memory::memory;
+use crate::arch::percpu;
+use crate::arch::trap::TrapFrame;
+use crate::arch::user::Bases;
+use crate::arch::{context, features};
+use crate::fs::File;
+use crate::{fault, random};
+use abi::auxvec::*;
+
+/// A program ready to run: its memory and where it starts.
+pub(super) struct Program {
+    pub(super) space: Arc<Space>,
+    pub(super) entry: u64,
+    pub(super) stack: u64,
+    pub(super) name: Name,
+}
+
+/// Replaces the running process's program by `file`, which was asked for as `path`. On success `frame` is the new
+/// program's first moment.
+pub(crate) fn execve(
+    frame: &mut TrapFrame,
+    file: &Arc<File>,
+    path: &[u8],
+    arguments: Arguments,
+) -> Result<(), Errno> {
+    let process = super::current();
+    let limits = process
+        .space()
+        .map_or(Limits::default(), |space| space.read().limits);
+    let program = load(file, path, arguments, limits)?;
+    enter(&process, &program);
+    *frame = TrapFrame::user(program.entry, program.stack);
+    Ok(())
+}
+
+/// Makes the process run in the new program's memory. Nothing here can fail.
+fn enter(process: &Process, program: &Program) {
+    let old = process.replace_space(Some(program.space.clone()));
+    context::activate(program.space.root().address());
+    drop(old);
+    process.give_space_back();
+    process.files.close_on_exec();
+    process.signals.exec();
+    *process.name.lock() = program.name;
+    percpu::with_current(|thread| thread.fpu.reset());
+    Bases::default().restore();
+}
+
+/// Builds the space of a program.
+pub(super) fn load(
+    file: &Arc<File>,
+    path: &[u8],
+    arguments: Arguments,
+    limits: Limits,
+) -> Result<Program, Errno> {
+    let image = Image::parse(file)?;
+    let plan = layout::choose(&limits);
+    let bias = image.bias(plan.pie_base);
+    let space = Space::try_new(plan.space, limits).map_err(|_| Errno::ENOMEM)?;
+    let mut end = 0;
+    for segment in image.segments() {
+        let segment = segment?;
+        map_segment(&space, file, &segment, bias)?;
+        end = end.max(bias + segment.memory.end);
+    }
+    space
+        .write()
+        .set_heap_start(end.next_multiple_of(PAGE_SIZE) + plan.heap_gap);
+    map_stack(&space, plan.stack_top, image.stack_access())?;
+    let stack = fill_stack(&space, &image, bias, plan.stack_top, path, arguments)?;
+    Ok(Program {
+        space,
+        entry: bias + image.entry(),
+        stack,
+        name: Name::of(path),
+    })
+}
+
+/// Promises one segment: what the file has of it, then zeroes.
+fn map_segment(space: &Space, file: &Arc<File>, segment: &Segment, bias: u64) -> Result<(), Errno> {
+    let start = bias + segment.memory.start;
+    let file_end = start + segment.file_size;
+    let end = bias + segment.memory.end;
+    let first = Page::containing(start);
+    let behind_file = Page::containing(file_end + PAGE_SIZE - 1);
+    let behind = Page::containing(end + PAGE_SIZE - 1);
+    if segment.file_size > 0 {
+        let offset = segment.offset / PAGE_SIZE;
+        let backing = Backing::File {
+            file: file.cached().clone(),
+            offset,
+        };
+        map(space, first, behind_file, segment.access, backing)?;
+        if end > file_end && segment.access.contains(VmFlags::WRITE) {
+            clear(space, file_end, behind_file.address())?;
+        }
+    }
+    let zeroes = if segment.file_size > 0 {
+        behind_file
+    } else {
+        first
+    };
+    if zeroes < behind {
+        map(space, zeroes, behind, segment.access, Backing::Anonymous)?;
+    }
+    Ok(())
+}
+
+fn map(
+    space: &Space,
+    start: Page,
+    end: Page,
+    access: VmFlags,
+    backing: Backing,
+) -> Result<(), Errno> {
+    let mapping = Mapping {
+        address: start.address(),
+        length: (end - start) * PAGE_SIZE,
+        place: Place::FixedNoReplace,
+        flags: access,
+        backing,
+    };
+    // Segments that overlap or lie out of bounds make no program.
+    space
+        .write()
+        .mmap(memory(), mapping)
+        .map(|_| ())
+        .map_err(|_| Errno::ENOEXEC)
+}
+
+/// Zeroes from byte `start` to the end of its page: the file's bytes there are not the program's.
+fn clear(space: &Space, start: u64, end: u64) -> Result<(), Errno> {
+    const ZEROES: [u8; PAGE_SIZE as usize] = [0; PAGE_SIZE as usize];
+    fault::write_remote(space, start, &ZEROES[..(end - start) as usize])
+}
+
+fn map_stack(space: &Space, top: Page, access: VmFlags) -> Result<(), Errno> {
+    let flags = access | VmFlags::GROWS_DOWN | VmFlags::STACK;
+    map(
+        space,
+        top - layout::FIRST_STACK,
+        top,
+        flags,
+        Backing::Anonymous,
+    )
+}
+
+/// Writes arguments, environment and auxiliary vector, and returns the stack pointer.
+fn fill_stack(
+    space: &Space,
+    image: &Image,
+    bias: u64,
+    top: Page,
+    path: &[u8],
+    arguments: Arguments,
+) -> Result<u64, Errno> {
+    let mut secret = [0; 16];
+    random::fill(&mut secret);
+    let mut name = alloc::vec::Vec::new();
+    name.try_reserve_exact(path.len() + 1)
+        .map_err(|_| Errno::ENOMEM)?;
+    name.extend_from_slice(path);
+    name.push(0);
+    let number = Value::Number;
+    let vector = [
+        (AT_HWCAP, number(features::hwcap())),
+        (AT_PAGESZ, number(PAGE_SIZE)),
+        (AT_CLKTCK, number(100)),
+        (AT_PHDR, number(bias + image.headers_address())),
+        (AT_PHENT, number(image.header_size())),
+        (AT_PHNUM, number(image.header_count())),
+        (AT_BASE, number(0)),
+        (AT_FLAGS, number(0)),
+        (AT_ENTRY, number(bias + image.entry())),
+        (AT_UID, number(0)),
+        (AT_EUID, number(0)),
+        (AT_GID, number(0)),
+        (AT_EGID, number(0)),
+        (AT_SECURE, number(0)),
+        (AT_RANDOM, Value::Bytes(&secret)),
+        (AT_HWCAP2, number(features::hwcap2())),
+        (AT_MINSIGSTKSZ, number(features::signal_stack_size())),
+        (AT_EXECFN, Value::Bytes(&name)),
+        (AT_PLATFORM, Value::Bytes(b"x86_64\0")),
+    ];
+    let image = stack::build(top.address(), arguments, &vector)?;
+    grow_to(space, image.pointer)?;
+    fault::write_remote(space, image.strings_at, &image.strings)?;
+    for (number, word) in image.words.iter().enumerate() {
+        fault::write_remote(
+            space,
+            image.pointer + 8 * number as u64,
+            &word.to_le_bytes(),
+        )?;
+    }
+    Ok(image.pointer)
+}
+
+/// Many arguments reach below the first pages of the stack.
+fn grow_to(space: &Space, pointer: u64) -> Result<(), Errno> {
+    let missing = space.read().areas().at(Page::containing(pointer)).is_none();
+    if missing {
+        space
+            .write()
+            .grow_stack(memory(), pointer)
+            .map_err(|_| Errno::E2BIG)
+    } else {
+        Ok(())
+    }
+}

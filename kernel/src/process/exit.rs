@@ -1,0 +1,62 @@
+//! The end of a process: memory back, children to init, the parent told.
+use abi::general::SIGCHLD;
+
+use super::table::{self, INIT, Status};
+use super::{Process, current, sched, signal};
+use crate::arch::memory::memory;
+use crate::arch::{context, exit as machine};
+use crate::{fault, fs};
+
+/// Ends the running process, whose end is decided. Called with nothing of worth on the kernel stack.
+pub(super) fn exit_current() -> ! {
+    let process = current();
+    give_up(&process);
+    fault::log_trace();
+    let status = process.signals.ended().unwrap_or(Status::exited(0));
+    if process.pid == INIT {
+        end_machine(status);
+    }
+    tell_parent(&process, status);
+    drop(process);
+    sched::retire();
+    sched::exit()
+}
+
+/// Gives memory and files back.
+fn give_up(process: &Process) {
+    context::activate_kernel();
+    drop(process.replace_space(None));
+    process.files.close_all();
+    process.give_space_back();
+}
+
+fn tell_parent(process: &Process, status: Status) {
+    let table::Burial { parent, init } = table::bury(process.pid, status);
+    if let Some(parent) = parent {
+        signal::send(&parent, SIGCHLD);
+        if parent.signals.ignores_children() {
+            parent.usage.add_child(&process.usage);
+            table::forget(process.pid);
+        }
+    }
+    if let Some(init) = init {
+        signal::send(&init, SIGCHLD);
+    }
+}
+
+/// Init has ended, and the run with it. What every process held must be back.
+fn end_machine(status: Status) -> ! {
+    let memory = memory();
+    let cached = fs::resident_pages();
+    log::info!(
+        "{} frames free, {cached} in the page cache, of {}",
+        memory.free_frames(),
+        memory.managed_frames()
+    );
+    if cfg!(debug_assertions)
+        && let Err(broken) = memory.check()
+    {
+        panic!("an invariant of mm is broken: {broken}");
+    }
+    machine::end(status.shell_code())
+}

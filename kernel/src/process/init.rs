@@ -1,0 +1,62 @@
+//! The first process: made from nothing, out of the program that the initramfs calls `/bin/init`.
+use alloc::sync::Arc;
+
+use abi::Errno;
+use mm::space::Limits;
+
+use super::signal::Signals;
+use super::stack::{Arguments, List};
+use super::table::{INIT, Reserved};
+use super::thread::Thread;
+use super::{Process, exec, fork, sched};
+use crate::arch::trap::TrapFrame;
+use crate::fs::files::Files;
+use crate::{fs, options};
+
+const PATH: &[u8] = b"/bin/init";
+
+/// What init finds in its environment.
+const ENVIRONMENT: [&[u8]; 3] = [b"HOME=/", b"TERM=linux", b"PATH=/bin"];
+
+/// As many bytes of arguments as the loader could bring.
+const LIMIT: usize = 128 * 1024;
+
+/// Starts init and lets the processor go to it for good.
+pub(crate) fn start() -> ! {
+    let thread = match make() {
+        Ok(thread) => thread,
+        Err(errno) => panic!("init can't be started: {}: {errno:?}", PATH.escape_ascii()),
+    };
+    sched::run_first(thread)
+}
+
+fn make() -> Result<Arc<Thread>, Errno> {
+    let no_memory = |_| Errno::ENOMEM;
+    let file = fs::open_program(PATH)?;
+    let program = exec::load(&file, PATH, arguments()?, Limits::default())?;
+    let reserved = Reserved::new().map_err(no_memory)?;
+    assert_eq!(reserved.pid(), INIT, "init is the first process");
+    let files = Files::with_console().map_err(no_memory)?;
+    let process = Process::new(INIT, program.name, program.space, files, Signals::new());
+    let process = Arc::try_new(process).map_err(|_| Errno::ENOMEM)?;
+    let (fpu, bases) = fork::fresh_state().map_err(no_memory)?;
+    sched::reserve().map_err(no_memory)?;
+    let frame = TrapFrame::user(program.entry, program.stack);
+    let thread = Thread::try_new(process.clone(), &frame, fpu, bases).map_err(no_memory)?;
+    *process.thread.lock() = Arc::downgrade(&thread);
+    reserved.announce_first(process);
+    Ok(thread)
+}
+
+/// `init`, then what the command line names.
+fn arguments() -> Result<Arguments, Errno> {
+    let mut arguments = Arguments::default();
+    arguments.push(List::Arguments, b"init", LIMIT)?;
+    for word in options::program() {
+        arguments.push(List::Arguments, word, LIMIT)?;
+    }
+    for word in ENVIRONMENT {
+        arguments.push(List::Environment, word, LIMIT)?;
+    }
+    Ok(arguments)
+}

@@ -1,0 +1,180 @@
+//! Processes: what they hold, how they come and go, and the moments at which the kernel looks after them.
+//!
+//! A process is made by `fork`, changed by `execve` and ended by `exit` (a file each); `table` knows who is whose child.
+//! Ending happens in one place, on the way back to ring 3 ([`before_user`]), where nothing is left on the kernel stack
+//! that would need to be given up first.
+mod elf;
+mod exception;
+pub(crate) mod exec;
+pub(crate) mod exit;
+pub(crate) mod fork;
+pub(crate) mod init;
+mod layout;
+pub(crate) mod sched;
+pub(crate) mod signal;
+mod space;
+pub(crate) mod stack;
+pub(crate) mod table;
+pub(crate) mod thread;
+pub(crate) mod usage;
+
+use alloc::sync::{Arc, Weak};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+pub(crate) use exception::exception;
+pub(crate) use space::Space;
+use thread::Thread;
+use usage::Usage;
+
+use crate::arch::percpu::{self, Attention};
+use crate::arch::trap::TrapFrame;
+use crate::console;
+use crate::fs::files::Files;
+use crate::lock::{IrqLock, Rank};
+use signal::Signals;
+
+/// A running program.
+pub(crate) struct Process {
+    /// Its number.
+    pub(crate) pid: u32,
+    /// Its open files.
+    pub(crate) files: Files,
+    /// Signals: pending, blocked, ignored, and the end that was decided.
+    pub(crate) signals: Signals,
+    /// Time and faults.
+    pub(crate) usage: Usage,
+    /// The program's name, as `comm` in proc(5).
+    name: IrqLock<Name>,
+    /// `None` once the process has ended.
+    space: IrqLock<Option<Arc<Space>>>,
+    /// Physical address of the space's top-level table, 0 for none: what the scheduler loads.
+    root: AtomicU64,
+    /// The thread to wake when something happens to the process.
+    thread: IrqLock<Weak<Thread>>,
+    /// Runs in its parent's space, which waits for `execve` or the end (vfork(2)).
+    borrows_space: AtomicBool,
+}
+
+/// The first 15 bytes of the program's file name.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Name {
+    bytes: [u8; 15],
+    len: usize,
+}
+
+impl Name {
+    /// The name for the program at `path`.
+    pub(crate) fn of(path: &[u8]) -> Self {
+        let file = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        let mut name = Self {
+            len: file.len().min(15),
+            ..Self::default()
+        };
+        name.bytes[..name.len].copy_from_slice(&file[..name.len]);
+        name
+    }
+}
+
+impl core::fmt::Display for Name {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.bytes[..self.len].escape_ascii().fmt(f)
+    }
+}
+
+impl Process {
+    pub(crate) fn new(
+        pid: u32,
+        name: Name,
+        space: Arc<Space>,
+        files: Files,
+        signals: Signals,
+    ) -> Self {
+        Self {
+            pid,
+            files,
+            signals,
+            usage: Usage::default(),
+            name: IrqLock::new(Rank::Process, name),
+            root: AtomicU64::new(space.root().address()),
+            space: IrqLock::new(Rank::Process, Some(space)),
+            thread: IrqLock::new(Rank::Process, Weak::new()),
+            borrows_space: AtomicBool::new(false),
+        }
+    }
+
+    /// The program's name.
+    pub(crate) fn name(&self) -> Name {
+        *self.name.lock()
+    }
+
+    /// The process's memory; `None` once it has ended.
+    pub(crate) fn space(&self) -> Option<Arc<Space>> {
+        self.space.lock().clone()
+    }
+
+    /// Puts another space, or none, in the place of the process's own, which is returned.
+    fn replace_space(&self, space: Option<Arc<Space>>) -> Option<Arc<Space>> {
+        self.root.store(
+            space.as_ref().map_or(0, |space| space.root().address()),
+            Relaxed,
+        );
+        core::mem::replace(&mut *self.space.lock(), space)
+    }
+
+    /// The top-level table to run with.
+    fn root(&self) -> Option<u64> {
+        Some(self.root.load(Relaxed)).filter(|&root| root != 0)
+    }
+
+    /// Wakes the process's thread from a wait.
+    pub(crate) fn wake(&self) {
+        let thread = self.thread.lock().upgrade();
+        if let Some(thread) = thread {
+            sched::wake(&thread);
+        }
+    }
+
+    /// Lets the parent that lent its space go on, if one did.
+    fn give_space_back(&self) {
+        if self.borrows_space.swap(false, Relaxed) {
+            table::wake_parent(self.pid);
+        }
+    }
+
+    fn is_borrowing(&self) -> bool {
+        self.borrows_space.load(Relaxed)
+    }
+}
+
+/// The process that runs on this CPU.
+pub(crate) fn current() -> Arc<Process> {
+    percpu::with_current(|thread| thread.process.clone())
+}
+
+/// The timer's interrupt: accounts for the tick, wakes sleepers, reads the consoles.
+pub(crate) fn tick(frame: &TrapFrame) {
+    percpu::with_current(|thread| thread.process.usage.tick(frame.is_user()));
+    console::poll();
+    sched::tick();
+}
+
+/// Last stop before ring 3, taken when something was raised: the end of a slice, a signal, the end of the process.
+pub(crate) fn before_user(frame: &mut TrapFrame) {
+    loop {
+        let attention = percpu::take_attention();
+        if attention.is_empty() {
+            return;
+        }
+        if attention.contains(Attention::SIGNAL)
+            && percpu::with_current(|thread| thread.process.signals.deliver())
+        {
+            exit::exit_current();
+        }
+        if attention.contains(Attention::RESCHEDULE) {
+            sched::yield_now();
+            // Signals may have come to the process while others ran, and attention is the CPU's.
+            percpu::raise(Attention::SIGNAL);
+        }
+        let _ = frame;
+    }
+}

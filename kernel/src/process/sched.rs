@@ -1,0 +1,202 @@
+//! Who runs: one queue, round robin, a slice per timer tick.
+//!
+//! Threads change at two kinds of moments: on the way back to ring 3 when the slice is over, and when a thread waits.
+//! Waiting is `park` and `wake`, in that a wake that comes first is remembered, so a condition may be checked without a
+//! lock: check, park, check again. A thread with nobody to switch to stays on its own stack and halts the processor
+//! until an interrupt makes someone ready. Room in the queues is reserved when a thread is made, so waking never fails.
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering::Relaxed;
+
+use mm::OutOfMemory;
+
+use super::thread::Thread;
+use crate::arch::percpu::{self, Attention};
+use crate::arch::{context, interrupts, timer};
+use crate::lock::{IrqLock, Rank};
+
+static SCHEDULER: IrqLock<Scheduler> = IrqLock::new(Rank::Scheduler, Scheduler::new());
+
+struct Scheduler {
+    ready: VecDeque<Arc<Thread>>,
+    /// Threads that wake by themselves, the earliest last.
+    sleepers: Vec<Sleeper>,
+    /// Threads that exist: as many may be in each queue.
+    threads: usize,
+    /// The thread that ran before this one, until the new one has left its stack.
+    previous: Option<Arc<Thread>>,
+}
+
+struct Sleeper {
+    /// Nanoseconds since boot.
+    deadline: u64,
+    thread: Arc<Thread>,
+}
+
+impl Scheduler {
+    const fn new() -> Self {
+        Self {
+            ready: VecDeque::new(),
+            sleepers: Vec::new(),
+            threads: 0,
+            previous: None,
+        }
+    }
+
+    fn wake(&mut self, thread: &Arc<Thread>) {
+        if thread.parked.swap(false, Relaxed) {
+            self.ready.push_back(thread.clone());
+        } else {
+            thread.woken.store(true, Relaxed);
+        }
+    }
+
+    fn wake_sleepers(&mut self, now: u64) {
+        while let Some(sleeper) = self.sleepers.pop_if(|sleeper| sleeper.deadline <= now) {
+            self.wake(&sleeper.thread);
+        }
+    }
+}
+
+/// Makes room for one thread more. Every success is matched by a [`retire`].
+pub(super) fn reserve() -> Result<(), OutOfMemory> {
+    let mut scheduler = SCHEDULER.lock();
+    let wanted = scheduler.threads + 1;
+    let (ready, sleeping) = (scheduler.ready.len(), scheduler.sleepers.len());
+    scheduler.ready.try_reserve(wanted - ready)?;
+    scheduler.sleepers.try_reserve(wanted - sleeping)?;
+    scheduler.threads = wanted;
+    Ok(())
+}
+
+/// A thread that room was reserved for is gone, or never came.
+pub(super) fn retire() {
+    SCHEDULER.lock().threads -= 1;
+}
+
+/// Lets a new thread run.
+pub(super) fn start(thread: Arc<Thread>) {
+    SCHEDULER.lock().ready.push_back(thread);
+}
+
+/// Lets everyone else who is ready run first.
+pub(crate) fn yield_now() {
+    interrupts::without(|| {
+        SCHEDULER.lock().ready.push_back(percpu::current());
+        switch();
+    });
+}
+
+/// Waits for a [`wake`]; may also return without one, so callers check what they wait for.
+pub(crate) fn park() {
+    interrupts::without(|| {
+        let me = percpu::current();
+        {
+            let _scheduler = SCHEDULER.lock();
+            if me.woken.swap(false, Relaxed) {
+                return;
+            }
+            me.parked.store(true, Relaxed);
+        }
+        switch();
+    });
+}
+
+/// Like [`park`], but not beyond `deadline`, in nanoseconds since boot.
+pub(crate) fn park_until(deadline: u64) {
+    let me = percpu::current();
+    {
+        let mut scheduler = SCHEDULER.lock();
+        let place = scheduler
+            .sleepers
+            .partition_point(|sleeper| sleeper.deadline > deadline);
+        scheduler.sleepers.insert(
+            place,
+            Sleeper {
+                deadline,
+                thread: me.clone(),
+            },
+        );
+    }
+    park();
+    SCHEDULER
+        .lock()
+        .sleepers
+        .retain(|sleeper| !Arc::ptr_eq(&sleeper.thread, &me));
+}
+
+/// Makes `thread` ready, or its next [`park`] void.
+pub(crate) fn wake(thread: &Arc<Thread>) {
+    SCHEDULER.lock().wake(thread);
+}
+
+/// The timer's tick: wakes sleepers and ends the slice if anyone waits for the processor.
+pub(super) fn tick() {
+    let mut scheduler = SCHEDULER.lock();
+    scheduler.wake_sleepers(timer::nanoseconds());
+    if !scheduler.ready.is_empty() {
+        percpu::raise(Attention::RESCHEDULE);
+    }
+}
+
+/// Leaves the processor to others for good. The caller has given up all that it held.
+pub(super) fn exit() -> ! {
+    interrupts::disable();
+    switch();
+    unreachable!("a thread that ended was run again")
+}
+
+/// Runs the next ready thread; returns when the caller's turn comes. Interrupts are off.
+fn switch() {
+    let next = loop {
+        let next = SCHEDULER.lock().ready.pop_front();
+        match next {
+            Some(thread) => break thread,
+            None => interrupts::wait(),
+        }
+    };
+    // References, not clones: a thread that ends here for good must not leave a count on its stack.
+    percpu::with_current(|me| {
+        if !core::ptr::eq(me, &*next) {
+            me.leave();
+            switch_from(me, next);
+            finish_switch();
+            me.resume();
+        }
+    });
+}
+
+/// Changes stacks. Comes back when `me` is switched to again.
+fn switch_from(me: &Thread, next: Arc<Thread>) {
+    match next.process.root() {
+        Some(root) => context::activate(root),
+        None => context::activate_kernel(),
+    }
+    let previous = percpu::set_current(next);
+    SCHEDULER.lock().previous = previous;
+    percpu::with_current(|next| context::switch(&me.context, &next.context, &next.stack));
+}
+
+/// Gives the processor to the first thread of all; the stack that boot ran on is not used again.
+pub(super) fn run_first(thread: Arc<Thread>) -> ! {
+    interrupts::disable();
+    if let Some(root) = thread.process.root() {
+        context::activate(root);
+    }
+    let none = percpu::set_current(thread);
+    debug_assert!(none.is_none(), "a thread ran before the first");
+    percpu::with_current(|thread| context::launch(&thread.context, &thread.stack))
+}
+
+/// First act of a thread on its own stack: drops the hold on the one before it, which may end that one.
+pub(crate) fn finish_switch() {
+    let previous = SCHEDULER.lock().previous.take();
+    drop(previous);
+}
+
+/// First act of a new thread: it was not in `switch` before.
+pub(crate) fn begin() {
+    finish_switch();
+    percpu::with_current(Thread::resume);
+}

@@ -1,0 +1,341 @@
+//! Who exists and who is whose child: one table by process number, under one lock.
+//!
+//! Families are linked by number inside the table. Each parent has a list of children that live and one of those that
+//! ended, so that `wait` for any child takes one step however many live.
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use mm::OutOfMemory;
+
+use super::Process;
+use crate::lock::{IrqLock, Rank};
+
+/// Numbers go up to here, then start again behind the first few hundred: Linux's default `pid_max`.
+const PID_MAX: u32 = 32_768;
+const PID_RESTART: u32 = 300;
+
+/// The number of init, who adopts orphans. 0 is nobody.
+pub(crate) const INIT: u32 = 1;
+const NOBODY: u32 = 0;
+
+static TABLE: IrqLock<Table> = IrqLock::new(
+    Rank::Table,
+    Table {
+        entries: Vec::new(),
+        last: NOBODY,
+        count: 0,
+    },
+);
+
+struct Table {
+    /// By process number.
+    entries: Vec<Entry>,
+    /// The number given last.
+    last: u32,
+    count: usize,
+}
+
+#[derive(Default)]
+struct Entry {
+    state: State,
+    parent: u32,
+    /// First of the children that live, and of those that ended.
+    living: u32,
+    ended: u32,
+    /// Siblings in the same list.
+    previous: u32,
+    next: u32,
+}
+
+/// A parent's lists.
+#[derive(Clone, Copy)]
+enum List {
+    Living,
+    Ended,
+}
+
+impl Entry {
+    fn head(&mut self, list: List) -> &mut u32 {
+        match list {
+            List::Living => &mut self.living,
+            List::Ended => &mut self.ended,
+        }
+    }
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Vacant,
+    /// The number is given, the process not yet made.
+    Reserved,
+    Alive(Arc<Process>),
+    Zombie(Arc<Process>, Status),
+}
+
+/// How a process ended, as wait(2) encodes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Status(pub(crate) i32);
+
+impl Status {
+    /// It called `exit` with `code`.
+    pub(crate) fn exited(code: i32) -> Self {
+        Self((code & 0xff) << 8)
+    }
+
+    /// Signal `number` ended it.
+    pub(crate) fn killed(number: u32) -> Self {
+        Self(number as i32 & 0x7f)
+    }
+
+    /// What a shell would call its exit code: 128 + the signal where one ended it.
+    pub(crate) fn shell_code(self) -> u8 {
+        let signal = self.0 & 0x7f;
+        if signal == 0 {
+            (self.0 >> 8) as u8
+        } else {
+            128 + signal as u8
+        }
+    }
+}
+
+/// Which children a `wait` is for.
+#[derive(Clone, Copy)]
+pub(crate) enum Children {
+    Any,
+    One(u32),
+}
+
+/// What a `wait` found.
+pub(crate) enum Found {
+    /// A child that ended; it is forgotten now unless it was to be kept.
+    Ended(Arc<Process>, Status),
+    /// Only children that live.
+    Alive,
+    /// No such child.
+    Nobody,
+}
+
+impl Table {
+    fn entry(&mut self, pid: u32) -> &mut Entry {
+        &mut self.entries[pid as usize]
+    }
+
+    /// A number that is free, and an entry for it.
+    fn reserve(&mut self) -> Result<u32, OutOfMemory> {
+        let first = if self.last < PID_RESTART {
+            INIT
+        } else {
+            PID_RESTART
+        };
+        let numbers = (self.last + 1..PID_MAX).chain(first..=self.last);
+        let vacant = |pid: &u32| {
+            self.entries
+                .get(*pid as usize)
+                .is_none_or(|entry| matches!(entry.state, State::Vacant))
+        };
+        let pid = numbers.into_iter().find(vacant).ok_or(OutOfMemory)?;
+        let missing = (pid as usize + 1).saturating_sub(self.entries.len());
+        self.entries.try_reserve(missing)?;
+        self.entries
+            .resize_with(self.entries.len() + missing, Entry::default);
+        self.entry(pid).state = State::Reserved;
+        self.last = pid;
+        self.count += 1;
+        Ok(pid)
+    }
+
+    fn link(&mut self, parent: u32, child: u32, list: List) {
+        let next = core::mem::replace(self.entry(parent).head(list), child);
+        if next != NOBODY {
+            self.entry(next).previous = child;
+        }
+        let entry = self.entry(child);
+        (entry.parent, entry.previous, entry.next) = (parent, NOBODY, next);
+    }
+
+    fn unlink(&mut self, child: u32) {
+        let Entry {
+            parent,
+            previous,
+            next,
+            ..
+        } = *self.entry(child);
+        if next != NOBODY {
+            self.entry(next).previous = previous;
+        }
+        if previous != NOBODY {
+            self.entry(previous).next = next;
+            return;
+        }
+        let parent = self.entry(parent);
+        let list = if parent.living == child {
+            List::Living
+        } else {
+            List::Ended
+        };
+        *parent.head(list) = next;
+    }
+
+    /// Gives all children on one list of `from` to init.
+    fn adopt(&mut self, from: u32, list: List) {
+        while let Some(child) = Some(*self.entry(from).head(list)).filter(|&child| child != NOBODY)
+        {
+            self.unlink(child);
+            self.link(INIT, child, list);
+        }
+    }
+
+    fn remove(&mut self, pid: u32) -> State {
+        self.unlink(pid);
+        self.count -= 1;
+        core::mem::take(&mut self.entry(pid).state)
+    }
+
+    fn process(&self, pid: u32) -> Option<Arc<Process>> {
+        match &self.entries.get(pid as usize)?.state {
+            State::Alive(process) | State::Zombie(process, _) => Some(process.clone()),
+            State::Vacant | State::Reserved => None,
+        }
+    }
+}
+
+/// A process number that is taken but has no process yet; dropped unused, it is free again.
+pub(super) struct Reserved(u32);
+
+impl Reserved {
+    pub(super) fn new() -> Result<Self, OutOfMemory> {
+        Ok(Self(TABLE.lock().reserve()?))
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.0
+    }
+
+    /// Makes `process`, which has this number, known as a child of `parent`.
+    pub(super) fn announce(self, process: Arc<Process>, parent: u32) {
+        let mut table = TABLE.lock();
+        table.entry(self.0).state = State::Alive(process);
+        table.link(parent, self.0, List::Living);
+        drop(table);
+        core::mem::forget(self);
+    }
+
+    /// Makes `process`, the first of all, known. It is nobody's child.
+    pub(super) fn announce_first(self, process: Arc<Process>) {
+        TABLE.lock().entry(self.0).state = State::Alive(process);
+        core::mem::forget(self);
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        let mut table = TABLE.lock();
+        table.entry(self.0).state = State::Vacant;
+        table.count -= 1;
+    }
+}
+
+/// The process with number `pid`, dead or alive.
+pub(crate) fn find(pid: u32) -> Option<Arc<Process>> {
+    TABLE.lock().process(pid)
+}
+
+/// The numbers of all that exist now; some may be gone by the time they are looked at.
+pub(crate) fn numbers() -> impl Iterator<Item = u32> {
+    let end = TABLE.lock().entries.len() as u32;
+    (INIT..end).filter(|&pid| find(pid).is_some())
+}
+
+/// The number of `pid`'s parent.
+pub(crate) fn parent(pid: u32) -> u32 {
+    TABLE.lock().entry(pid).parent
+}
+
+/// How many processes there are, the dead who wait to be noticed included.
+pub(crate) fn count() -> usize {
+    TABLE.lock().count
+}
+
+/// Wakes the parent of `pid`.
+pub(super) fn wake_parent(pid: u32) {
+    let parent = {
+        let mut table = TABLE.lock();
+        let parent = table.entry(pid).parent;
+        table.process(parent)
+    };
+    if let Some(parent) = parent {
+        parent.wake();
+    }
+}
+
+/// Process `pid` has ended with `status`: its children go to init, it waits to be noticed by its parent.
+pub(super) fn bury(pid: u32, status: Status) -> Burial {
+    let mut table = TABLE.lock();
+    let orphans_ended = table.entry(pid).ended != NOBODY;
+    table.adopt(pid, List::Living);
+    table.adopt(pid, List::Ended);
+    let entry = table.entry(pid);
+    entry.state = match core::mem::take(&mut entry.state) {
+        State::Alive(process) => State::Zombie(process, status),
+        other => other,
+    };
+    let parent = entry.parent;
+    table.unlink(pid);
+    table.link(parent, pid, List::Ended);
+    Burial {
+        parent: table.process(parent),
+        init: orphans_ended.then(|| table.process(INIT)).flatten(),
+    }
+}
+
+/// Who must hear of an end.
+pub(super) struct Burial {
+    pub(super) parent: Option<Arc<Process>>,
+    pub(super) init: Option<Arc<Process>>,
+}
+
+/// Forgets `pid`, which has ended and whose parent doesn't care.
+pub(super) fn forget(pid: u32) {
+    let state = TABLE.lock().remove(pid);
+    drop(state);
+}
+
+/// Looks for a child of `parent` that has ended and forgets it, unless `keep`.
+pub(crate) fn reap(parent: u32, children: Children, after: After) -> Found {
+    let mut table = TABLE.lock();
+    let candidate = match children {
+        Children::Any => {
+            let Entry { living, ended, .. } = *table.entry(parent);
+            Some(if ended != NOBODY { ended } else { living }).filter(|&pid| pid != NOBODY)
+        }
+        Children::One(pid) => Some(pid).filter(|&pid| {
+            let entry = table.entries.get(pid as usize);
+            entry.is_some_and(|entry| {
+                entry.parent == parent && !matches!(entry.state, State::Vacant | State::Reserved)
+            })
+        }),
+    };
+    let Some(pid) = candidate else {
+        return Found::Nobody;
+    };
+    let State::Zombie(process, status) = &table.entry(pid).state else {
+        return Found::Alive;
+    };
+    let (process, status) = (process.clone(), *status);
+    let gone = match after {
+        After::Forget => table.remove(pid),
+        After::Keep => State::Vacant,
+    };
+    drop(table);
+    drop(gone);
+    Found::Ended(process, status)
+}
+
+/// What becomes of a child that was waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    Forget,
+    /// WNOWAIT.
+    Keep,
+}

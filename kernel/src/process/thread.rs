@@ -1,0 +1,62 @@
+//! A thread: a kernel stack, the registers that wait on it, and the process that it runs for.
+use alloc::sync::Arc;
+use core::sync::atomic::AtomicBool;
+
+use mm::OutOfMemory;
+
+use super::Process;
+use crate::arch::context::Context;
+use crate::arch::fpu::FpuState;
+use crate::arch::paging::KernelStack;
+use crate::arch::trap::TrapFrame;
+use crate::arch::user::Bases;
+
+/// What the scheduler switches between.
+pub(crate) struct Thread {
+    /// The process that it runs for.
+    pub(crate) process: Arc<Process>,
+    pub(super) context: Context,
+    pub(super) stack: KernelStack,
+    pub(super) fpu: FpuState,
+    pub(super) bases: Bases,
+    /// Out of the run queue until someone wakes it; guarded by the scheduler's lock.
+    pub(super) parked: AtomicBool,
+    /// Was woken while it was not parked: the next `park` returns at once. Guarded by the scheduler's lock.
+    pub(super) woken: AtomicBool,
+}
+
+impl Thread {
+    /// A thread that will enter ring 3 with the registers of `frame`, floating-point state and segment bases as given.
+    pub(super) fn try_new(
+        process: Arc<Process>,
+        frame: &TrapFrame,
+        fpu: FpuState,
+        bases: Bases,
+    ) -> Result<Arc<Self>, OutOfMemory> {
+        let stack = KernelStack::try_new()?;
+        let context = Context::new_user(&stack, frame);
+        let (parked, woken) = (AtomicBool::new(false), AtomicBool::new(false));
+        let thread = Self {
+            process,
+            context,
+            stack,
+            fpu,
+            bases,
+            parked,
+            woken,
+        };
+        Arc::try_new(thread).map_err(|_| OutOfMemory)
+    }
+
+    /// Saves what the processor holds for this thread beyond the general registers.
+    pub(super) fn leave(&self) {
+        self.fpu.save();
+        self.bases.save();
+    }
+
+    /// Loads it again.
+    pub(super) fn resume(&self) {
+        self.fpu.restore();
+        self.bases.restore();
+    }
+}

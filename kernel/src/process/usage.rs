@@ -1,0 +1,113 @@
+//! What a process used: time in both rings, faults, memory at its fullest. See getrusage(2).
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::arch::timer;
+
+/// Counters of one process, and the sums over its children that were waited for.
+#[derive(Default)]
+pub(crate) struct Usage {
+    pub(crate) own: Counters,
+    pub(crate) children: Counters,
+}
+
+/// One set of counters.
+#[derive(Default)]
+pub(crate) struct Counters {
+    user_ticks: AtomicU64,
+    system_ticks: AtomicU64,
+    minor_faults: AtomicU64,
+    major_faults: AtomicU64,
+    /// In pages.
+    peak: AtomicU64,
+}
+
+impl Usage {
+    /// A timer tick came while the process ran.
+    pub(super) fn tick(&self, user: bool) {
+        let ticks = if user {
+            &self.own.user_ticks
+        } else {
+            &self.own.system_ticks
+        };
+        ticks.fetch_add(1, Relaxed);
+    }
+
+    /// A fault was served from memory.
+    pub(crate) fn minor_fault(&self) {
+        self.own.minor_faults.fetch_add(1, Relaxed);
+    }
+
+    /// A fault had to wait for a device; it will come again and count as minor, which this takes back in advance.
+    pub(crate) fn major_fault(&self) {
+        self.own.major_faults.fetch_add(1, Relaxed);
+        self.own.minor_faults.fetch_sub(1, Relaxed);
+    }
+
+    /// Notes how many pages are in memory now.
+    pub(crate) fn note_resident(&self, pages: u64) {
+        self.own.peak.fetch_max(pages, Relaxed);
+    }
+
+    /// What the process and the children that it waited for used together.
+    pub(crate) fn total(&self) -> Counters {
+        let total = Counters::default();
+        total.add(&self.own);
+        total.add(&self.children);
+        total
+    }
+
+    /// Adds all that a child used, itself and through its own children.
+    pub(crate) fn add_child(&self, child: &Self) {
+        self.children.add(&child.own);
+        self.children.add(&child.children);
+    }
+}
+
+impl Counters {
+    fn add(&self, other: &Self) {
+        self.user_ticks
+            .fetch_add(other.user_ticks.load(Relaxed), Relaxed);
+        self.system_ticks
+            .fetch_add(other.system_ticks.load(Relaxed), Relaxed);
+        self.minor_faults
+            .fetch_add(other.minor_faults.load(Relaxed), Relaxed);
+        self.major_faults
+            .fetch_add(other.major_faults.load(Relaxed), Relaxed);
+        self.peak.fetch_max(other.peak.load(Relaxed), Relaxed);
+    }
+
+    /// Time in rings 3 and 0, in nanoseconds.
+    pub(crate) fn times(&self) -> (u64, u64) {
+        let nanoseconds = |ticks: &AtomicU64| ticks.load(Relaxed) * timer::TICK_NANOSECONDS;
+        (
+            nanoseconds(&self.user_ticks),
+            nanoseconds(&self.system_ticks),
+        )
+    }
+
+    /// The counters as the words of Linux's `struct rusage`; what is not counted is 0, as there.
+    pub(crate) fn to_words(&self) -> [u64; 18] {
+        let (user, system) = self.times();
+        let ([user_seconds, user_micros], [system_seconds, system_micros]) =
+            (timeval(user), timeval(system));
+        let mut words = [0; 18];
+        words[..5].copy_from_slice(&[
+            user_seconds,
+            user_micros,
+            system_seconds,
+            system_micros,
+            self.peak.load(Relaxed) * mm::PAGE_SIZE / 1024,
+        ]);
+        words[8] = self.minor_faults.load(Relaxed);
+        words[9] = self.major_faults.load(Relaxed);
+        words
+    }
+}
+
+/// Nanoseconds as the words of `struct timeval`: seconds and microseconds.
+pub(crate) fn timeval(nanoseconds: u64) -> [u64; 2] {
+    [
+        nanoseconds / 1_000_000_000,
+        nanoseconds % 1_000_000_000 / 1000,
+    ]
+}

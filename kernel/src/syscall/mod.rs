@@ -1,0 +1,137 @@
+//! System calls: one table from Linux's numbers to functions that parse, lock, call, and turn refusals into errno.
+//!
+//! A number that isn't in the table answers `ENOSYS`, is counted, and is logged once for each number.
+mod file;
+mod limits;
+mod memory;
+mod process;
+mod signal;
+mod system;
+mod time;
+mod user;
+
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use abi::{Errno, Sysno};
+
+use crate::arch::trap::TrapFrame;
+
+/// The six arguments.
+type Arguments = [u64; 6];
+
+/// What a call answers.
+type Answer = Result<u64, Errno>;
+
+/// Numbers below this are remembered when they are asked for in vain.
+const KNOWN: usize = 512;
+
+static MISSING: [AtomicU64; KNOWN] = [const { AtomicU64::new(0) }; KNOWN];
+
+/// Serves the call in `frame` and leaves its answer there.
+pub(crate) fn dispatch(frame: &mut TrapFrame) {
+    let TrapFrame {
+        rdi,
+        rsi,
+        rdx,
+        r10,
+        r8,
+        r9,
+        number,
+        ..
+    } = *frame;
+    let answer = match Sysno::new(number as usize) {
+        Some(call) => serve(call, [rdi, rsi, rdx, r10, r8, r9], frame),
+        None => missing(number),
+    };
+    // A new program starts with clear registers; its frame is complete.
+    if answer == Ok(STARTED) {
+        return;
+    }
+    frame.rax = answer.unwrap_or_else(|errno| (-i64::from(errno.into_raw())) as u64);
+}
+
+/// What a successful `execve` answers: nobody reads it.
+const STARTED: u64 = u64::MAX;
+
+/// The table.
+fn serve(call: Sysno, a: Arguments, frame: &mut TrapFrame) -> Answer {
+    match call {
+        Sysno::mmap => memory::mmap(a),
+        Sysno::munmap => memory::munmap(a),
+        Sysno::mprotect => memory::mprotect(a),
+        Sysno::brk => memory::brk(a),
+
+        Sysno::fork => process::fork(frame),
+        Sysno::vfork => process::vfork(frame),
+        Sysno::clone => process::clone(a, frame),
+        Sysno::execve => process::execve(a, frame),
+        Sysno::exit | Sysno::exit_group => process::exit(a),
+        Sysno::wait4 => process::wait4(a),
+        Sysno::getpid | Sysno::gettid => process::getpid(),
+        Sysno::getppid => process::getppid(),
+        Sysno::set_tid_address => process::getpid(),
+        Sysno::set_robust_list => process::set_robust_list(a),
+        Sysno::arch_prctl => process::arch_prctl(a),
+        Sysno::sched_yield => process::sched_yield(),
+        Sysno::getrusage => process::getrusage(a),
+        Sysno::getuid | Sysno::geteuid | Sysno::getgid | Sysno::getegid => Ok(0),
+
+        Sysno::kill => signal::kill(a),
+        Sysno::tkill => signal::tkill(a),
+        Sysno::tgkill => signal::tgkill(a),
+        Sysno::rt_sigaction => signal::rt_sigaction(a),
+        Sysno::rt_sigprocmask => signal::rt_sigprocmask(a),
+        Sysno::rt_sigpending => signal::rt_sigpending(a),
+
+        Sysno::read => file::read(a),
+        Sysno::write => file::write(a),
+        Sysno::readv => file::readv(a),
+        Sysno::writev => file::writev(a),
+        Sysno::pread64 => file::pread64(a),
+        Sysno::open => file::open(a),
+        Sysno::openat => file::openat(a),
+        Sysno::close => file::close(a),
+        Sysno::lseek => file::lseek(a),
+        Sysno::fstat => file::fstat(a),
+        Sysno::stat => file::stat(a),
+        Sysno::lstat => file::lstat(a),
+        Sysno::newfstatat => file::newfstatat(a),
+        Sysno::access => file::access(a),
+        Sysno::readlink => file::readlink(a),
+        Sysno::ioctl => file::ioctl(a),
+        Sysno::fcntl => file::fcntl(a),
+        Sysno::dup => file::dup(a),
+        Sysno::dup2 => file::dup2(a),
+        Sysno::dup3 => file::dup3(a),
+        Sysno::getcwd => file::getcwd(a),
+
+        Sysno::nanosleep => time::nanosleep(a),
+        Sysno::clock_nanosleep => time::clock_nanosleep(a),
+        Sysno::clock_gettime => time::clock_gettime(a),
+        Sysno::clock_getres => time::clock_getres(a),
+        Sysno::gettimeofday => time::gettimeofday(a),
+        Sysno::time => time::time(a),
+        Sysno::times => time::times(a),
+
+        Sysno::getrlimit => limits::getrlimit(a),
+        Sysno::setrlimit => limits::setrlimit(a),
+        Sysno::prlimit64 => limits::prlimit64(a),
+
+        Sysno::uname => system::uname(a),
+        Sysno::sysinfo => system::sysinfo(a),
+        Sysno::getrandom => system::getrandom(a),
+        Sysno::reboot => system::reboot(a),
+        other => missing(other.id() as u64),
+    }
+}
+
+fn missing(number: u64) -> Answer {
+    let counter = usize::try_from(number)
+        .ok()
+        .and_then(|number| MISSING.get(number));
+    if counter.is_some_and(|counter| counter.fetch_add(1, Relaxed) == 0) {
+        let name = Sysno::new(number as usize).map_or("unknown", |call| call.name());
+        log::warn!("system call {number} ({name}) is not there");
+    }
+    Err(Errno::ENOSYS)
+}

@@ -1,0 +1,211 @@
+//! Processes: `fork`, `execve`, `exit`, `wait4` and what a process asks of itself.
+use alloc::vec::Vec;
+
+use abi::Errno;
+use abi::general::{
+    __WALL, __WCLONE, __WNOTHREAD, CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID,
+    CLONE_SETTLS, CLONE_VFORK, CLONE_VM, SIGCHLD, WCONTINUED, WNOHANG, WUNTRACED,
+};
+
+use super::{Answer, Arguments, STARTED, user};
+use crate::arch::trap::TrapFrame;
+use crate::arch::user as registers;
+use crate::fault;
+use crate::fs;
+use crate::process::exec;
+use crate::process::fork::{self as forking, Memory, Start};
+use crate::process::stack::{self, List};
+use crate::process::table::{self, After, Children, Found, Status};
+use crate::process::usage::Counters;
+use crate::process::{current, sched};
+
+/// Bytes that arguments, environment and their pointers may have: a quarter of the stack's limit, as on Linux.
+const MAX_ARGUMENTS: usize = 2 << 20;
+
+/// fork(2).
+pub(super) fn fork(frame: &TrapFrame) -> Answer {
+    forking::fork(frame, Memory::Copied, Start::default()).map(u64::from)
+}
+
+/// vfork(2).
+pub(super) fn vfork(frame: &TrapFrame) -> Answer {
+    let child = forking::fork(frame, Memory::Borrowed, Start::default())?;
+    forking::await_return(child);
+    Ok(child.into())
+}
+
+/// clone(2), as far as it makes processes: what libc's `fork`, `vfork` and `posix_spawn` ask for.
+pub(super) fn clone(
+    [flags, stack, parent_tid, child_tid, tls, _]: Arguments,
+    frame: &TrapFrame,
+) -> Answer {
+    const SHARING: u32 = CLONE_VM | CLONE_VFORK;
+    const KNOWN: u32 =
+        SHARING | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+    let flags = flags as u32;
+    let memory = match flags & SHARING {
+        0 => Memory::Copied,
+        SHARING => Memory::Borrowed,
+        // A thread, or a child that shares memory and is not waited for.
+        _ => return Err(Errno::ENOSYS),
+    };
+    if flags & !(KNOWN | 0xff) != 0 || flags & 0xff != SIGCHLD {
+        return Err(Errno::ENOSYS);
+    }
+    let start = Start {
+        stack: Some(stack).filter(|&stack| stack != 0),
+        thread_pointer: (flags & CLONE_SETTLS != 0).then_some(tls),
+    };
+    let child = forking::fork(frame, memory, start)?;
+    let number = child.to_le_bytes();
+    if flags & CLONE_PARENT_SETTID != 0 {
+        // Linux doesn't care either whether this succeeds.
+        let _ = user::write_bytes(parent_tid, &number);
+    }
+    if flags & CLONE_CHILD_SETTID != 0
+        && let Some(space) = table::find(child).and_then(|child| child.space())
+    {
+        let _ = fault::write_remote(&space, child_tid, &number);
+    }
+    if memory == Memory::Borrowed {
+        forking::await_return(child);
+    }
+    Ok(child.into())
+}
+
+/// execve(2).
+pub(super) fn execve(
+    [path, arguments, environment, ..]: Arguments,
+    frame: &mut TrapFrame,
+) -> Answer {
+    let path = user::path(path)?;
+    let file = fs::open_program(&path)?;
+    let mut strings = stack::Arguments::default();
+    copy_strings(&mut strings, List::Arguments, arguments)?;
+    if strings.count() == 0 {
+        // Linux gives a program without arguments one that is empty.
+        strings.push(List::Arguments, b"", MAX_ARGUMENTS)?;
+    }
+    copy_strings(&mut strings, List::Environment, environment)?;
+    exec::execve(frame, &file, &path, strings)?;
+    Ok(STARTED)
+}
+
+/// Copies the strings that the pointers at `array` lead to, up to a null pointer. No array is an empty one.
+fn copy_strings(strings: &mut stack::Arguments, list: List, array: u64) -> Result<(), Errno> {
+    let mut at = array;
+    while array != 0 {
+        let [pointer] = user::read_words(at)?;
+        if pointer == 0 {
+            break;
+        }
+        let string: Vec<u8> = user::string(pointer, stack::MAX_STRING, Errno::E2BIG)?;
+        strings.push(list, &string, MAX_ARGUMENTS)?;
+        at = at.wrapping_add(8);
+    }
+    Ok(())
+}
+
+/// _exit(2).
+pub(super) fn exit([code, ..]: Arguments) -> Answer {
+    current().signals.end(Status::exited(code as i32));
+    Ok(0)
+}
+
+/// wait4(2).
+pub(super) fn wait4([pid, status, options, usage, ..]: Arguments) -> Answer {
+    let options = options as u32;
+    if options & !(WNOHANG | WUNTRACED | WCONTINUED | __WALL | __WCLONE | __WNOTHREAD) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let children = match pid as i32 {
+        i32::MIN => return Err(Errno::ESRCH),
+        // There is one process group so far.
+        -1 | 0 => Children::Any,
+        pid if pid < 0 => return Err(Errno::ECHILD),
+        pid => Children::One(pid as u32),
+    };
+    let process = current();
+    loop {
+        match table::reap(process.pid, children, After::Forget) {
+            Found::Ended(child, ended) => {
+                process.usage.add_child(&child.usage);
+                return report(child.pid, ended, &child.usage.total(), status, usage);
+            }
+            Found::Nobody => return Err(Errno::ECHILD),
+            Found::Alive if options & WNOHANG != 0 => return Ok(0),
+            Found::Alive if process.signals.is_ending() => return Err(Errno::EINTR),
+            Found::Alive => sched::park(),
+        }
+    }
+}
+
+fn report(pid: u32, ended: Status, used: &Counters, status: u64, usage: u64) -> Answer {
+    if status != 0 {
+        user::write_bytes(status, &ended.0.to_le_bytes())?;
+    }
+    if usage != 0 {
+        user::write_words(usage, used.to_words())?;
+    }
+    Ok(pid.into())
+}
+
+/// getpid(2), and gettid(2) while a process has one thread.
+pub(super) fn getpid() -> Answer {
+    Ok(current().pid.into())
+}
+
+/// getppid(2).
+pub(super) fn getppid() -> Answer {
+    Ok(table::parent(current().pid).into())
+}
+
+/// set_robust_list(2): a list that is looked at when a thread dies holding a lock others wait for; nobody can, yet.
+pub(super) fn set_robust_list([_, length, ..]: Arguments) -> Answer {
+    if length == 24 {
+        Ok(0)
+    } else {
+        Err(Errno::EINVAL)
+    }
+}
+
+/// arch_prctl(2): the bases of FS and GS.
+pub(super) fn arch_prctl([code, address, ..]: Arguments) -> Answer {
+    const SET_GS: u64 = 0x1001;
+    const SET_FS: u64 = 0x1002;
+    const GET_FS: u64 = 0x1003;
+    const GET_GS: u64 = 0x1004;
+    let checked = || {
+        if address < mm::space::USER_END.address() {
+            Ok(address)
+        } else {
+            Err(Errno::EPERM)
+        }
+    };
+    match code {
+        SET_GS => registers::set_gs_base(checked()?),
+        SET_FS => registers::set_fs_base(checked()?),
+        GET_FS => user::write_words(address, [registers::fs_base()])?,
+        GET_GS => user::write_words(address, [registers::gs_base()])?,
+        _ => return Err(Errno::EINVAL),
+    }
+    Ok(0)
+}
+
+/// sched_yield(2).
+pub(super) fn sched_yield() -> Answer {
+    sched::yield_now();
+    Ok(0)
+}
+
+/// getrusage(2).
+pub(super) fn getrusage([who, usage, ..]: Arguments) -> Answer {
+    let process = current();
+    let counters = match who as i32 {
+        0 | 1 => &process.usage.own,
+        -1 => &process.usage.children,
+        _ => return Err(Errno::EINVAL),
+    };
+    user::write_words(usage, counters.to_words())?;
+    Ok(0)
+}

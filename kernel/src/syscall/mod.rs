@@ -1,12 +1,15 @@
 //! System calls: one table from Linux's numbers to functions that parse, lock, call, and turn refusals into errno.
 //!
 //! A number that isn't in the table answers `ENOSYS`, is counted, and is logged once for each number.
+mod descriptor;
 mod file;
 mod limits;
 mod memory;
+mod path;
 mod process;
 mod signal;
 mod system;
+mod terminal;
 mod time;
 mod user;
 
@@ -88,22 +91,22 @@ fn serve(call: Sysno, a: Arguments, frame: &mut TrapFrame) -> Answer {
         Sysno::readv => file::readv(a),
         Sysno::writev => file::writev(a),
         Sysno::pread64 => file::pread64(a),
-        Sysno::open => file::open(a),
-        Sysno::openat => file::openat(a),
-        Sysno::close => file::close(a),
+        Sysno::open => path::open(a),
+        Sysno::openat => path::openat(a),
+        Sysno::close => descriptor::close(a),
         Sysno::lseek => file::lseek(a),
-        Sysno::fstat => file::fstat(a),
-        Sysno::stat => file::stat(a),
-        Sysno::lstat => file::lstat(a),
-        Sysno::newfstatat => file::newfstatat(a),
-        Sysno::access => file::access(a),
-        Sysno::readlink => file::readlink(a),
-        Sysno::ioctl => file::ioctl(a),
-        Sysno::fcntl => file::fcntl(a),
-        Sysno::dup => file::dup(a),
-        Sysno::dup2 => file::dup2(a),
-        Sysno::dup3 => file::dup3(a),
-        Sysno::getcwd => file::getcwd(a),
+        Sysno::fstat => path::fstat(a),
+        Sysno::stat => path::stat(a),
+        Sysno::lstat => path::lstat(a),
+        Sysno::newfstatat => path::newfstatat(a),
+        Sysno::access => path::access(a),
+        Sysno::readlink => path::readlink(a),
+        Sysno::ioctl => terminal::ioctl(a),
+        Sysno::fcntl => descriptor::fcntl(a),
+        Sysno::dup => descriptor::dup(a),
+        Sysno::dup2 => descriptor::dup2(a),
+        Sysno::dup3 => descriptor::dup3(a),
+        Sysno::getcwd => path::getcwd(a),
 
         Sysno::nanosleep => time::nanosleep(a),
         Sysno::clock_nanosleep => time::clock_nanosleep(a),

@@ -1,0 +1,91 @@
+//! Descriptors: `close`, `fcntl` and the `dup` family.
+use abi::Errno;
+use abi::general::{
+    F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC, O_CLOEXEC, O_RDONLY,
+    O_RDWR,
+};
+
+use super::file::descriptor;
+use super::{Answer, Arguments};
+use crate::fs::files::{Descriptor, Kind, OnExec};
+use crate::process::current;
+
+/// close(2).
+pub(super) fn close([number, ..]: Arguments) -> Answer {
+    current().files.close(u64::from(number as u32)).map(|()| 0)
+}
+
+/// fcntl(2).
+pub(super) fn fcntl([number, command, argument, ..]: Arguments) -> Answer {
+    let open = descriptor(number)?;
+    match command as u32 {
+        F_DUPFD => duplicate(open, argument, OnExec::Keep),
+        F_DUPFD_CLOEXEC => duplicate(open, argument, OnExec::Close),
+        F_GETFD => Ok(if open.on_exec == OnExec::Close {
+            FD_CLOEXEC.into()
+        } else {
+            0
+        }),
+        F_SETFD => {
+            let on_exec = if argument as u32 & FD_CLOEXEC != 0 {
+                OnExec::Close
+            } else {
+                OnExec::Keep
+            };
+            current().files.set_on_exec(number, on_exec).map(|()| 0)
+        }
+        F_GETFL => Ok(match open.file.kind {
+            Kind::Console => O_RDWR.into(),
+            Kind::File(_) => O_RDONLY.into(),
+        }),
+        F_SETFL => Ok(0),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+fn duplicate(open: Descriptor, lowest: u64, on_exec: OnExec) -> Answer {
+    let lowest = usize::try_from(lowest as i32)
+        .ok()
+        .filter(|&lowest| lowest < 1024)
+        .ok_or(Errno::EINVAL)?;
+    current()
+        .files
+        .add(Descriptor { on_exec, ..open }, lowest)
+        .map(|number| number as u64)
+}
+
+/// dup(2).
+pub(super) fn dup([number, ..]: Arguments) -> Answer {
+    duplicate(descriptor(number)?, 0, OnExec::Keep)
+}
+
+/// dup2(2).
+pub(super) fn dup2([old, new, ..]: Arguments) -> Answer {
+    let open = descriptor(old)?;
+    if old as u32 != new as u32 {
+        put(open, new, OnExec::Keep)?;
+    }
+    Ok(u64::from(new as u32))
+}
+
+/// dup3(2).
+pub(super) fn dup3([old, new, flags, ..]: Arguments) -> Answer {
+    if old as u32 == new as u32 || flags & !u64::from(O_CLOEXEC) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    put(
+        descriptor(old)?,
+        new,
+        if flags == 0 {
+            OnExec::Keep
+        } else {
+            OnExec::Close
+        },
+    )?;
+    Ok(u64::from(new as u32))
+}
+
+fn put(open: Descriptor, number: u64, on_exec: OnExec) -> Result<(), Errno> {
+    let number = usize::try_from(number as i32).map_err(|_| Errno::EBADF)?;
+    current().files.put(Descriptor { on_exec, ..open }, number)
+}

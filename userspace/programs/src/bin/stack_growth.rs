@@ -3,6 +3,7 @@
 //! A program starts with the few pages that hold its arguments. What lies below is not mapped at all; a fault there
 //! extends the area, unless the stack would exceed its limit (8 MiB) or come within 256 pages of another mapping: that
 //! distance is the guard gap, which keeps a runaway stack from walking into the heap unnoticed.
+//! (On Linux the limit is `ulimit -s`; this program expects the usual 8192.)
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,0 +1,117 @@
+//! Changing from one kernel stack to another, and from one address space to another: what the scheduler is made of.
+//!
+//! A thread that does not run is a stack with six callee-saved registers and a return address on top. A new thread's
+//! stack is made to look as if it had been switched away from at the start of [`first_steps`], with ring 3's registers
+//! above. Interrupts are off across a switch.
+use core::arch::naked_asm;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::stack::KernelStack;
+use super::trap::{TrapFrame, return_to_user};
+use super::{gdt, interrupts, paging, percpu};
+
+/// Where a thread that does not run continues.
+pub(crate) struct Context {
+    /// Its stack pointer; 0 while it runs, so that nobody can run it twice.
+    rsp: AtomicU64,
+}
+
+/// What [`swap_stacks`] pops, from low addresses to high: what a stack that was switched away from has on top.
+#[repr(C)]
+struct Saved {
+    callee_saved: [u64; 6],
+    return_address: u64,
+    /// Only on a new stack.
+    frame: TrapFrame,
+}
+
+impl Context {
+    /// The context of a new thread, which enters ring 3 with the registers of `frame`, after
+    /// [`begin`](crate::process::sched::begin). `stack` must be the one that it is then switched to with.
+    pub(crate) fn new_user(stack: &KernelStack, frame: &TrapFrame) -> Self {
+        let return_address = first_steps as *const () as u64;
+        let saved = Saved { callee_saved: [0; 6], return_address, frame: *frame };
+        let rsp = stack.top() - size_of::<Saved>() as u64;
+        // SAFETY: the top of a mapped stack that no thread runs on yet; 16-byte aligned less 8.
+        unsafe { (rsp as *mut Saved).write(saved) };
+        Self { rsp: AtomicU64::new(rsp) }
+    }
+
+    /// The stack pointer to continue at; the context counts as running from here on.
+    fn take(&self) -> u64 {
+        let rsp = self.rsp.swap(0, Relaxed);
+        assert!(rsp != 0, "a thread that runs is switched to");
+        rsp
+    }
+}
+
+/// Continues `to`, which owns `stack`; returns when somebody switches back to `from`, which is the thread that runs here.
+pub(crate) fn switch(from: &Context, to: &Context, stack: &KernelStack) {
+    let rsp = prepare(to, stack);
+    // SAFETY: `to` was saved by this function or made by `new_user`, and runs nowhere else; `from` is where we are.
+    unsafe { swap_stacks(from.rsp.as_ptr(), rsp) }
+}
+
+/// Continues `to`, which owns `stack`, and never comes back: the current stack is not used again.
+pub(crate) fn launch(to: &Context, stack: &KernelStack) -> ! {
+    let rsp = prepare(to, stack);
+    let mut nowhere = 0;
+    // SAFETY: as in `switch`.
+    unsafe { swap_stacks(&mut nowhere, rsp) };
+    unreachable!("the stack of boot was run again")
+}
+
+/// Makes `stack` the one that entries from ring 3 start on.
+fn prepare(to: &Context, stack: &KernelStack) -> u64 {
+    assert!(!interrupts::are_enabled(), "a switch with interrupts on");
+    percpu::set_kernel_rsp(stack.top());
+    gdt::set_kernel_stack(percpu::index(), stack.top());
+    to.take()
+}
+
+/// Saves the current stack's state, its pointer to `from`, and continues on the stack at `to`.
+///
+/// # Safety
+/// `to` was saved by this function, or made to look so, and is on no CPU's hands.
+#[unsafe(naked)]
+unsafe extern "C" fn swap_stacks(from: *mut u64, to: u64) {
+    naked_asm!(
+        "push rbp", "push rbx", "push r12", "push r13", "push r14", "push r15",
+        "mov [rdi], rsp",
+        "mov rsp, rsi",
+        "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp",
+        "ret",
+    )
+}
+
+/// Where a new thread starts: ring 3's registers lie at the stack pointer.
+#[unsafe(naked)]
+extern "C" fn first_steps() {
+    naked_asm!(
+        "call {begin}",
+        "jmp {return_to_user}",
+        begin = sym begin,
+        return_to_user = sym return_to_user,
+    )
+}
+
+extern "C" fn begin() {
+    crate::process::sched::begin();
+}
+
+/// Has the processor walk the tables at physical address `root`, those of an address space that stays alive meanwhile.
+pub(crate) fn activate(root: u64) {
+    if root == percpu::root() {
+        return;
+    }
+    let last = |table| paging::entry(table, u64::MAX, paging::TOP).load(Relaxed);
+    assert_eq!(last(root), last(paging::root()), "the table at {root:#x} does not show the kernel");
+    percpu::set_root(root);
+    // SAFETY: the upper half is the kernel's (checked above), so all that runs stays where it is.
+    unsafe { core::arch::asm!("mov cr3, {}", in(reg) root, options(nostack, preserves_flags)) };
+}
+
+/// Goes back to the kernel's own tables, in which ring 3 has nothing: before the active space is given up.
+pub(crate) fn activate_kernel() {
+    activate(paging::root());
+}

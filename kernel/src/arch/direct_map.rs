@@ -1,0 +1,124 @@
+//! The door that `mm` has to this machine: physical memory through the direct map, translations, the CPU's number.
+//!
+//! These functions are safe to call, yet they turn frames into references. What makes that sound is that a `Frame` can't
+//! be made up: `mm` mints frames only from the ranges that `arch::memory` hands over, once, of memory that nobody else
+//! uses and that the direct map shows; `mm/src/frame.rs` says the same from its side. Ring 3 and the processor's walker
+//! change the contents at will, so they are seen as atomics only.
+use core::arch::asm;
+use core::ops::Range;
+use core::ptr::NonNull;
+use core::sync::atomic::AtomicU64;
+
+use mm::machine::{Cpu, PhysMem, Tlb, WORDS};
+use mm::{Frame, FrameRecord, Page};
+use spin::Once;
+use x86_64::VirtAddr;
+use x86_64::instructions::tlb;
+
+use super::layout::DIRECT_MAP;
+use super::{interrupts, percpu};
+
+/// Beyond so many pages one change of CR3 is cheaper than forgetting them one by one.
+const FLUSH_ALL_ABOVE: u64 = 32;
+
+static MEM_MAP: Once<&'static [FrameRecord]> = Once::new();
+
+/// Physical memory, the TLB and the CPU, as `mm` sees them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DirectMap(());
+
+impl DirectMap {
+    /// The door, with `mem_map` as the records of all frames.
+    ///
+    /// # Safety
+    /// The direct map is in place, for all frames that `mem_map` has records of.
+    pub(super) unsafe fn new(mem_map: &'static [FrameRecord]) -> Self {
+        MEM_MAP.call_once(|| mem_map);
+        Self(())
+    }
+}
+
+/// What `mm` and the heap call the machine.
+pub(crate) type Hardware = DirectMap;
+
+/// Where the direct map shows physical address `address`.
+pub(super) const fn pointer_to<T>(address: u64) -> *mut T {
+    (DIRECT_MAP + address) as *mut T
+}
+
+/// Where the first byte of `frame` is seen. Making a pointer is safe; using it is for the frame's owner.
+pub(crate) fn pointer(frame: Frame) -> NonNull<u8> {
+    NonNull::new(pointer_to(frame.address())).expect("the direct map does not begin at address 0")
+}
+
+/// The number of the frame that `pointer` points into, and the offset in it.
+pub(crate) fn locate(pointer: NonNull<u8>) -> (u32, usize) {
+    let address = pointer.addr().get() as u64 - DIRECT_MAP;
+    ((address / mm::PAGE_SIZE) as u32, (address % mm::PAGE_SIZE) as usize)
+}
+
+impl PhysMem for DirectMap {
+    fn mem_map(&self) -> &[FrameRecord] {
+        MEM_MAP.get().copied().unwrap_or(&[])
+    }
+
+    fn words(&self, frame: Frame) -> &[AtomicU64; WORDS] {
+        // SAFETY: 1. minted frames lie in the direct map, aligned to 4096, for as long as the kernel runs.
+        //         2. their contents are accessed as atomics here, or filled whole by `zero` and `copy`.
+        unsafe { &*pointer_to(frame.address()) }
+    }
+
+    fn zero(&self, frame: Frame) {
+        // SAFETY: as in `words`; 512 quadwords are the frame. The caller of `zero` owns the contents.
+        unsafe {
+            asm!(
+                "rep stosq",
+                inout("rcx") WORDS => _,
+                inout("rdi") pointer_to::<u64>(frame.address()) => _,
+                in("rax") 0u64,
+                options(nostack, preserves_flags),
+            );
+        }
+    }
+
+    fn copy(&self, from: Frame, to: Frame) {
+        // SAFETY: as in `zero`, for both frames.
+        unsafe {
+            asm!(
+                "rep movsq",
+                inout("rcx") WORDS => _,
+                inout("rsi") pointer_to::<u64>(from.address()) => _,
+                inout("rdi") pointer_to::<u64>(to.address()) => _,
+                options(nostack, preserves_flags),
+            );
+        }
+    }
+}
+
+impl Tlb for DirectMap {
+    fn flush(&self, root: Frame, page: Page) {
+        if percpu::root() == root.address() {
+            tlb::flush(VirtAddr::new_truncate(page.address()));
+        }
+    }
+
+    /// One CPU runs so far; others would be asked by an interrupt here, those whose `percpu::root` is `root`.
+    fn shootdown(&self, root: Frame, pages: Range<Page>) {
+        if percpu::root() != root.address() {
+            return;
+        }
+        if mm::page::count(&pages) > FLUSH_ALL_ABOVE {
+            tlb::flush_all();
+            return;
+        }
+        for number in pages.start.number()..pages.end.number() {
+            tlb::flush(VirtAddr::new_truncate(Page::new(number).address()));
+        }
+    }
+}
+
+impl Cpu for DirectMap {
+    fn pinned<R>(&self, body: impl FnOnce(usize) -> R) -> R {
+        interrupts::without(|| body(percpu::index()))
+    }
+}

@@ -1,0 +1,138 @@
+//! Floating-point and vector registers of threads: saved and loaded whole at each switch, since the kernel uses none.
+//!
+//! XSAVEOPT, XSAVE or FXSAVE, whatever the processor has. All components that a program can find by CPUID are enabled and
+//! saved, but for protection keys and AMX tiles, which stay off and are then not announced either.
+use alloc::alloc::{alloc_zeroed, dealloc};
+use core::alloc::Layout;
+use core::arch::asm;
+use core::arch::x86_64::__cpuid_count;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use mm::OutOfMemory;
+use x86_64::registers::xcontrol::XCr0;
+use x86_64::registers::xcontrol::XCr0Flags as Components;
+
+use super::features::{Features, has};
+
+/// Where FXSAVE and XSAVE put the x87 control word and MXCSR, and what a new program finds in them.
+const FCW: (usize, u16) = (0, 0x37f);
+const MXCSR: (usize, u32) = (24, 0x1f80);
+
+/// Bytes that FXSAVE needs.
+const LEGACY_SIZE: usize = 512;
+
+/// Bytes of a state on this machine.
+static SIZE: AtomicUsize = AtomicUsize::new(LEGACY_SIZE);
+
+/// One thread's registers while it does not run.
+pub(crate) struct FpuState {
+    area: NonNull<u8>,
+}
+
+// SAFETY: the area is owned; it is touched by the thread it belongs to, or by the scheduler on the CPU that runs it.
+unsafe impl Send for FpuState {}
+// SAFETY: as above: `save` and `restore` are for the current thread only.
+unsafe impl Sync for FpuState {}
+
+/// Enables what there is on the calling CPU and loads the state of a new program.
+pub(super) fn init() {
+    if has(Features::XSAVE) {
+        // SAFETY: OSXSAVE is on (`features`), and the set has x87 and SSE and whole groups only.
+        unsafe { XCr0::write(components()) };
+        SIZE.store(__cpuid_count(0xd, 0).ebx as usize, Relaxed);
+    }
+    // SAFETY: resets the x87 unit, which nobody uses yet.
+    unsafe { asm!("fninit", options(nomem, nostack)) };
+    let mxcsr = MXCSR.1;
+    // SAFETY: a valid value for MXCSR.
+    unsafe { asm!("ldmxcsr [{}]", in(reg) &mxcsr, options(readonly, nostack)) };
+}
+
+/// x87, SSE, and of AVX and AVX-512 what the processor has.
+fn components() -> Components {
+    let has = Components::from_bits_truncate(u64::from(__cpuid_count(0xd, 0).eax));
+    let wide = Components::OPMASK | Components::ZMM_HI256 | Components::HI16_ZMM;
+    let mut enabled = Components::X87 | Components::SSE | has & Components::AVX;
+    if has.contains(wide | Components::AVX) {
+        enabled |= wide;
+    }
+    enabled
+}
+
+fn layout() -> Layout {
+    Layout::from_size_align(SIZE.load(Relaxed), 64).expect("a state is smaller than the address space")
+}
+
+impl FpuState {
+    /// The state of a program that just started.
+    pub(crate) fn try_new() -> Result<Self, OutOfMemory> {
+        // SAFETY: the layout is not empty.
+        let area = NonNull::new(unsafe { alloc_zeroed(layout()) }).ok_or(OutOfMemory)?;
+        let state = Self { area };
+        state.initialise();
+        Ok(state)
+    }
+
+    /// A copy of the current thread's registers, as they are now: for its child.
+    pub(crate) fn try_of_current() -> Result<Self, OutOfMemory> {
+        let state = Self::try_new()?;
+        state.save_whole();
+        Ok(state)
+    }
+
+    /// Has the current thread, whose state this is, start over like a new program.
+    pub(crate) fn reset(&self) {
+        self.initialise();
+        self.restore();
+    }
+
+    fn initialise(&self) {
+        // SAFETY: the area is at least 512 bytes long and owned.
+        unsafe { self.area.write_bytes(0, SIZE.load(Relaxed)) };
+        // SAFETY: within the area and aligned.
+        unsafe { self.area.byte_add(FCW.0).cast().write(FCW.1) };
+        // SAFETY: within the area and aligned.
+        unsafe { self.area.byte_add(MXCSR.0).cast().write(MXCSR.1) };
+    }
+
+    /// Takes the current thread's registers in. Interrupts are off, or the thread can't be switched away from.
+    pub(crate) fn save(&self) {
+        if !has(Features::XSAVEOPT) {
+            return self.save_whole();
+        }
+        // SAFETY: the area has the size and alignment that CPUID asks for; all enabled components are wanted.
+        unsafe { asm!("xsaveopt64 [{}]", in(reg) self.area.as_ptr(), in("eax") !0, in("edx") !0, options(nostack)) };
+    }
+
+    /// Like [`FpuState::save`] into an area that was never loaded from: nothing may be skipped as unchanged.
+    fn save_whole(&self) {
+        let area = self.area.as_ptr();
+        if has(Features::XSAVE) {
+            // SAFETY: as in `save`.
+            unsafe { asm!("xsave64 [{}]", in(reg) area, in("eax") !0, in("edx") !0, options(nostack)) };
+        } else {
+            // SAFETY: the area is 512 bytes and aligned to 64.
+            unsafe { asm!("fxsave64 [{}]", in(reg) area, options(nostack)) };
+        }
+    }
+
+    /// Loads the registers for the thread that runs next on this CPU.
+    pub(crate) fn restore(&self) {
+        let area = self.area.as_ptr();
+        if has(Features::XSAVE) {
+            // SAFETY: the area was filled by `initialise` or by the processor, so no reserved bit is set.
+            unsafe { asm!("xrstor64 [{}]", in(reg) area, in("eax") !0, in("edx") !0, options(readonly, nostack)) };
+        } else {
+            // SAFETY: as above.
+            unsafe { asm!("fxrstor64 [{}]", in(reg) area, options(readonly, nostack)) };
+        }
+    }
+}
+
+impl Drop for FpuState {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `try_new` with the same layout.
+        unsafe { dealloc(self.area.as_ptr(), layout()) };
+    }
+}

@@ -1,0 +1,233 @@
+//! From the loader's memory to the kernel's own: page tables, stack and frames are taken over here, once.
+//!
+//! ```text
+//! on the loader's tables and stack   collect the memory map; carve frame records and new tables out of usable memory;
+//!                                    hand what is left to `mm`
+//! load CR3, change stacks
+//! on our own                         hand the loader's memory over as well: its tables, its stack, the kernel's file
+//! ```
+//! The direct map has the same address in both sets of tables, so what was built through the one is good in the other.
+//! This is the only place that mints frames: each frame reaches `mm` at most once, and only if nobody uses it.
+use core::arch::asm;
+use core::ops::Range;
+
+use bootloader_api::BootInfo;
+use bootloader_api::info::MemoryRegionKind as Kind;
+use mm::page_table::Levels;
+use mm::{FrameRecord, Memory};
+use spin::{Mutex, Once};
+use x86_64::registers::control::Cr3;
+use x86_64::structures::paging::PageTableFlags as Flags;
+
+use super::direct_map::{DirectMap, pointer_to};
+use super::features::{Features, has};
+use super::layout::{DEVICES, DIRECT_MAP, DIRECT_MAP_SIZE, PAGE, STACKS};
+use super::memblock::Memblock;
+use super::paging::{self, DATA, Source};
+use super::{boot, gdt, image, percpu, stack};
+
+/// Below lie what firmware scribbles on and the code that starts other CPUs.
+const LOW_MEMORY: Range<u32> = 0..16;
+/// Frames in 2 MiB and in 1 GiB.
+const LARGE: u32 = 1 << 9;
+const HUGE: u32 = 1 << 18;
+
+static MEMORY: Once<Memory<DirectMap>> = Once::new();
+
+/// The loader's memory, until it is given back.
+static LOADER: Mutex<Option<Memblock>> = Mutex::new(None);
+
+/// The world of `mm`, from [`take_over`] on.
+pub(crate) fn memory() -> &'static Memory<DirectMap> {
+    MEMORY.get().expect("memory is taken over first")
+}
+
+/// The machine's memory, as the loader describes it, in frame numbers.
+struct Map {
+    /// Nobody's.
+    usable: Memblock,
+    /// The loader's, ours once we run on tables and a stack of our own.
+    loader: Memblock,
+    /// All memory that the direct map shows: the above and what firmware keeps.
+    present: Memblock,
+}
+
+/// Puts the kernel on tables, stack and memory of its own and goes on with `then`. Nothing of the caller's stack
+/// survives, nor does anything of the loader's, but what `boot` wrote down.
+pub(crate) fn take_over(info: &'static BootInfo, then: extern "C" fn() -> !) -> ! {
+    assert!(MEMORY.get().is_none(), "memory is taken over once");
+    let mut map = Map::new(info);
+    let end = map.usable.end().max(map.loader.end());
+    let records = take_records(&mut map.usable, end);
+    let root = build_tables(info, &mut map);
+    let (start, length) = (boot::initramfs().as_ptr() as u64 - DIRECT_MAP, boot::initramfs().len() as u64);
+    map.loader.remove(covering(start, start + length));
+    map.loader.remove(LOW_MEMORY);
+    // SAFETY: 1. the loader's direct map is in place, and ours will show the same. 2. the loader says that nobody uses
+    // these frames; tables and records were taken out. 3. `take_over` never returns, so this happens once.
+    unsafe { hand_over(records, &map.usable, root) };
+    *LOADER.lock() = Some(map.loader);
+    paging::set_root(root);
+    // SAFETY: the new tables show the kernel's image and the direct map where they are, and the boot stack.
+    unsafe { enter(root, stack::boot_top(), then) }
+}
+
+/// Loads the tables at `root`, and goes on with `then` on the stack that ends at `top`.
+///
+/// # Safety
+/// The tables show this code and its data where they are, and the stack.
+unsafe fn enter(root: u64, top: u64, then: extern "C" fn() -> !) -> ! {
+    percpu::set_root(root);
+    // SAFETY: the caller's promise; nothing on the old stack is used again.
+    unsafe {
+        asm!(
+            "mov cr3, {root}",
+            "mov rsp, {top}",
+            "xor ebp, ebp",
+            "call {then}",
+            "ud2",
+            root = in(reg) root,
+            top = in(reg) top,
+            then = in(reg) then,
+            options(noreturn),
+        )
+    }
+}
+
+/// Gives `mm` the loader's memory. Once, after [`take_over`]; also sets up the stacks of emergencies.
+pub(crate) fn reclaim() {
+    let loader = LOADER.lock().take().expect("memory is taken over first, and given back once");
+    for frames in loader.ranges() {
+        // The promise of `Memory::new`: the loader is gone, its tables and stack are not used, and what is still
+        // needed of its memory (the kernel's image, the archive) was taken out. `take` makes it happen once.
+        memory().add_frames(frames.clone());
+    }
+    gdt::set_interrupt_stacks(0, stack::emergency_tops(percpu::address(0)));
+    log::info!(
+        "memory: {} MiB managed, of which {} KiB were the loader's",
+        memory().managed_frames() / 256,
+        loader.frames() * 4
+    );
+}
+
+impl Map {
+    fn new(info: &BootInfo) -> Self {
+        let mut map = Self { usable: Memblock::new(), loader: Memblock::new(), present: Memblock::new() };
+        for region in info.memory_regions.iter().filter(|region| region.start < region.end) {
+            match region.kind {
+                // Whole frames only.
+                Kind::Usable => map.usable.add(frame(region.start + PAGE - 1)..frame(region.end)),
+                Kind::Bootloader => map.loader.add(covering(region.start, region.end)),
+                _ => {}
+            }
+        }
+        map.usable.remove(LOW_MEMORY);
+        let end = map.usable.end().max(map.loader.end()).next_multiple_of(HUGE);
+        for region in info.memory_regions.iter().filter(|region| !is_device(region.kind)) {
+            let frames = covering(region.start, region.end);
+            map.present.add(frames.start..frames.end.min(end).max(frames.start));
+        }
+        map.present.remove(end..u32::MAX);
+        map.present.add(LOW_MEMORY);
+        map
+    }
+}
+
+/// UEFI's kinds 11 and 12 are devices; all else is memory, though firmware may keep it.
+fn is_device(kind: Kind) -> bool {
+    matches!(kind, Kind::UnknownUefi(11 | 12))
+}
+
+/// The frame that holds physical address `address`, which no machine has beyond 16 TiB.
+fn frame(address: u64) -> u32 {
+    u32::try_from(address / PAGE).unwrap_or(u32::MAX)
+}
+
+/// The frames that hold any byte of `start..end`.
+fn covering(start: u64, end: u64) -> Range<u32> {
+    frame(start)..frame(end + PAGE - 1)
+}
+
+/// Makes a record for each frame below `end`.
+fn take_records(usable: &mut Memblock, end: u32) -> &'static [FrameRecord] {
+    let bytes = u64::from(end) * size_of::<FrameRecord>() as u64;
+    let frames = usable.take(frame(bytes + PAGE - 1)).expect("there is memory for the records of all frames");
+    let first: *mut FrameRecord = pointer_to(u64::from(frames.start) * PAGE);
+    for number in 0..end as usize {
+        // SAFETY: within the frames taken, which the direct map shows.
+        unsafe { first.add(number).write(FrameRecord::new()) };
+    }
+    // SAFETY: all `end` records were just written; nobody else has these frames, and they are never given back.
+    unsafe { core::slice::from_raw_parts(first, end as usize) }
+}
+
+/// Builds the tables in usable memory; returns the physical address of the top one. The frames of the kernel's image
+/// leave the loader's memory.
+fn build_tables(info: &BootInfo, map: &mut Map) -> u64 {
+    let Map { usable, loader, present } = map;
+    let mut new_table = || {
+        let address = u64::from(usable.take(1)?.start) * PAGE;
+        // SAFETY: the frame is nobody's, and the loader's direct map shows it.
+        unsafe { pointer_to::<[u8; PAGE as usize]>(address).write([0; PAGE as usize]) };
+        Some(address)
+    };
+    let root = new_table().expect(NO_ROOM);
+    map_direct(root, present, &mut new_table);
+    map_image(info, root, loader, &mut new_table);
+    for region in [DEVICES, STACKS] {
+        paging::reach(root, region, paging::TOP - 1, &mut new_table).expect(NO_ROOM);
+    }
+    stack::map_boot(root, &mut new_table).expect(NO_ROOM);
+    root
+}
+
+const NO_ROOM: &str = "there is memory for the kernel's page tables";
+
+/// Shows all present memory with the largest pages that fit; what firmware did not list stays unmapped.
+fn map_direct(root: u64, present: &Memblock, source: Source<'_>) {
+    let end = present.end().min((DIRECT_MAP_SIZE / PAGE - 1) as u32);
+    let mut at = 0;
+    while at < end {
+        let huge = at..at.saturating_add(HUGE);
+        let (level, frames) = if has(Features::GIB_PAGES) && at % HUGE == 0 && present.contains(&huge) {
+            (2, HUGE)
+        } else {
+            (1, LARGE)
+        };
+        let address = u64::from(at) * PAGE;
+        if present.touches(&(at..at + frames)) {
+            paging::map(root, DIRECT_MAP + address, address, level, DATA, source).expect(NO_ROOM);
+        }
+        at += frames;
+    }
+}
+
+/// Shows the image where it is now, with each segment's own rights.
+fn map_image(info: &BootInfo, root: u64, loader: &mut Memblock, source: Source<'_>) {
+    // SAFETY: the loader keeps the kernel's file here, and its direct map shows it.
+    let file = unsafe { core::slice::from_raw_parts(pointer_to(info.kernel_addr), info.kernel_len as usize) };
+    let current = Cr3::read().0.start_address().as_u64();
+    image::segments(file, |segment| {
+        for address in (segment.start..segment.end).step_by(PAGE as usize) {
+            let (target, _) = paging::translate(current, address).expect("the loader mapped each page of the image");
+            paging::map(root, address, target, 0, segment.flags & !Flags::PRESENT, source).expect(NO_ROOM);
+            loader.remove(covering(target, target + PAGE));
+        }
+    });
+}
+
+/// Mints all frames of `free`: from here on they are `mm`'s.
+///
+/// # Safety
+/// 1. The direct map shows all frames that `records` speak of, for good.
+/// 2. Nobody uses the frames of `free`.
+/// 3. It is done once.
+unsafe fn hand_over(records: &'static [FrameRecord], free: &Memblock, root: u64) {
+    // SAFETY: the caller's promise 1.
+    let machine = unsafe { DirectMap::new(records) };
+    MEMORY.call_once(|| {
+        let mut memory = Memory::new(machine, free.ranges(), Levels::Four).expect("there is memory for the zero page");
+        memory.set_kernel_half(root);
+        memory
+    });
+}

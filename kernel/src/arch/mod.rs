@@ -1,0 +1,53 @@
+//! The machine: everything that needs privileged instructions, raw addresses or `unsafe`, behind functions that are safe.
+//!
+//! The rest of the kernel forbids `unsafe`; each block here says why it is sound. What the machine calls in return:
+//! `fault::page_fault`, `process::{exception, before_user, tick}`, `process::sched::begin` and `syscall::dispatch`.
+mod apic;
+pub(crate) mod boot;
+pub(crate) mod check;
+pub(crate) mod context;
+pub(crate) mod direct_map;
+pub(crate) mod exit;
+pub(crate) mod features;
+pub(crate) mod fpu;
+mod gdt;
+mod idt;
+mod image;
+pub(crate) mod interrupts;
+pub(crate) mod layout;
+mod memblock;
+pub(crate) mod memory;
+pub(crate) mod paging;
+pub(crate) mod percpu;
+pub(crate) mod report;
+mod rtc;
+pub(crate) mod stack;
+mod syscall;
+pub(crate) mod timer;
+pub(crate) mod trap;
+pub(crate) mod uaccess;
+pub(crate) mod user;
+
+use bootloader_api::BootInfo;
+pub(crate) use direct_map::Hardware;
+
+/// First act: this CPU's own data, which locks need, its features, and the loader's word on where things are.
+pub(crate) fn init(info: &BootInfo) {
+    percpu::init(0);
+    features::init();
+    boot::init(info);
+}
+
+/// Exceptions are reported from here on.
+pub(crate) fn init_traps() {
+    gdt::init(0);
+    idt::init();
+}
+
+/// What ring 3 and time need; device memory can be mapped.
+pub(crate) fn init_devices() {
+    syscall::init();
+    fpu::init();
+    apic::init();
+    timer::init();
+}

@@ -1,0 +1,158 @@
+//! Locks that may be taken in interrupt handlers, in one order that checked builds hold everyone to.
+//!
+//! A lock keeps interrupts off while it is held: a handler that wanted the same lock would wait for ever. Each lock has
+//! a [`Rank`]; whoever holds one may take only those of a higher rank. With debug assertions on, a CPU that does
+//! otherwise panics and names both ranks, whether or not anyone waits. `mm`'s own locks come after all of these and
+//! take none of them.
+use core::ops::{Deref, DerefMut};
+
+use spin::mutex::{TicketMutex, TicketMutexGuard};
+
+use crate::arch::{interrupts, percpu};
+
+/// The order of locks, outermost first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Rank {
+    /// Who exists and who is whose child.
+    Table,
+    /// What one process holds.
+    Process,
+    /// Descriptors and files.
+    Files,
+    /// Who runs next.
+    Scheduler,
+    /// Input that nobody read yet.
+    Console,
+    /// The generator of random numbers.
+    Random,
+    /// The kernel's own page tables: stacks and device memory.
+    KernelTables,
+    /// A slab of the heap.
+    Heap,
+    /// The boot and reserve heap.
+    Arena,
+    /// A record of the log.
+    Log,
+    /// The picture.
+    Screen,
+    /// A serial port.
+    Serial,
+}
+
+impl Rank {
+    /// Every rank, in order.
+    const ALL: [Self; 12] = [
+        Self::Table,
+        Self::Process,
+        Self::Files,
+        Self::Scheduler,
+        Self::Console,
+        Self::Random,
+        Self::KernelTables,
+        Self::Heap,
+        Self::Arena,
+        Self::Log,
+        Self::Screen,
+        Self::Serial,
+    ];
+}
+
+/// A value behind a fair lock that keeps interrupts off.
+pub(crate) struct IrqLock<T> {
+    rank: Rank,
+    inner: TicketMutex<T>,
+}
+
+/// The value, until dropped.
+pub(crate) struct IrqGuard<'a, T> {
+    /// Dropped first: the lock is free before interrupts come in.
+    inner: TicketMutexGuard<'a, T>,
+    _held: Held,
+}
+
+impl<T> IrqLock<T> {
+    /// A free lock of that rank around `value`.
+    pub(crate) const fn new(rank: Rank, value: T) -> Self {
+        Self { rank, inner: TicketMutex::new(value) }
+    }
+
+    /// Waits for the lock.
+    pub(crate) fn lock(&self) -> IrqGuard<'_, T> {
+        let held = Held::in_order(self.rank);
+        IrqGuard { inner: self.inner.lock(), _held: held }
+    }
+
+    /// Takes the lock if it is free: for the panic report, which must not wait for what the panic interrupted.
+    pub(crate) fn try_lock(&self) -> Option<IrqGuard<'_, T>> {
+        let held = Held::of(self.rank);
+        Some(IrqGuard { inner: self.inner.try_lock()?, _held: held })
+    }
+
+    /// The value, of a lock that nobody else can see.
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.inner.get_mut()
+    }
+}
+
+impl<T> Deref for IrqGuard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+impl<T> DerefMut for IrqGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.inner
+    }
+}
+
+/// Interrupts are off for one lock more. They come back with the last one, whatever the order of release.
+struct Held {
+    rank: Rank,
+}
+
+impl Held {
+    /// For a lock that will be waited for.
+    fn in_order(rank: Rank) -> Self {
+        let held = Self::of(rank);
+        if cfg!(debug_assertions) {
+            check_order(rank);
+        }
+        held
+    }
+
+    fn of(rank: Rank) -> Self {
+        let enabled = interrupts::are_enabled();
+        interrupts::disable();
+        percpu::lock_taken(enabled);
+        Self { rank }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if cfg!(debug_assertions) {
+            percpu::set_ranks(percpu::ranks() & !bit(self.rank));
+        }
+        if percpu::lock_released() {
+            interrupts::enable();
+        }
+    }
+}
+
+fn bit(rank: Rank) -> u64 {
+    1 << rank as u8
+}
+
+/// Refuses a lock where one of the same or a higher rank is held.
+fn check_order(rank: Rank) {
+    let ranks = percpu::ranks();
+    let highest = ranks.checked_ilog2().unwrap_or(0) as usize;
+    percpu::set_ranks(ranks | bit(rank));
+    assert!(ranks < bit(rank), "lock order: {rank:?} is taken while {:?} is held", Rank::ALL[highest]);
+}
+
+/// The drivers' name for it.
+pub(crate) type SpinLock<T> = IrqLock<T>;

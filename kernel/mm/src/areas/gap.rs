@@ -1,0 +1,73 @@
+//! Room for a new area: the highest or the lowest gap that is wide enough, without a look at narrower ones.
+use core::ops::Range;
+
+use super::{Areas, NIL, Summary};
+use crate::page::{self, Page};
+
+/// From which end a gap is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Toward {
+    /// The highest gap, and its top.
+    High,
+    /// The lowest gap, and its bottom.
+    Low,
+}
+
+impl Areas {
+    /// Where `len` pages fit between areas inside `bounds`.
+    pub(crate) fn find_gap(&self, len: u64, bounds: &Range<Page>, toward: Toward) -> Option<Page> {
+        let search = Search {
+            len,
+            bounds,
+            toward,
+        };
+        self.gap_below(self.root, Page::new(0)..Page::new(u64::MAX), &search)
+    }
+
+    /// Looks in the subtree `at`, whose neighbours on both sides leave `room` to it.
+    fn gap_below(&self, at: u32, room: Range<Page>, search: &Search<'_>) -> Option<Page> {
+        if page::count(&page::intersection(&room, search.bounds)) < search.len {
+            return None;
+        }
+        if at == NIL {
+            return Some(search.place(&page::intersection(&room, search.bounds)));
+        }
+        let node = self.node(at);
+        let Summary {
+            first, last, gap, ..
+        } = node.summary;
+        if gap
+            .max(page::count(&(room.start..first)))
+            .max(page::count(&(last..room.end)))
+            < search.len
+        {
+            return None;
+        }
+        let vma = self.area(at);
+        let below = (node.left, room.start..vma.guarded_start());
+        let above = (node.right, vma.end..room.end);
+        let (one, other) = match search.toward {
+            Toward::High => (above, below),
+            Toward::Low => (below, above),
+        };
+        self.gap_below(one.0, one.1, search)
+            .or_else(|| self.gap_below(other.0, other.1, search))
+    }
+}
+
+/// What kind of gap is wanted.
+struct Search<'a> {
+    len: u64,
+    bounds: &'a Range<Page>,
+    toward: Toward,
+}
+
+impl Search<'_> {
+    /// The place of the wanted pages in a gap that has room for them.
+    fn place(&self, gap: &Range<Page>) -> Page {
+        match self.toward {
+            Toward::High => gap.end - self.len,
+            Toward::Low => gap.start,
+        }
+    }
+}

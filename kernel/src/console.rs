@@ -14,12 +14,16 @@ use crate::drivers::framebuffer;
 use crate::drivers::keyboard::Keyboard;
 use crate::drivers::serial::{self, Newline, Port};
 use crate::lock::{IrqLock, Rank};
-use crate::options::{self, Stdin, Stdio};
+use crate::options::{self, Exit, Stdin, Stdio};
 
 pub(crate) use self::terminal::Input;
 
 /// Bytes that one call takes from a device, or gives to one, at most: what bounds the time with interrupts off.
 const BATCH: usize = 64;
+
+/// Looks in vain after which a sender counts as silent. A pipe behind an emulated port fills its FIFO again within that,
+/// and a reader who waited for a tick instead would get a FIFO's 16 bytes in each.
+const PATIENCE: u32 = 100;
 
 static SOURCES: IrqLock<Sources> = IrqLock::new(Rank::Console, Sources::new());
 
@@ -27,6 +31,8 @@ static SOURCES: IrqLock<Sources> = IrqLock::new(Rank::Console, Sources::new());
 struct Sources {
     terminal: Terminal,
     keyboard: Option<Keyboard>,
+    /// Looks at the port in vain since the last byte.
+    silence: u32,
 }
 
 impl Sources {
@@ -34,25 +40,48 @@ impl Sources {
         Self {
             terminal: Terminal::new(),
             keyboard: None,
+            silence: PATIENCE,
         }
     }
 
     fn poll(&mut self) {
+        self.silence = self.silence.saturating_add(1);
         for _ in 0..BATCH {
-            let has_room = self.terminal.has_room();
-            let Some(byte) = has_room.then(receive).flatten() else {
+            if !self.terminal.has_room() || !self.take_byte() {
                 break;
-            };
-            match options::get().stdin {
-                Stdin::Framed => self.terminal.framed(byte),
-                Stdin::Raw => self.terminal.typed(byte, echo_everywhere),
             }
         }
-        while self.terminal.has_room()
-            && let Some(key) = self.keyboard.as_mut().and_then(Keyboard::poll)
-        {
-            self.terminal.typed(key, echo_for_keyboard());
+        for _ in 0..BATCH {
+            if !self.terminal.has_room() || !self.take_key() {
+                break;
+            }
         }
+    }
+
+    /// Moves a byte from the port to the terminal; false where none has arrived.
+    fn take_byte(&mut self) -> bool {
+        let Some(byte) = receive() else { return false };
+        self.silence = 0;
+        match options::get().stdin {
+            Stdin::Framed => self.terminal.framed(byte),
+            Stdin::Raw => self.terminal.typed(byte, echo_everywhere),
+        }
+        true
+    }
+
+    /// Moves a key from the keyboard to the terminal; false where none was pressed.
+    fn take_key(&mut self) -> bool {
+        let Some(key) = self.keyboard.as_mut().and_then(Keyboard::poll) else {
+            return false;
+        };
+        self.terminal.typed(key, echo_for_keyboard());
+        true
+    }
+
+    /// Moves input to a reader, and says for how many looks the sender has been silent.
+    fn read(&mut self, buffer: &mut [u8], extent: Extent) -> (Input, u32) {
+        self.poll();
+        (self.terminal.read(buffer, extent), self.silence)
     }
 }
 
@@ -98,6 +127,9 @@ pub(crate) fn init() {
             serial.set_newline(newline());
         }
     }
+    if options::get().exit == Exit::Qemu {
+        serial::announce();
+    }
     let keyboard = Keyboard::open();
     SOURCES.lock().keyboard = keyboard;
 }
@@ -118,9 +150,13 @@ pub(crate) fn read_available(buffer: &mut [u8]) -> Input {
         Stdio::Tty => Extent::Line,
         Stdio::Pipe => Extent::All,
     };
-    let mut sources = SOURCES.lock();
-    sources.poll();
-    sources.terminal.read(buffer, extent)
+    loop {
+        let (input, silence) = SOURCES.lock().read(buffer, extent);
+        if input != Input::Empty || silence >= PATIENCE {
+            return input;
+        }
+        spin_loop();
+    }
 }
 
 /// Writes the beginning of `bytes`, as much as the port takes now, and returns how much that was. Nothing is taken

@@ -22,7 +22,7 @@ use spin::Once;
 
 use self::sizes::SIZES;
 use self::slab::{Class, Place};
-use crate::arch::direct_map::DirectMap;
+use crate::arch::Hardware;
 use crate::lock::{IrqLock, Rank};
 
 /// Everything but the arena, from [`switch_to`] on.
@@ -33,14 +33,14 @@ static RESERVED: [AtomicBool; MAX_CPUS] = [const { AtomicBool::new(false) }; MAX
 
 /// The general heap.
 struct Slabs {
-    memory: &'static Memory<DirectMap>,
+    memory: &'static Memory<Hardware>,
     classes: [IrqLock<Class>; SIZES.len()],
     /// Frames in blocks for what is larger than the largest object.
     block_frames: AtomicUsize,
 }
 
 impl Slabs {
-    fn new(memory: &'static Memory<DirectMap>) -> Self {
+    fn new(memory: &'static Memory<Hardware>) -> Self {
         let class = |index| IrqLock::new(Rank::Heap, Class::new(index));
         Self {
             memory,
@@ -77,7 +77,7 @@ impl Slabs {
 }
 
 /// Takes all further memory from `memory`. What the arena has given out stays where it is. Once.
-pub(crate) fn switch_to(memory: &'static Memory<DirectMap>) {
+pub(crate) fn switch_to(memory: &'static Memory<Hardware>) {
     SLABS.call_once(|| Slabs::new(memory));
 }
 

@@ -123,11 +123,18 @@ mod tests {
         let mut writer = Writer::new(Vec::new());
         writer.append(&file("a", 2), &b"hi"[..])?;
         let bytes = writer.finish()?;
-        let head = "07070100000001000081ed000000000000000000000001000000070000000200000000000000000000000000000000000000020000";
+        let fields: Vec<_> = bytes[6..110]
+            .chunks(8)
+            .map(String::from_utf8_lossy)
+            .collect();
+        let (inode, mode, modified, length, name_size) =
+            (&fields[0], &fields[1], &fields[5], &fields[6], &fields[11]);
+        assert_eq!(bytes[..6], *b"070701");
         assert_eq!(
-            &bytes[..106],
-            head[..106].replacen("1000081ed", "1000081ed", 1).as_bytes()
+            [inode, mode, modified, length],
+            ["00000001", "000081ed", "00000007", "00000002"]
         );
+        assert_eq!(name_size, "00000002");
         assert_eq!(&bytes[110..116], b"a\0hi\0\0");
         Ok(())
     }

@@ -1,176 +1,77 @@
-//! A machine under way: QEMU as a child, one thread a wire, and one loop that waits for whatever comes first. QEMU speaks
-//! through inherited sockets only, so there is nothing in the file system to clash with another run or to be left behind.
+//! A machine under way: QEMU as a child that never outlives us, its wires, and what its exit status means.
 
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::control::Control;
 use crate::interrupts::Interrupts;
-use crate::kernel_log::KernelLog;
 use crate::outcome::Outcome;
 use crate::progress::Step;
-use crate::qemu::{QEMU, Wires};
-use crate::screenshot;
-use crate::stdin;
+use crate::qemu::QEMU;
+use crate::streams::{self, Log};
+use crate::watch::{Event, Picture, Watch};
+use crate::wires::{self, Ends, Numbers};
 
 /// What a run needs to know besides QEMU's command line.
 pub(crate) struct Plan {
-    pub timeout: Option<Duration>,
-    pub picture: Option<Picture>,
-    pub log: KernelLog<Box<dyn Write + Send>>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) picture: Option<Picture>,
+    pub(crate) log: Log,
     /// Shown until the kernel speaks.
-    pub booting: Step,
-    pub interrupts: Interrupts,
-}
-
-/// A picture of the screen to take.
-pub(crate) struct Picture {
-    pub to: PathBuf,
-    pub scratch: PathBuf,
-    /// After so long; otherwise just before the end.
-    pub after: Option<Duration>,
-}
-
-enum Event {
-    QemuGone,
-    OutputClosed,
-    Signal(i32),
-    /// The kernel says how it ends, and QEMU is still there.
-    Ending(u8),
+    pub(crate) booting: Step,
+    pub(crate) interrupts: Interrupts,
 }
 
 /// Starts the machine and stays with it until it ends, by itself or by force.
 pub(crate) fn run(
-    arguments: impl FnOnce(Wires) -> Result<Vec<OsString>>,
+    arguments: impl FnOnce(Numbers) -> Result<Vec<OsString>>,
     plan: Plan,
 ) -> Result<Outcome> {
-    let picture_at_end = plan
-        .picture
-        .as_ref()
-        .is_some_and(|picture| picture.after.is_none());
-    let (host, far) = sockets()?;
-    let wires = far.wires(if picture_at_end {
-        Some(far.ending.as_raw_fd())
-    } else {
-        None
-    });
-    let mut qemu = Qemu(spawn(&arguments(wires)?, far)?);
+    let (ours, far) = wires::lay()?;
+    let mut qemu = Qemu(spawn(&arguments(far.numbers())?, far)?);
     let (event, events) = channel();
-    forward_signals(plan.interrupts, &event);
-    let gone = event.clone();
-    let mut control = Control::open(host.control, move || drop(gone.send(Event::QemuGone)))?;
-    let complaints = collect(qemu.0.stderr.take());
-    let (open_gate, gate) = channel();
-    let log = follow_log(host.log, plan.log, plan.booting.clone(), open_gate.clone());
-    let output = pass_output(host.stdio.try_clone()?, plan.booting, event.clone());
-    pass_input(host.stdio, gate);
-    let code = follow_code(host.code, open_gate);
-    follow_ending(host.ending, event);
+    let (signal, gone) = (event.clone(), event.clone());
+    plan.interrupts
+        .forward(move |number| drop(signal.send(Event::Signal(number))));
+    let mut control = Control::open(ours.control, move || drop(gone.send(Event::QemuGone)))?;
+    let complaints = streams::collect(qemu.0.stderr.take());
+    let (gate, gate_opens) = channel();
+    let log = streams::follow_log(ours.log, plan.log, plan.booting.clone(), gate.clone());
+    let output = streams::pass_output(ours.stdio.try_clone()?, plan.booting.clone(), event.clone());
+    streams::pass_input(ours.stdio, gate_opens);
+    let code = streams::follow_code(ours.code, gate, event);
 
-    let watch = Watch {
-        started: Instant::now(),
-        timeout: plan.timeout,
-        picture: plan.picture,
-    };
-    let forced = watch.wait(&events, &mut control)?;
+    let forced = Watch::start(plan.timeout, plan.picture).wait(&events, &mut control)?;
     if forced.is_some() {
         qemu.kill();
     }
     let status = qemu.0.wait().context("QEMU is lost")?.code();
-    let reason = control.shutdown_reason();
-    let written = log
-        .join()
-        .map_err(|_| anyhow!("the log's thread panicked"))?;
-    written.context("cannot write the kernel's log")?;
-    output
-        .join()
-        .map_err(|_| anyhow!("the output's thread panicked"))?;
-    let code = code.join().unwrap_or_default();
+    plan.booting.finish();
+    // QEMU's end closed every wire, so that each thread sees the last byte and then the end.
+    joined(log)?.context("cannot write the kernel's log")?;
+    joined(output)?;
+    let (code, reason, complaints) = (
+        joined(code)?,
+        control.shutdown_reason(),
+        joined(complaints)?,
+    );
     match forced {
-        Some(Verdict::Kind(kind)) => judge(Some(i32::from(kind) << 1 | 1), code, None, ""),
-        Some(Verdict::Outcome(outcome)) => Ok(outcome),
-        None => judge(
-            status,
-            code,
-            reason.as_deref(),
-            &complaints.join().unwrap_or_default(),
-        ),
+        Some(outcome) => Ok(outcome),
+        None => judge(status, code, reason.as_deref(), &complaints),
     }
 }
 
-/// Why the run was ended from outside.
-enum Verdict {
-    Outcome(Outcome),
-    Kind(u8),
-}
-
-struct Watch {
-    started: Instant,
-    timeout: Option<Duration>,
-    picture: Option<Picture>,
-}
-
-impl Watch {
-    /// Waits until QEMU is gone (`None`) or has to go.
-    fn wait(mut self, events: &Receiver<Event>, control: &mut Control) -> Result<Option<Verdict>> {
-        loop {
-            let verdict = match events.recv_timeout(self.time_left()) {
-                Ok(Event::QemuGone) | Err(RecvTimeoutError::Disconnected) => return Ok(None),
-                Ok(Event::OutputClosed) => Verdict::Outcome(Outcome::OutputClosed),
-                Ok(Event::Signal(signal)) => Verdict::Outcome(Outcome::Interrupted(signal)),
-                Ok(Event::Ending(kind)) => {
-                    self.take_picture(control)?;
-                    Verdict::Kind(kind)
-                }
-                Err(RecvTimeoutError::Timeout) => match self.late() {
-                    Some(limit) => Verdict::Outcome(Outcome::Timeout(limit)),
-                    None => {
-                        self.take_picture(control)?;
-                        continue;
-                    }
-                },
-            };
-            if matches!(verdict, Verdict::Outcome(Outcome::Timeout(_))) {
-                self.take_picture(control)?;
-            }
-            return Ok(Some(verdict));
-        }
-    }
-
-    fn time_left(&self) -> Duration {
-        const LONG: Duration = Duration::from_secs(1 << 30);
-        let picture = self.picture.as_ref().and_then(|picture| picture.after);
-        let next = self
-            .timeout
-            .into_iter()
-            .chain(picture)
-            .min()
-            .unwrap_or(LONG);
-        next.saturating_sub(self.started.elapsed())
-    }
-
-    fn late(&self) -> Option<Duration> {
-        self.timeout
-            .filter(|limit| *limit <= self.started.elapsed())
-    }
-
-    fn take_picture(&mut self, control: &mut Control) -> Result<()> {
-        let Some(picture) = self.picture.take() else {
-            return Ok(());
-        };
-        control.dump_screen(&picture.scratch)?;
-        screenshot::convert(&picture.scratch, &picture.to)
-    }
+fn joined<T>(thread: JoinHandle<T>) -> Result<T> {
+    thread
+        .join()
+        .map_err(|_| anyhow!("a thread of this tool panicked"))
 }
 
 /// What QEMU's exit status means; the kernel chooses it through isa-debug-exit, as (kind << 1) | 1.
@@ -180,9 +81,9 @@ fn judge(
     reason: Option<&str>,
     complaints: &str,
 ) -> Result<Outcome> {
-    const PROGRAM: i32 = 0x21;
-    const PANIC: i32 = 0x23;
-    const POWER_OFF: i32 = 0x25;
+    const PROGRAM: i32 = 0x10 << 1 | 1;
+    const PANIC: i32 = 0x11 << 1 | 1;
+    const POWER_OFF: i32 = 0x12 << 1 | 1;
     match (status, reason) {
         (Some(PROGRAM), _) => code
             .map(Outcome::Program)
@@ -202,7 +103,6 @@ fn judge(
     }
 }
 
-/// QEMU, never to outlive us.
 struct Qemu(Child);
 
 impl Qemu {
@@ -217,61 +117,6 @@ impl Drop for Qemu {
         self.kill();
         let _ = self.0.wait();
     }
-}
-
-/// One end of every wire.
-struct Ends {
-    log: UnixStream,
-    stdio: UnixStream,
-    code: UnixStream,
-    control: UnixStream,
-    ending: UnixStream,
-}
-
-impl Ends {
-    fn wires(&self, ending: Option<i32>) -> Wires {
-        Wires {
-            log: self.log.as_raw_fd(),
-            stdio: self.stdio.as_raw_fd(),
-            code: self.code.as_raw_fd(),
-            control: self.control.as_raw_fd(),
-            ending,
-        }
-    }
-
-    /// Lets the calling process hand the ends to the program that it is about to become.
-    fn keep_across_exec(&self) -> io::Result<()> {
-        for end in [
-            &self.log,
-            &self.stdio,
-            &self.code,
-            &self.control,
-            &self.ending,
-        ] {
-            rustix::io::fcntl_setfd(end, rustix::io::FdFlags::empty())?;
-        }
-        Ok(())
-    }
-}
-
-fn sockets() -> Result<(Ends, Ends)> {
-    let pair = || UnixStream::pair().context("cannot make a pair of sockets");
-    let (log, stdio, code, control, ending) = (pair()?, pair()?, pair()?, pair()?, pair()?);
-    let host = Ends {
-        log: log.0,
-        stdio: stdio.0,
-        code: code.0,
-        control: control.0,
-        ending: ending.0,
-    };
-    let far = Ends {
-        log: log.1,
-        stdio: stdio.1,
-        code: code.1,
-        control: control.1,
-        ending: ending.1,
-    };
-    Ok((host, far))
 }
 
 /// Starts QEMU in a process group of its own: a Ctrl-C is for us, and we end QEMU in order.
@@ -297,91 +142,25 @@ fn spawn(arguments: &[OsString], far: Ends) -> Result<Child> {
     })
 }
 
-fn forward_signals(interrupts: Interrupts, event: &Sender<Event>) {
-    let event = event.clone();
-    interrupts.forward(move |signal| drop(event.send(Event::Signal(signal))));
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn collect(from: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut from) = from {
-            // What was read before an error is still worth showing.
-            let _ = from.read_to_end(&mut bytes);
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
-}
+    #[test]
+    fn the_ways_to_end_are_told_apart() {
+        let judged = |status, reason| {
+            judge(Some(status), Some(7), reason, "a\nb").map_err(|error| error.to_string())
+        };
+        assert_eq!(judged(0x21, None), Ok(Outcome::Program(7)));
+        assert_eq!(judged(0x23, None), Ok(Outcome::Panic));
+        assert_eq!(judged(0x25, None), Ok(Outcome::PowerOff));
+        assert_eq!(judged(0, Some("guest-reset")), Ok(Outcome::Reset));
+        assert_eq!(judged(0, Some("host-ui")), Ok(Outcome::WindowClosed));
+        assert_eq!(judged(1, None), Err("QEMU failed: b".to_owned()));
+    }
 
-fn follow_log(
-    from: UnixStream,
-    mut log: KernelLog<Box<dyn Write + Send>>,
-    booting: Step,
-    open_gate: Sender<()>,
-) -> JoinHandle<io::Result<()>> {
-    thread::spawn(move || {
-        log.copy_from(from, || {
-            booting.finish();
-            open_gate_later(open_gate.clone());
-        })
-    })
-}
-
-/// A kernel that never says that it is ready for input gets it anyway, a while after it spoke first.
-fn open_gate_later(gate: Sender<()>) {
-    const PATIENCE: Duration = Duration::from_secs(3);
-    thread::spawn(move || {
-        thread::sleep(PATIENCE);
-        gate.send(())
-    });
-}
-
-fn pass_output(mut from: UnixStream, booting: Step, event: Sender<Event>) -> JoinHandle<()> {
-    thread::spawn(move || {
-        let mut buffer = [0; 16 * 1024];
-        while let Ok(read) = from.read(&mut buffer)
-            && read > 0
-        {
-            booting.finish();
-            let mut stdout = io::stdout().lock();
-            if stdout
-                .write_all(&buffer[..read])
-                .and_then(|()| stdout.flush())
-                .is_err()
-            {
-                drop(event.send(Event::OutputClosed));
-                return;
-            }
-        }
-    })
-}
-
-/// Nobody waits for this thread: it may sit in a read of the terminal when the machine ends.
-fn pass_input(to: UnixStream, gate: Receiver<()>) {
-    thread::spawn(move || {
-        if gate.recv().is_ok() {
-            stdin::relay(io::stdin().lock(), to);
-        }
-    });
-}
-
-/// The first byte means that the kernel listens on COM3; the last one is the exit code.
-fn follow_code(mut from: UnixStream, open_gate: Sender<()>) -> JoinHandle<Option<u8>> {
-    thread::spawn(move || {
-        let (mut last, mut byte) = (None, [0]);
-        while let Ok(1) = from.read(&mut byte) {
-            last = Some(byte[0]);
-            let _ = open_gate.send(());
-        }
-        last
-    })
-}
-
-fn follow_ending(mut from: UnixStream, event: Sender<Event>) {
-    thread::spawn(move || {
-        let mut kind = [0];
-        if let Ok(1) = from.read(&mut kind) {
-            drop(event.send(Event::Ending(kind[0])));
-        }
-    });
+    #[test]
+    fn an_end_without_a_code_is_no_success() {
+        assert!(judge(Some(0x21), None, None, "").is_err());
+    }
 }

@@ -18,7 +18,10 @@ mod qemu;
 mod run;
 mod screenshot;
 mod stdin;
+mod streams;
 mod symbols;
+mod watch;
+mod wires;
 
 use std::process::ExitCode;
 

@@ -9,23 +9,18 @@ use anyhow::{Result, bail};
 
 use crate::cli::{Board, MachineArgs};
 use crate::ovmf::Ovmf;
+use crate::wires::Numbers;
 
 /// The program that plays the machine.
 pub(crate) const QEMU: &str = "qemu-system-x86_64";
 
-/// The socket ends that QEMU inherits, by what is behind them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Wires {
-    /// COM1: the kernel's log.
-    pub log: RawFd,
-    /// COM3: the program's standard streams.
-    pub stdio: RawFd,
-    /// Port 0xe9: "ready for input", then the exit code.
-    pub code: RawFd,
-    /// QEMU's own control socket.
-    pub control: RawFd,
-    /// Port 0xf4, when it must not end QEMU: how the kernel says in which way it ends.
-    pub ending: Option<RawFd>,
+/// How the kernel ends the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Through isa-debug-exit: QEMU is gone the moment that the kernel says so.
+    ByKernel,
+    /// Not at all: it says its exit code and waits for us.
+    ByUs,
 }
 
 /// The words that follow `qemu-system-x86_64`.
@@ -33,7 +28,8 @@ pub(crate) fn arguments(
     machine: &MachineArgs,
     firmware: Option<&Ovmf>,
     disk: &Path,
-    wires: Wires,
+    wires: Numbers,
+    ending: Ending,
 ) -> Result<Vec<OsString>> {
     if machine.icount && machine.cpus > 1 {
         bail!("--icount counts the instructions of one processor: leave --cpus away");
@@ -52,6 +48,9 @@ pub(crate) fn arguments(
     words.drive("if=ide,index=0,media=disk,format=raw", disk);
     words.firmware(firmware);
     words.wires(wires);
+    if ending == Ending::ByKernel {
+        words.pair("-device", "isa-debug-exit,iobase=0xf4,iosize=4");
+    }
     if machine.gdb {
         words.add("-s -S");
     }
@@ -90,7 +89,7 @@ impl Words {
         }
     }
 
-    fn wires(&mut self, wires: Wires) {
+    fn wires(&mut self, wires: Numbers) {
         self.socket("log", wires.log);
         self.socket("stdio", wires.stdio);
         self.socket("code", wires.code);
@@ -99,13 +98,6 @@ impl Words {
         self.pair("-device", "isa-serial,index=2,chardev=stdio");
         self.pair("-device", "isa-debugcon,iobase=0xe9,chardev=code");
         self.pair("-mon", "chardev=control,mode=control");
-        match wires.ending {
-            None => self.pair("-device", "isa-debug-exit,iobase=0xf4,iosize=4"),
-            Some(fd) => {
-                self.socket("ending", fd);
-                self.pair("-device", "isa-debugcon,iobase=0xf4,chardev=ending");
-            }
-        }
     }
 
     fn socket(&mut self, id: &str, fd: RawFd) {
@@ -121,14 +113,19 @@ mod tests {
 
     fn line(options: &str) -> Result<String> {
         let cli = Cli::try_parse_from(std::iter::once("boot").chain(options.split_whitespace()))?;
-        let wires = Wires {
+        let wires = Numbers {
             log: 3,
             stdio: 4,
             code: 5,
             control: 6,
-            ending: None,
         };
-        let words = arguments(&cli.run.machine, None, Path::new("/tmp/a,b.img"), wires)?;
+        let words = arguments(
+            &cli.run.machine,
+            None,
+            Path::new("/tmp/a,b.img"),
+            wires,
+            Ending::ByKernel,
+        )?;
         Ok(words
             .join(&OsString::from(" "))
             .to_string_lossy()

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::artifacts::{self, Artifacts, Freshness};
 use crate::cargo::{self, Flavour, Package};
 use crate::cli::{BuildArgs, ImageArgs, Payload, RunArgs};
-use crate::guest::{self, Picture, Plan};
+use crate::guest::{self, Plan};
 use crate::image::{self, Firmware};
 use crate::initramfs::Tree;
 use crate::interrupts::Interrupts;
@@ -20,8 +20,9 @@ use crate::kernel_log::KernelLog;
 use crate::outcome::Outcome;
 use crate::ovmf::{self, Ovmf};
 use crate::progress::Voice;
-use crate::qemu;
+use crate::qemu::{self, Ending};
 use crate::symbols::Symbols;
+use crate::watch::{Moment, Picture};
 
 /// Boots in QEMU.
 pub(crate) fn run(args: &RunArgs) -> Result<Outcome> {
@@ -51,19 +52,33 @@ pub(crate) fn run(args: &RunArgs) -> Result<Outcome> {
     }
     let plan = Plan {
         timeout: args.timeout,
-        picture: args.screenshot.as_ref().map(|to| Picture {
-            to: to.clone(),
-            scratch: files.folder.path().join("screen.ppm"),
-            after: args.screenshot_after,
-        }),
+        picture: picture(args, &files.folder),
         log: KernelLog::new(log, Symbols::new(&files.symbols)),
         booting: voice.step("booting"),
         interrupts,
     };
+    let at_end = plan
+        .picture
+        .as_ref()
+        .is_some_and(|picture| picture.moment == Moment::AtEnd);
+    let ending = if at_end {
+        Ending::ByUs
+    } else {
+        Ending::ByKernel
+    };
+    let firmware = files.firmware.as_ref();
     guest::run(
-        |wires| qemu::arguments(&args.machine, files.firmware.as_ref(), &files.disk, wires),
+        |wires| qemu::arguments(&args.machine, firmware, &files.disk, wires, ending),
         plan,
     )
+}
+
+fn picture(args: &RunArgs, folder: &TempDir) -> Option<Picture> {
+    Some(Picture {
+        to: args.screenshot.clone()?,
+        scratch: folder.path().join("screen.ppm"),
+        moment: args.screenshot_after.map_or(Moment::AtEnd, Moment::After),
+    })
 }
 
 /// Writes both images and says where they are.

@@ -1,0 +1,106 @@
+//! One thread a wire: the program's output to ours, our input to the program, the log to its sink, the exit code to
+//! whoever waits for it.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{Receiver, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::kernel_log::KernelLog;
+use crate::progress::Step;
+use crate::stdin;
+use crate::watch::Event;
+
+/// The kernel's log on its way to a file or to standard error.
+pub(crate) type Log = KernelLog<Box<dyn Write + Send>>;
+
+/// Opened when the kernel listens on COM3. A byte sent earlier would meet a port that is still being tested and reset.
+pub(crate) type Gate = Sender<()>;
+
+/// Keeps what QEMU itself has to say.
+pub(crate) fn collect(from: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut from) = from {
+            // What was read before an error is still worth showing.
+            let _ = from.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+pub(crate) fn follow_log(
+    from: UnixStream,
+    mut log: Log,
+    booting: Step,
+    gate: Gate,
+) -> JoinHandle<io::Result<()>> {
+    thread::spawn(move || {
+        log.copy_from(from, || {
+            booting.finish();
+            open_later(gate.clone());
+        })
+    })
+}
+
+/// A kernel that never says that it is ready for input gets it anyway, a while after it spoke first.
+fn open_later(gate: Gate) {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    thread::spawn(move || {
+        thread::sleep(PATIENCE);
+        gate.send(())
+    });
+}
+
+pub(crate) fn pass_output(
+    mut from: UnixStream,
+    booting: Step,
+    events: Sender<Event>,
+) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let mut buffer = [0; 16 * 1024];
+        while let Ok(read) = from.read(&mut buffer)
+            && read > 0
+        {
+            booting.finish();
+            let mut stdout = io::stdout().lock();
+            if stdout
+                .write_all(&buffer[..read])
+                .and_then(|()| stdout.flush())
+                .is_err()
+            {
+                drop(events.send(Event::OutputClosed));
+                return;
+            }
+        }
+    })
+}
+
+/// Nobody waits for this thread: it may sit in a read of the terminal when the machine ends.
+pub(crate) fn pass_input(to: UnixStream, gate: Receiver<()>) {
+    thread::spawn(move || {
+        if gate.recv().is_ok() {
+            stdin::relay(io::stdin().lock(), to);
+        }
+    });
+}
+
+/// The first byte means that the kernel listens on COM3; the last one is the exit code.
+pub(crate) fn follow_code(
+    mut from: UnixStream,
+    gate: Gate,
+    events: Sender<Event>,
+) -> JoinHandle<Option<u8>> {
+    thread::spawn(move || {
+        let (mut last, mut byte) = (None, [0]);
+        while let Ok(1) = from.read(&mut byte) {
+            match last {
+                None => drop(gate.send(()).ok()),
+                Some(_) => drop(events.send(Event::Ended(byte[0]))),
+            }
+            last = Some(byte[0]);
+        }
+        last
+    })
+}

@@ -16,8 +16,25 @@ const MAX_PIXEL: usize = 8;
 /// How many times larger than in the font a character is drawn at most.
 const MAX_SCALE: usize = 4;
 
+/// Bytes that a row of a character takes at most.
+const LINE: usize = GLYPH_WIDTH * MAX_SCALE * MAX_PIXEL;
+
+/// Pixels that are cleared at a time.
+const CLEARED: usize = 64;
+
 /// Red, green, blue.
 type Rgb = [u8; 3];
+
+/// The bytes of a pixel in the framebuffer's format, then others.
+type Pixel = [u8; MAX_PIXEL];
+
+/// What a character is drawn with.
+struct Ink {
+    front: Rgb,
+    back: Rgb,
+    front_pixel: Pixel,
+    back_pixel: Pixel,
+}
 
 const BACKGROUND: Rgb = [0x10, 0x12, 0x16];
 
@@ -81,32 +98,31 @@ impl Canvas {
     /// Fills everything with the background.
     pub(crate) fn clear(&mut self) {
         let size = self.info.bytes_per_pixel;
-        let background = self.encode(BACKGROUND).to_le_bytes();
-        for pixel in self.pixels.chunks_exact_mut(size) {
-            pixel.copy_from_slice(&background[..size]);
+        let pixel = self.encode(BACKGROUND);
+        let mut run = [0; CLEARED * MAX_PIXEL];
+        for index in 0..CLEARED {
+            put(&mut run, index * size, pixel);
+        }
+        for target in self.pixels.chunks_mut(CLEARED * size) {
+            target.copy_from_slice(&run[..target.len()]);
         }
     }
 
     /// Draws one cell.
     pub(crate) fn draw(&mut self, (column, row): (usize, usize), cell: Cell, cursor: Cursor) {
-        let (front, back) = match cursor {
-            Cursor::Off => (
-                PALETTE[usize::from(cell.colour.0) % PALETTE.len()],
-                BACKGROUND,
-            ),
-            Cursor::On => (BACKGROUND, PALETTE[0]),
+        let colour = PALETTE[usize::from(cell.colour.0) % PALETTE.len()];
+        let ink = match cursor {
+            Cursor::Off => self.ink(colour, BACKGROUND),
+            Cursor::On => self.ink(BACKGROUND, colour),
         };
-        let character = if cell.character == 0 {
-            ' '
-        } else {
-            char::from(cell.character)
+        let character = match cell.character {
+            0 => ' ',
+            character => char::from(character),
         };
-        let Some(glyph) = get_raster(character, FontWeight::Regular, RasterHeight::Size16) else {
-            return;
-        };
-        for (y, intensities) in glyph.rows().enumerate() {
-            let mut line = [0; GLYPH_WIDTH * MAX_SCALE * MAX_PIXEL];
-            let line = self.compose(&mut line, intensities, front, back);
+        let glyph = get_raster(character, FontWeight::Regular, RasterHeight::Size16);
+        let mut line = [0; LINE];
+        for (y, intensities) in glyph.iter().flat_map(|glyph| glyph.rows()).enumerate() {
+            let line = self.compose(&mut line, intensities, &ink);
             for repeat in 0..self.scale {
                 let y = (row * GLYPH_HEIGHT + y) * self.scale + repeat;
                 self.store(column * GLYPH_WIDTH * self.scale, y, line);
@@ -114,23 +130,31 @@ impl Canvas {
         }
     }
 
+    fn ink(&self, front: Rgb, back: Rgb) -> Ink {
+        let (front_pixel, back_pixel) = (self.encode(front), self.encode(back));
+        Ink {
+            front,
+            back,
+            front_pixel,
+            back_pixel,
+        }
+    }
+
     /// Puts the pixels of one row of a character together at the beginning of `line`, which is returned.
-    fn compose<'a>(
-        &self,
-        line: &'a mut [u8],
-        intensities: &[u8],
-        front: Rgb,
-        back: Rgb,
-    ) -> &'a [u8] {
-        let size = self.info.bytes_per_pixel;
-        let runs = line.chunks_exact_mut(size * self.scale);
-        for (run, &intensity) in runs.zip(intensities) {
-            let pixel = self.encode(blend(front, back, intensity)).to_le_bytes();
-            for target in run.chunks_exact_mut(size) {
-                target.copy_from_slice(&pixel[..size]);
+    fn compose<'a>(&self, line: &'a mut [u8; LINE], intensities: &[u8], ink: &Ink) -> &'a [u8] {
+        let mut at = 0;
+        for &intensity in intensities {
+            let pixel = match intensity {
+                0 => ink.back_pixel,
+                u8::MAX => ink.front_pixel,
+                _ => self.encode(blend(ink.front, ink.back, intensity)),
+            };
+            for _ in 0..self.scale {
+                put(line, at, pixel);
+                at += self.info.bytes_per_pixel;
             }
         }
-        &line[..intensities.len() * size * self.scale]
+        &line[..at]
     }
 
     fn store(&mut self, x: usize, y: usize, line: &[u8]) {
@@ -141,10 +165,9 @@ impl Canvas {
         }
     }
 
-    /// The bytes of a pixel, lowest first.
-    fn encode(&self, [red, green, blue]: Rgb) -> u64 {
+    fn encode(&self, [red, green, blue]: Rgb) -> Pixel {
         let at = |value: u8, position: u8| u64::from(value) << (position % 64);
-        match self.info.pixel_format {
+        let bits = match self.info.pixel_format {
             PixelFormat::Rgb => at(red, 0) | at(green, 8) | at(blue, 16),
             PixelFormat::Bgr => at(blue, 0) | at(green, 8) | at(red, 16),
             PixelFormat::Unknown {
@@ -154,8 +177,14 @@ impl Canvas {
             } => at(red, red_position) | at(green, green_position) | at(blue, blue_position),
             // One byte of grey, or a format that this loader does not know yet.
             _ => (u64::from(red) * 3 + u64::from(green) * 6 + u64::from(blue)) / 10,
-        }
+        };
+        bits.to_le_bytes()
     }
+}
+
+/// Writes all bytes that a pixel can have, which is one store; the next pixel overwrites those that are too many.
+fn put(line: &mut [u8], at: usize, pixel: Pixel) {
+    line[at..at + MAX_PIXEL].copy_from_slice(&pixel);
 }
 
 fn blend(front: Rgb, back: Rgb, intensity: u8) -> Rgb {

@@ -16,7 +16,7 @@ use crate::outcome::Outcome;
 use crate::progress::Step;
 use crate::qemu::QEMU;
 use crate::streams::{self, Log};
-use crate::watch::{Event, Picture, Watch};
+use crate::watch::{End, Event, Picture, Watch};
 use crate::wires::{self, Ends, Numbers};
 
 /// What a run needs to know besides QEMU's command line.
@@ -46,10 +46,11 @@ pub(crate) fn run(
     let log = streams::follow_log(ours.log, plan.log, plan.booting.clone(), gate.clone());
     let output = streams::pass_output(ours.stdio.try_clone()?, plan.booting.clone(), event.clone());
     streams::pass_input(ours.stdio, gate_opens);
-    let code = streams::follow_code(ours.code, gate, event);
+    let code = streams::follow_code(ours.code, gate);
+    streams::follow_ending(ours.ending, event);
 
-    let forced = Watch::start(plan.timeout, plan.picture).wait(&events, &mut control)?;
-    if forced.is_some() {
+    let end = Watch::start(plan.timeout, plan.picture).wait(&events, &mut control)?;
+    if !matches!(end, End::Qemu) {
         qemu.kill();
     }
     let status = qemu.0.wait().context("QEMU is lost")?.code();
@@ -62,10 +63,16 @@ pub(crate) fn run(
         control.shutdown_reason(),
         joined(complaints)?,
     );
-    match forced {
-        Some(outcome) => Ok(outcome),
-        None => judge(status, code, reason.as_deref(), &complaints),
+    match end {
+        End::Forced(outcome) => Ok(outcome),
+        End::Kernel(kind) => judge(Some(exit_status(kind)), code, None, ""),
+        End::Qemu => judge(status, code, reason.as_deref(), &complaints),
     }
+}
+
+/// How isa-debug-exit turns the kernel's word into QEMU's exit status.
+const fn exit_status(kind: u8) -> i32 {
+    (kind as i32) << 1 | 1
 }
 
 fn joined<T>(thread: JoinHandle<T>) -> Result<T> {
@@ -74,16 +81,16 @@ fn joined<T>(thread: JoinHandle<T>) -> Result<T> {
         .map_err(|_| anyhow!("a thread of this tool panicked"))
 }
 
-/// What QEMU's exit status means; the kernel chooses it through isa-debug-exit, as (kind << 1) | 1.
+/// What QEMU's exit status means.
 fn judge(
     status: Option<i32>,
     code: Option<u8>,
     reason: Option<&str>,
     complaints: &str,
 ) -> Result<Outcome> {
-    const PROGRAM: i32 = 0x10 << 1 | 1;
-    const PANIC: i32 = 0x11 << 1 | 1;
-    const POWER_OFF: i32 = 0x12 << 1 | 1;
+    const PROGRAM: i32 = exit_status(0x10);
+    const PANIC: i32 = exit_status(0x11);
+    const POWER_OFF: i32 = exit_status(0x12);
     match (status, reason) {
         (Some(PROGRAM), _) => code
             .map(Outcome::Program)

@@ -6,9 +6,6 @@ use std::time::Duration;
 /// The tool itself could not do what was asked.
 pub(crate) const TOOL_FAILED: u8 = 253;
 
-/// The kernel panicked.
-pub(crate) const KERNEL_PANICKED: u8 = 250;
-
 /// The way in which a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -36,7 +33,7 @@ impl Outcome {
         match self {
             Self::Program(code) => *code,
             Self::PowerOff | Self::WindowClosed => 0,
-            Self::Panic => KERNEL_PANICKED,
+            Self::Panic => 250,
             Self::Reset => 251,
             Self::Timeout(_) => 252,
             Self::Interrupted(signal) => 128_u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),

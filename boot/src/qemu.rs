@@ -19,7 +19,7 @@ pub(crate) const QEMU: &str = "qemu-system-x86_64";
 pub(crate) enum Ending {
     /// Through isa-debug-exit: QEMU is gone the moment that the kernel says so.
     ByKernel,
-    /// Not at all: it says its exit code and waits for us.
+    /// Not at all: it says that it ends, and waits for us.
     ByUs,
 }
 
@@ -48,9 +48,7 @@ pub(crate) fn arguments(
     words.drive("if=ide,index=0,media=disk,format=raw", disk);
     words.firmware(firmware);
     words.wires(wires);
-    if ending == Ending::ByKernel {
-        words.pair("-device", "isa-debug-exit,iobase=0xf4,iosize=4");
-    }
+    words.ending(ending, wires.ending);
     if machine.gdb {
         words.add("-s -S");
     }
@@ -100,6 +98,17 @@ impl Words {
         self.pair("-mon", "chardev=control,mode=control");
     }
 
+    /// A serial port takes the kernel's word to the exit device as a byte to send, whatever the word's width.
+    fn ending(&mut self, ending: Ending, wire: RawFd) {
+        match ending {
+            Ending::ByKernel => self.pair("-device", "isa-debug-exit,iobase=0xf4,iosize=4"),
+            Ending::ByUs => {
+                self.socket("ending", wire);
+                self.pair("-device", "isa-serial,iobase=0xf4,irq=3,chardev=ending");
+            }
+        }
+    }
+
     fn socket(&mut self, id: &str, fd: RawFd) {
         self.pair("-chardev", format!("socket,id={id},fd={fd}"));
     }
@@ -118,6 +127,7 @@ mod tests {
             stdio: 4,
             code: 5,
             control: 6,
+            ending: 7,
         };
         let words = arguments(
             &cli.run.machine,

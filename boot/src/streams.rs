@@ -87,20 +87,23 @@ pub(crate) fn pass_input(to: UnixStream, gate: Receiver<()>) {
 }
 
 /// The first byte means that the kernel listens on COM3; the last one is the exit code.
-pub(crate) fn follow_code(
-    mut from: UnixStream,
-    gate: Gate,
-    events: Sender<Event>,
-) -> JoinHandle<Option<u8>> {
+pub(crate) fn follow_code(mut from: UnixStream, gate: Gate) -> JoinHandle<Option<u8>> {
     thread::spawn(move || {
-        let (mut last, mut byte) = (None, [0]);
-        while let Ok(1) = from.read(&mut byte) {
-            match last {
-                None => drop(gate.send(()).ok()),
-                Some(_) => drop(events.send(Event::Ended(byte[0]))),
-            }
-            last = Some(byte[0]);
+        let mut last = None;
+        while let Some(byte) = read_byte(&mut from) {
+            // Without an input thread there is nobody to tell.
+            let _ = gate.send(());
+            last = Some(byte);
         }
         last
     })
+}
+
+pub(crate) fn follow_ending(mut from: UnixStream, events: Sender<Event>) {
+    thread::spawn(move || read_byte(&mut from).map(|kind| events.send(Event::Ending(kind))));
+}
+
+fn read_byte(from: &mut UnixStream) -> Option<u8> {
+    let mut byte = [0];
+    from.read_exact(&mut byte).ok().map(|()| byte[0])
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::control::Control;
-use crate::outcome::{KERNEL_PANICKED, Outcome};
+use crate::outcome::Outcome;
 use crate::screenshot;
 
 /// What happens while a machine runs.
@@ -15,8 +15,18 @@ pub(crate) enum Event {
     QemuGone,
     OutputClosed,
     Signal(i32),
-    /// The kernel said its exit code.
-    Ended(u8),
+    /// The kernel says in which way it ends, and waits for us to end QEMU.
+    Ending(u8),
+}
+
+/// Why there is nothing more to wait for.
+pub(crate) enum End {
+    /// QEMU ended; its exit status says why.
+    Qemu,
+    /// The kernel ended in this way, and QEMU is still there.
+    Kernel(u8),
+    /// Something outside of the machine.
+    Forced(Outcome),
 }
 
 /// A picture of the screen to take.
@@ -50,44 +60,29 @@ impl Watch {
         }
     }
 
-    /// Waits until QEMU is gone (`None`) or has to go, and why.
-    pub(crate) fn wait(
-        mut self,
-        events: &Receiver<Event>,
-        control: &mut Control,
-    ) -> Result<Option<Outcome>> {
+    /// Waits until QEMU is gone or has to go.
+    pub(crate) fn wait(mut self, events: &Receiver<Event>, control: &mut Control) -> Result<End> {
         loop {
             return Ok(match events.recv_timeout(self.time_left()) {
-                Ok(Event::QemuGone) | Err(RecvTimeoutError::Disconnected) => None,
-                Ok(Event::OutputClosed) => Some(Outcome::OutputClosed),
-                Ok(Event::Signal(signal)) => Some(Outcome::Interrupted(signal)),
-                Ok(Event::Ended(code)) if self.waits_for_end() => {
+                Ok(Event::QemuGone) | Err(RecvTimeoutError::Disconnected) => End::Qemu,
+                Ok(Event::OutputClosed) => End::Forced(Outcome::OutputClosed),
+                Ok(Event::Signal(signal)) => End::Forced(Outcome::Interrupted(signal)),
+                Ok(Event::Ending(kind)) => {
                     self.take_picture(control)?;
-                    Some(if code == KERNEL_PANICKED {
-                        Outcome::Panic
-                    } else {
-                        Outcome::Program(code)
-                    })
+                    End::Kernel(kind)
                 }
-                Ok(Event::Ended(_)) => continue,
                 Err(RecvTimeoutError::Timeout) => {
                     self.take_picture(control)?;
                     match self
                         .timeout
                         .filter(|limit| *limit <= self.started.elapsed())
                     {
-                        Some(limit) => Some(Outcome::Timeout(limit)),
+                        Some(limit) => End::Forced(Outcome::Timeout(limit)),
                         None => continue,
                     }
                 }
             });
         }
-    }
-
-    fn waits_for_end(&self) -> bool {
-        self.picture
-            .as_ref()
-            .is_some_and(|picture| picture.moment == Moment::AtEnd)
     }
 
     fn time_left(&self) -> Duration {

@@ -17,6 +17,8 @@ pub(crate) struct Ends {
     pub(crate) code: UnixStream,
     /// QEMU's own control socket.
     pub(crate) control: UnixStream,
+    /// Port 0xf4, where it does not end QEMU: how the kernel says in which way it ends.
+    pub(crate) ending: UnixStream,
 }
 
 /// The numbers under which QEMU inherits its ends.
@@ -26,23 +28,27 @@ pub(crate) struct Numbers {
     pub(crate) stdio: RawFd,
     pub(crate) code: RawFd,
     pub(crate) control: RawFd,
+    pub(crate) ending: RawFd,
 }
 
 /// Our ends and QEMU's.
 pub(crate) fn lay() -> Result<(Ends, Ends)> {
     let pair = || UnixStream::pair().context("cannot make a pair of sockets");
-    let (log, stdio, code, control) = (pair()?, pair()?, pair()?, pair()?);
+    let pairs = (pair()?, pair()?, pair()?, pair()?, pair()?);
+    let (log, stdio, code, control, ending) = pairs;
     let ours = Ends {
         log: log.0,
         stdio: stdio.0,
         code: code.0,
         control: control.0,
+        ending: ending.0,
     };
     let far = Ends {
         log: log.1,
         stdio: stdio.1,
         code: code.1,
         control: control.1,
+        ending: ending.1,
     };
     Ok((ours, far))
 }
@@ -54,14 +60,25 @@ impl Ends {
             stdio: self.stdio.as_raw_fd(),
             code: self.code.as_raw_fd(),
             control: self.control.as_raw_fd(),
+            ending: self.ending.as_raw_fd(),
         }
     }
 
     /// Lets the calling process hand the ends to the program that it is about to become.
     pub(crate) fn keep_across_exec(&self) -> io::Result<()> {
-        for end in [&self.log, &self.stdio, &self.code, &self.control] {
+        for end in self.all() {
             rustix::io::fcntl_setfd(end, rustix::io::FdFlags::empty())?;
         }
         Ok(())
+    }
+
+    fn all(&self) -> [&UnixStream; 5] {
+        [
+            &self.log,
+            &self.stdio,
+            &self.code,
+            &self.control,
+            &self.ending,
+        ]
     }
 }

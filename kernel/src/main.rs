@@ -1,7 +1,24 @@
 //! Faultline's kernel: boot in order, a line a step.
 #![no_std]
 #![no_main]
+#![feature(allocator_api)]
 #![deny(unsafe_code)]
+
+extern crate alloc;
+
+#[expect(unsafe_code, reason = "drives the processor; every block says why it is sound")]
+mod arch;
+mod console;
+mod drivers;
+mod fault;
+mod fs;
+mod heap;
+mod lock;
+mod log;
+mod options;
+mod process;
+mod random;
+mod syscall;
 
 use bootloader_api::config::Mapping;
 use bootloader_api::{BootInfo, BootloaderConfig, entry_point};
@@ -10,23 +27,49 @@ use bootloader_api::{BootInfo, BootloaderConfig, entry_point};
 static BOOTLOADER_CONFIG: BootloaderConfig = {
     let mut config = BootloaderConfig::new_default();
     config.kernel_stack_size = 128 * 1024;
-    config.mappings.kernel_base = Mapping::FixedAddress(0xffff_ffff_8000_0000);
-    config.mappings.physical_memory = Some(Mapping::FixedAddress(0xffff_8880_0000_0000));
+    config.mappings.kernel_base = Mapping::FixedAddress(arch::layout::KERNEL_IMAGE);
+    config.mappings.physical_memory = Some(Mapping::FixedAddress(arch::layout::DIRECT_MAP));
     config.mappings.dynamic_range_start = Some(0xffff_9000_0000_0000);
     config
 };
 
 entry_point!(kernel_main, config = &BOOTLOADER_CONFIG);
 
-fn kernel_main(_boot_info: &'static mut BootInfo) -> ! {
-    loop {
-        x86_64::instructions::hlt();
+/// On the loader's tables and stack.
+fn kernel_main(info: &'static mut BootInfo) -> ! {
+    arch::init(info);
+    options::init(fs::command_line(arch::boot::initramfs()));
+    log::init();
+    ::log::info!("Faultline {} on a processor with {}", env!("CARGO_PKG_VERSION"), arch::features::features());
+    options::warn_unknown();
+    arch::init_traps();
+    arch::memory::take_over(info, on_own_memory)
+}
+
+/// On tables, stack and memory of our own.
+extern "C" fn on_own_memory() -> ! {
+    arch::memory::reclaim();
+    heap::switch_to(arch::memory::memory());
+    attach_screen();
+    arch::init_devices();
+    log::set_clock(arch::timer::nanoseconds);
+    ::log::info!("page tables: {}", arch::check::self_check());
+    console::init();
+    fs::init(arch::boot::initramfs());
+    fault::init();
+    arch::timer::start_ticking();
+    process::init::start()
+}
+
+/// Without a screen, or memory for its page tables, there is still the serial port.
+fn attach_screen() {
+    if let Ok(Some(screen)) = arch::boot::framebuffer() {
+        let info = screen.info();
+        drivers::framebuffer::attach(screen.into_buffer(), info);
     }
 }
 
 #[panic_handler]
-fn panic(_info: &core::panic::PanicInfo) -> ! {
-    loop {
-        x86_64::instructions::hlt();
-    }
+fn panic(info: &core::panic::PanicInfo) -> ! {
+    arch::report::panic(info)
 }

@@ -2,6 +2,7 @@
 //!
 //! It runs once at boot, after all that it speaks of is in place. A kernel whose pages are open to ring 3, or writable and
 //! executable at once, would run all the same; that is why someone has to look.
+use core::fmt;
 use core::sync::atomic::Ordering::Relaxed;
 
 use x86_64::structures::paging::PageTableFlags as Flags;
@@ -18,6 +19,14 @@ pub(crate) struct Census {
     pub(crate) executable: usize,
     /// Stacks whose guards were seen to be absent.
     pub(crate) guarded: usize,
+}
+
+impl fmt::Display for Census {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [small, large, huge] = self.pages;
+        write!(f, "{small} small, {large} large and {huge} huge pages, ")?;
+        write!(f, "{} of them executable, {} guarded stacks", self.executable, self.guarded)
+    }
 }
 
 /// Walks the kernel's half of the tables that the processor uses; panics at the first wrong entry.

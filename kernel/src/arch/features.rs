@@ -3,6 +3,7 @@
 //! The only thing demanded beyond long mode is no-execute pages, which the loader needs as well. 5-level paging and PCID
 //! are seen and reported, not used.
 use core::arch::x86_64::{__cpuid, __cpuid_count};
+use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use bitflags::bitflags;
@@ -47,6 +48,12 @@ bitflags! {
         const PAT = 1 << 14;
         /// Machine checks arrive as exceptions.
         const MCE = 1 << 15;
+    }
+}
+
+impl fmt::Display for Features {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        bitflags::parser::to_writer(self, f)
     }
 }
 

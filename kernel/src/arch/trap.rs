@@ -23,7 +23,6 @@ use super::{apic, report, uaccess};
 /// The registers of what was interrupted, as they lie on the kernel stack.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
-#[expect(missing_docs, reason = "the names are the registers'")]
 pub(crate) struct TrapFrame {
     pub(crate) r15: u64,
     pub(crate) r14: u64,

@@ -42,7 +42,7 @@ enum Drawing {
 
 struct Screen {
     grid: Grid,
-    canvas: Option<Canvas>,
+    canvas: Option<Canvas<'static>>,
     drawing: Drawing,
     /// Whether cells may differ from what is seen.
     behind: bool,
@@ -61,7 +61,7 @@ impl Screen {
         }
     }
 
-    fn attach(&mut self, mut canvas: Canvas) {
+    fn attach(&mut self, mut canvas: Canvas<'static>) {
         let (columns, rows) = canvas.size();
         self.grid.resize(columns, rows);
         canvas.clear();

@@ -68,15 +68,15 @@ pub(crate) enum Cursor {
 }
 
 /// The framebuffer, and how to draw into it.
-pub(crate) struct Canvas {
-    pixels: &'static mut [u8],
+pub(crate) struct Canvas<'p> {
+    pixels: &'p mut [u8],
     info: FrameBufferInfo,
     scale: usize,
 }
 
-impl Canvas {
+impl<'p> Canvas<'p> {
     /// A canvas on `pixels`; `None` where `info` describes nothing that text could be drawn on.
-    pub(crate) fn new(pixels: &'static mut [u8], info: FrameBufferInfo) -> Option<Self> {
+    pub(crate) fn new(pixels: &'p mut [u8], info: FrameBufferInfo) -> Option<Self> {
         let (columns, rows) = (info.width / GLYPH_WIDTH, info.height / GLYPH_HEIGHT);
         let scale = (1..=MAX_SCALE).find(|scale| columns / scale * (rows / scale) <= MAX_CELLS)?;
         let drawable = columns >= scale && rows >= scale && info.stride >= info.width;

@@ -1,0 +1,345 @@
+//! From a seed to a plan: a machine of some size, habits of its programs, and steps that follow them.
+//!
+//! Seeds differ in kind and not only in chance: each draws how often every operation happens, including never, and the
+//! few places in the address space where everything happens. Crowded places make neighbours, and neighbours make bugs.
+mod places;
+
+use std::rc::Rc;
+
+use crate::op::{
+    Disk, DiskResult, Extent, Growth, Kind, Op, Pid, Place, Populate, Request, Reserve, Rights,
+    Rival, Source, Span, Step, Touch,
+};
+use crate::oracle::Rules;
+use crate::plan::{Config, Exhaustion, Plan};
+use crate::random::Random;
+use places::Places;
+
+/// The plan of `seed`, with `length` steps. A longer plan begins like a shorter one.
+pub fn generate(seed: u64, length: usize) -> Plan {
+    let mut random = Random::new(seed);
+    let config = config(&mut random);
+    let places = Places::new(&mut random, &config);
+    let mut author = Author {
+        weights: weights(&mut random),
+        places,
+        random,
+        config: &config,
+    };
+    let steps = (0..length).map(|_| author.step()).collect();
+    Plan {
+        seed,
+        steps,
+        config,
+    }
+}
+
+fn config(random: &mut Random) -> Config {
+    let frames = match random.below(4) {
+        0 => random.between(24, 40),
+        1 => random.between(40, 90),
+        2 => random.between(90, 200),
+        _ => random.between(200, 500),
+    };
+    let mut size = || random.between(1, 10 * 4096);
+    let files = Rc::from([size() + 4 * 4096, size(), size()]);
+    let limit = |random: &mut Random, low, high| match random.below(4) {
+        0 => random.between(low, high) * 4096,
+        _ => u64::MAX,
+    };
+    let mmap_base = 0x7_ffff_0000 - random.below(1 << 20);
+    let stack_top = mmap_base + random.between(0x400, 0x4000);
+    let rules = Rules {
+        mmap_base,
+        bottom_up_base: 0x2_aaaa_0000,
+        heap_start: 0x406_000 + random.below(3) * 0x800,
+        address_space: limit(random, 60, 800),
+        data: limit(random, 30, 300),
+        stack: match random.below(3) {
+            0 => 8 << 20,
+            _ => random.between(3, 400) * 4096,
+        },
+        memory: frames,
+        files,
+    };
+    Config {
+        levels: random.pick(&[4, 4, 5]),
+        cpus: random.between(2, 4) as usize,
+        frames: frames as u32,
+        processes: random.between(1, 5) as usize,
+        rules,
+        stack_top,
+        exhaustion: random.pick(&[Exhaustion::Kills, Exhaustion::Waits]),
+    }
+}
+
+/// The kinds of operations, each with a habit of its own in every seed.
+#[derive(Clone, Copy, Debug)]
+enum Verb {
+    Spawn,
+    Exec,
+    Fork,
+    Exit,
+    Map,
+    Unmap,
+    Protect,
+    Brk,
+    Touch,
+    Peek,
+    Poke,
+    FinishRead,
+    Evict,
+    Hoard,
+    Release,
+    FailHeap,
+}
+
+/// How often each verb happens where a seed is average.
+const USUAL: [(u64, Verb); 16] = [
+    (6, Verb::Spawn),
+    (2, Verb::Exec),
+    (10, Verb::Fork),
+    (6, Verb::Exit),
+    (40, Verb::Map),
+    (20, Verb::Unmap),
+    (30, Verb::Protect),
+    (10, Verb::Brk),
+    (400, Verb::Touch),
+    (10, Verb::Peek),
+    (10, Verb::Poke),
+    (16, Verb::FinishRead),
+    (2, Verb::Evict),
+    (4, Verb::Hoard),
+    (3, Verb::Release),
+    (3, Verb::FailHeap),
+];
+
+fn weights(random: &mut Random) -> [(u64, Verb); USUAL.len()] {
+    USUAL.map(|(weight, verb)| match verb {
+        // Without processes and accesses nothing happens.
+        Verb::Spawn | Verb::Touch => (weight, verb),
+        _ => (weight * random.pick(&[0, 1, 1, 2, 4]), verb),
+    })
+}
+
+/// Writes the steps.
+struct Author<'a> {
+    random: Random,
+    config: &'a Config,
+    weights: [(u64, Verb); USUAL.len()],
+    places: Places,
+}
+
+impl Author<'_> {
+    fn step(&mut self) -> Step {
+        Step {
+            cpu: self.cpu(),
+            op: self.op(),
+        }
+    }
+
+    fn op(&mut self) -> Op {
+        let pid = self.pid();
+        match self.random.weighted(&self.weights) {
+            Verb::Spawn => Op::Spawn(pid),
+            Verb::Exec => Op::Exec(pid),
+            Verb::Fork => Op::Fork {
+                parent: pid,
+                child: self.pid(),
+            },
+            Verb::Exit => Op::Exit(pid),
+            Verb::Map => Op::Map(pid, self.request()),
+            Verb::Unmap => Op::Unmap(pid, self.span()),
+            Verb::Protect => Op::Protect(pid, self.span(), self.rights(), self.extent()),
+            Verb::Brk => Op::Brk(pid, self.brk()),
+            Verb::Touch => self.touch(pid),
+            Verb::Peek => Op::Peek(pid, self.bytes()),
+            Verb::Poke => Op::Poke(pid, self.bytes(), self.random.word()),
+            Verb::FinishRead => self.finish_read(),
+            Verb::Evict => Op::Evict(self.file()),
+            Verb::Hoard => self.hoard(),
+            Verb::Release => Op::Release,
+            Verb::FailHeap => Op::FailHeap(self.random.below(2)),
+        }
+    }
+
+    fn cpu(&mut self) -> usize {
+        self.random.below(self.config.cpus as u64) as usize
+    }
+
+    fn pid(&mut self) -> Pid {
+        self.random.below(self.config.processes as u64) as Pid
+    }
+
+    fn file(&mut self) -> usize {
+        self.random.below(self.config.rules.files.len() as u64) as usize
+    }
+
+    fn rights(&mut self) -> Rights {
+        self.random.weighted(&[
+            (50, Rights::RW),
+            (15, Rights::R),
+            (10, Rights::NONE),
+            (8, Rights::RX),
+            (8, Rights::RWX),
+            (5, Rights::W),
+            (4, Rights::X),
+        ])
+    }
+
+    fn extent(&mut self) -> Extent {
+        self.random.pick(&[
+            Extent::Named,
+            Extent::Named,
+            Extent::Named,
+            Extent::Named,
+            Extent::GrowsDown,
+        ])
+    }
+
+    fn request(&mut self) -> Request {
+        let place = self.random.weighted(&[
+            (35, Place::Hint),
+            (45, Place::Fixed),
+            (10, Place::NoReplace),
+            (10, Place::Low),
+        ]);
+        let mut span = self.span();
+        if place != Place::Fixed && self.random.chance(60) {
+            span.address = 0;
+        }
+        let source = if self.random.chance(30) {
+            let file = self.file();
+            let offset = match self.random.below(40) {
+                0 => u64::MAX - self.random.below(8),
+                _ => self.random.below(6),
+            };
+            Source::File { file, offset }
+        } else {
+            Source::Zero
+        };
+        self.places.remember(span);
+        Request {
+            span,
+            place,
+            rights: self.rights(),
+            growth: if self.random.chance(12) {
+                Growth::Down
+            } else {
+                Growth::Fixed
+            },
+            reserve: if self.random.chance(25) {
+                Reserve::Not
+            } else {
+                Reserve::Accounted
+            },
+            source,
+            populate: if self.random.chance(15) {
+                Populate::Now
+            } else {
+                Populate::Lazy
+            },
+        }
+    }
+
+    /// A range of pages; now and then one that makes no sense.
+    fn span(&mut self) -> Span {
+        let pages = match self.random.below(20) {
+            0 => self.random.between(16, 600),
+            1..4 => self.random.between(4, 16),
+            _ => self.random.between(1, 4),
+        };
+        let mut span = Span {
+            address: self.places.page(&mut self.random) * 4096,
+            length: pages * 4096,
+        };
+        match self.random.below(200) {
+            0 => span.address += self.random.below(4096),
+            1 => span.length = 0,
+            2 => span.length = self.random.word(),
+            3 => span.length = u64::MAX - self.random.below(4096),
+            4 => span.length = 1 << self.random.between(40, 50),
+            5 => span.address = self.random.word() & !4095,
+            6 => span.address = 0,
+            7..20 => span.length -= self.random.below(4096),
+            _ => {}
+        }
+        span
+    }
+
+    fn brk(&mut self) -> u64 {
+        let start = self.config.rules.heap_start;
+        match self.random.below(20) {
+            0 => start - 1,
+            1 => self.random.word() >> 16,
+            _ => start + self.random.below(16 * 4096),
+        }
+    }
+
+    fn touch(&mut self, pid: Pid) -> Op {
+        let word = self.word();
+        let address = match self.random.below(300) {
+            0 => 0xffff_8000_0000_0000 | self.random.word() >> 17,
+            1 => self.random.word() >> 17,
+            _ => self.places.page(&mut self.random) * 4096,
+        };
+        let touch = Touch {
+            address: address & !4095 | word * 8,
+            kind: self.kind(),
+            disk: self
+                .random
+                .weighted(&[(70, Disk::Prompt), (22, Disk::Late), (8, Disk::Broken)]),
+        };
+        let rival = self.random.chance(10).then(|| Rival {
+            cpu: self.cpu(),
+            word: self.word(),
+            kind: self.kind(),
+        });
+        Op::Touch(pid, touch, rival)
+    }
+
+    fn kind(&mut self) -> Kind {
+        match self.random.below(20) {
+            0..9 => Kind::Read,
+            9 => Kind::Execute,
+            _ => Kind::Write(self.random.word()),
+        }
+    }
+
+    /// Few words, so that they meet again; the first and last of a page among them.
+    fn word(&mut self) -> u64 {
+        self.random.pick(&[0, 1, 7, 64, 255, 256, 510, 511])
+    }
+
+    /// A range of bytes that may cross words and pages.
+    fn bytes(&mut self) -> Span {
+        let page = match self.random.below(50) {
+            0 => 0xf_ffff_8000_0000 + self.random.below(1 << 20),
+            _ => self.places.page(&mut self.random),
+        };
+        let offset = self.random.pick(&[0, 3, 8, 2040, 4070, 4088, 4095]);
+        Span {
+            address: page * 4096 + offset,
+            length: self.random.between(0, 40),
+        }
+    }
+
+    fn finish_read(&mut self) -> Op {
+        Op::FinishRead {
+            skip: self.random.below(4) as usize,
+            result: self.random.pick(&[
+                DiskResult::Done,
+                DiskResult::Done,
+                DiskResult::Done,
+                DiskResult::Failed,
+            ]),
+        }
+    }
+
+    fn hoard(&mut self) -> Op {
+        match self.random.below(3) {
+            0 => Op::LeaveFree(self.random.below(24) as usize),
+            _ => Op::Hoard(self.random.below(5) as u32),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The kernel around `mm`: what happens between a page fault and the next try of the instruction.
+//!
+//! The counterpart of the real kernel's `fault.rs`, with the disk as one more source of trouble: a read may end at once,
+//! much later, out of order, or with an error.
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering::Relaxed;
+
+use mm::fault::Denial;
+use mm::machine::WORDS;
+use mm::page_cache::{Read, ReadResult};
+use mm::page_table::Levels;
+use mm::{Access, AddressSpace, Memory, OutOfMemory, Outcome};
+
+use crate::broken::{Broken, Sound};
+use crate::files;
+use crate::machine::SoftMachine;
+use crate::mmu::{ErrorCode, Mmu, PageFault};
+use crate::op::{Disk, DiskResult, Kind, Signal, Touch};
+
+/// A fault that is served this often for one instruction would be served forever.
+const PATIENCE: usize = 16;
+
+/// The machine's side.
+pub struct Kernel {
+    /// The world of all spaces.
+    pub memory: Memory<SoftMachine>,
+    reads: RefCell<VecDeque<Read>>,
+}
+
+/// How an instruction, or the kernel's own access, ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was executed; a load got this word.
+    Done(u64),
+    /// The program got a signal.
+    Signal(Signal),
+    /// The page could not be read: SIGBUS.
+    DiskError,
+    /// It did not happen: the process waits for a read, or for the lock of its space.
+    Asleep,
+    /// It did not happen: so many frames were left.
+    NoMemory(usize),
+}
+
+impl Kernel {
+    /// A kernel on `machine`, whose free frames are those numbered in `free`.
+    pub fn new(
+        machine: SoftMachine,
+        free: &[std::ops::Range<u32>],
+        levels: Levels,
+    ) -> Result<Self, OutOfMemory> {
+        let mut memory = Memory::new(machine, free, levels)?;
+        let table = kernel_half(&memory)?;
+        memory.set_kernel_half(table);
+        Ok(Self {
+            memory,
+            reads: RefCell::default(),
+        })
+    }
+
+    /// The machine.
+    pub fn machine(&self) -> &SoftMachine {
+        &self.memory.machine
+    }
+
+    /// The processor's walker.
+    pub fn mmu(&self) -> Mmu<'_> {
+        Mmu::new(self.machine(), self.memory.levels() as u32)
+    }
+
+    /// One instruction of a program in `space`, on the executing CPU.
+    pub fn execute(&self, space: &RefCell<AddressSpace>, touch: Touch) -> Sound<End> {
+        for _ in 0..PATIENCE {
+            let root = space.borrow().table().root().number();
+            self.machine().activate(root.into());
+            let fault = match self.mmu().translate(touch.address, touch.kind) {
+                Ok(frame) => return Ok(self.perform(frame, touch)),
+                Err(fault) => fault,
+            };
+            if let Some(end) = self.page_fault(space, fault, touch.disk)? {
+                return Ok(end);
+            }
+        }
+        let address = touch.address;
+        Err(Broken(format!(
+            "the fault at {address:#x} was served {PATIENCE} times and never ended"
+        )))
+    }
+
+    fn perform(&self, frame: u64, touch: Touch) -> End {
+        let index = (touch.address / 8) as usize % WORDS;
+        let word = self.machine().word(frame, index);
+        let word = word.expect("the walker stays inside memory");
+        match touch.kind {
+            Kind::Read => End::Done(word.load(Relaxed)),
+            Kind::Write(value) => {
+                word.store(value, Relaxed);
+                End::Done(value)
+            }
+            Kind::Execute => End::Done(0),
+        }
+    }
+
+    /// The handler; `None` to run the instruction again.
+    fn page_fault(
+        &self,
+        space: &RefCell<AddressSpace>,
+        fault: PageFault,
+        disk: Disk,
+    ) -> Sound<Option<End>> {
+        let PageFault { address, code } = fault;
+        if code.has(ErrorCode::RESERVED) {
+            return Err(Broken(format!(
+                "the tables that lead to {address:#x} are corrupt"
+            )));
+        }
+        if address >> 63 == 1 {
+            return Ok(Some(End::Signal(Signal::MapErr)));
+        }
+        let access = match () {
+            () if code.has(ErrorCode::FETCH) => Access::Execute,
+            () if code.has(ErrorCode::WRITE) => Access::Write,
+            () => Access::Read,
+        };
+        let outcome = space.borrow().handle_fault(&self.memory, address, access);
+        self.settle(space, address, outcome, disk)
+    }
+
+    /// Does what an outcome asks for; `None` to try again.
+    pub fn settle(
+        &self,
+        space: &RefCell<AddressSpace>,
+        address: u64,
+        outcome: Outcome,
+        disk: Disk,
+    ) -> Sound<Option<End>> {
+        let end = match outcome {
+            Outcome::Resolved(_) => None,
+            Outcome::NeedsRead(read) => self.submit(read, disk),
+            Outcome::Busy => return self.wait(disk),
+            Outcome::NeedsGrowth => self.grow(space, address),
+            Outcome::OutOfMemory => Some(End::NoMemory(self.memory.free_frames())),
+            Outcome::Denied(Denial::Unmapped) => Some(End::Signal(Signal::MapErr)),
+            Outcome::Denied(Denial::Forbidden) => Some(End::Signal(Signal::AccErr)),
+            Outcome::Denied(Denial::PastEnd) => Some(End::Signal(Signal::Bus)),
+        };
+        Ok(end)
+    }
+
+    fn submit(&self, read: Read, disk: Disk) -> Option<End> {
+        match disk {
+            Disk::Prompt => {
+                self.finish(read, DiskResult::Done);
+                None
+            }
+            Disk::Late => {
+                self.reads.borrow_mut().push_back(read);
+                Some(End::Asleep)
+            }
+            Disk::Broken => {
+                self.finish(read, DiskResult::Failed);
+                Some(End::DiskError)
+            }
+        }
+    }
+
+    /// The page is being read for somebody else.
+    fn wait(&self, disk: Disk) -> Sound<Option<End>> {
+        if disk == Disk::Late {
+            return Ok(Some(End::Asleep));
+        }
+        if self.waiting_reads() == 0 {
+            return Err(Broken("a fault waits for a read that nobody has".into()));
+        }
+        while self.finish_read(0, DiskResult::Done) {}
+        Ok(None)
+    }
+
+    fn grow(&self, space: &RefCell<AddressSpace>, address: u64) -> Option<End> {
+        // In the middle of another thread's fault the space is locked against changes.
+        let Ok(mut space) = space.try_borrow_mut() else {
+            return Some(End::Asleep);
+        };
+        match space.grow_stack(&self.memory, address) {
+            Ok(()) => None,
+            Err(_) => Some(End::Signal(Signal::MapErr)),
+        }
+    }
+
+    /// How many reads have not ended.
+    pub fn waiting_reads(&self) -> usize {
+        self.reads.borrow().len()
+    }
+
+    /// Ends the oldest read but `skip`; false where there is none.
+    pub fn finish_read(&self, skip: usize, result: DiskResult) -> bool {
+        let read = {
+            let mut reads = self.reads.borrow_mut();
+            let count = reads.len().max(1);
+            reads.remove(skip % count)
+        };
+        read.map(|read| self.finish(read, result)).is_some()
+    }
+
+    fn finish(&self, read: Read, result: DiskResult) {
+        if result == DiskResult::Failed {
+            return read.complete(&self.memory, ReadResult::Failed);
+        }
+        let (file, size) = (read.file().id() as usize, read.file().size());
+        let start = read.index() * 4096;
+        for index in 0..WORDS {
+            let word = self.machine().word(read.frame().number().into(), index);
+            let content = files::word(file, size, start + 8 * index as u64);
+            word.expect("a read's frame is memory")
+                .store(content, Relaxed);
+        }
+        read.complete(&self.memory, ReadResult::Filled);
+    }
+}
+
+/// A top-level table whose upper half is the kernel's: present, and not for ring 3. Returns its physical address.
+fn kernel_half(memory: &Memory<SoftMachine>) -> Result<u64, OutOfMemory> {
+    const PRESENT_WRITABLE_ACCESSED: u64 = 1 | 1 << 1 | 1 << 5;
+    let (top, below) = (memory.allocate(0)?, memory.allocate(0)?);
+    // Every entry of the lower table leads to itself: one frame serves as table and as leaf of all levels.
+    let entry = below.address() | PRESENT_WRITABLE_ACCESSED;
+    for index in 0..WORDS {
+        let is_kernels = index >= WORDS / 2;
+        let words = [(top, if is_kernels { entry } else { 0 }), (below, entry)];
+        for (table, bits) in words {
+            let word = memory.machine.word(table.number().into(), index);
+            word.expect("a frame is memory").store(bits, Relaxed);
+        }
+    }
+    Ok(top.address())
+}

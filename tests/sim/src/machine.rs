@@ -1,0 +1,150 @@
+//! The soft machine: memory in a vector, CPUs with TLBs that remember, and the seam through which `mm` uses them.
+//!
+//! All memory begins as rubbish, so a frame that should have been zeroed shows at once. A run is one thread of the host;
+//! which simulated CPU is executing stands in a cell.
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use mm::machine::{Cpu, PhysMem, Tlb as TlbSeam, WORDS};
+use mm::{Frame, FrameRecord, Page};
+
+use crate::random::mix;
+use crate::tlb::Tlb;
+
+/// A machine without a program.
+pub struct SoftMachine {
+    records: Vec<FrameRecord>,
+    frames: Vec<[AtomicU64; WORDS]>,
+    cpus: Vec<RefCell<SoftCpu>>,
+    current: Cell<usize>,
+    intruder: RefCell<Option<Box<dyn FnOnce()>>>,
+}
+
+/// One CPU: what CR3 holds, and what the walker remembers.
+#[derive(Default)]
+pub struct SoftCpu {
+    /// The frame number of the active top-level table.
+    pub root: Option<u64>,
+    /// What it remembers.
+    pub tlb: Tlb,
+}
+
+impl SoftMachine {
+    /// A machine with `cpus` CPUs and `frames` frames of rubbish.
+    pub fn new(cpus: usize, frames: usize) -> Self {
+        let rubbish =
+            |frame: usize| std::array::from_fn(|word| mix((frame * WORDS + word) as u64).into());
+        Self {
+            records: std::iter::repeat_with(FrameRecord::new)
+                .take(frames)
+                .collect(),
+            frames: (0..frames).map(rubbish).collect(),
+            cpus: (0..cpus).map(|_| RefCell::default()).collect(),
+            current: Cell::new(0),
+            intruder: RefCell::new(None),
+        }
+    }
+
+    /// Lets CPU `cpu` execute what follows. Returns the one that executed until now.
+    pub fn run_on(&self, cpu: usize) -> usize {
+        self.current.replace(cpu % self.cpus.len())
+    }
+
+    /// The CPU that executes.
+    pub fn current(&self) -> &RefCell<SoftCpu> {
+        &self.cpus[self.current.get()]
+    }
+
+    /// All CPUs.
+    pub fn cpus(&self) -> &[RefCell<SoftCpu>] {
+        &self.cpus
+    }
+
+    /// Loads CR3 of the executing CPU, if it holds another table.
+    pub fn activate(&self, root: u64) {
+        let mut cpu = self.current().borrow_mut();
+        if cpu.root != Some(root) {
+            cpu.root = Some(root);
+            cpu.tlb.forget_all();
+        }
+    }
+
+    /// Takes every CPU off the table `root`, which is about to go.
+    pub fn deactivate(&self, root: u64) {
+        for cpu in &self.cpus {
+            let mut cpu = cpu.borrow_mut();
+            if cpu.root == Some(root) {
+                *cpu = SoftCpu::default();
+            }
+        }
+    }
+
+    /// The word at `index` of the frame numbered `frame`, or `None` where the machine has no such memory.
+    pub fn word(&self, frame: u64, index: usize) -> Option<&AtomicU64> {
+        self.frames.get(usize::try_from(frame).ok()?)?.get(index)
+    }
+
+    /// Lets `act` happen in the middle of the next fault that clears or copies a frame.
+    pub fn intrude(&self, act: impl FnOnce() + 'static) {
+        *self.intruder.borrow_mut() = Some(Box::new(act));
+    }
+
+    /// Takes back what [`Self::intrude`] left, if it did not happen.
+    pub fn calm(&self) {
+        self.intruder.borrow_mut().take();
+    }
+
+    fn let_intrude(&self) {
+        let intruder = self.intruder.borrow_mut().take();
+        if let Some(act) = intruder {
+            act();
+        }
+    }
+}
+
+impl PhysMem for SoftMachine {
+    fn mem_map(&self) -> &[FrameRecord] {
+        &self.records
+    }
+
+    fn words(&self, frame: Frame) -> &[AtomicU64; WORDS] {
+        &self.frames[frame.number() as usize]
+    }
+
+    fn zero(&self, frame: Frame) {
+        self.let_intrude();
+        for word in self.words(frame) {
+            word.store(0, Relaxed);
+        }
+    }
+
+    fn copy(&self, from: Frame, to: Frame) {
+        for (from, to) in self.words(from).iter().zip(self.words(to)) {
+            to.store(from.load(Relaxed), Relaxed);
+        }
+        self.let_intrude();
+    }
+}
+
+impl TlbSeam for SoftMachine {
+    fn flush(&self, root: Frame, page: Page) {
+        let page = page.number();
+        let tlb = &mut self.current().borrow_mut().tlb;
+        tlb.forget_pages(root.number().into(), page..page + 1);
+    }
+
+    fn shootdown(&self, root: Frame, pages: Range<Page>) {
+        for cpu in &self.cpus {
+            let pages = pages.start.number()..pages.end.number();
+            let tlb = &mut cpu.borrow_mut().tlb;
+            tlb.forget_pages(root.number().into(), pages);
+        }
+    }
+}
+
+impl Cpu for SoftMachine {
+    fn pinned<R>(&self, body: impl FnOnce(usize) -> R) -> R {
+        body(self.current.get())
+    }
+}

@@ -1,0 +1,358 @@
+//! What can happen in a run, as data: generated first, then executed, so that a run can be printed, cut and replayed.
+//!
+//! Every operation names its process and its address outright and means nothing more than it says. Leaving any of them
+//! out gives another valid run, which is what the shrinker lives on. These are also the words that the oracle and the
+//! machine's side share; none of them is `mm`'s.
+use std::fmt;
+
+/// One operation on one CPU.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The CPU that executes it.
+    pub cpu: usize,
+    /// What it does.
+    pub op: Op,
+}
+
+/// The number of a process; numbers are used again.
+pub type Pid = usize;
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// `pid` begins with a fresh program.
+    Spawn(Pid),
+    /// `pid` replaces its program.
+    Exec(Pid),
+    /// `parent` forks `child`.
+    Fork {
+        /// Who forks.
+        parent: Pid,
+        /// The new process.
+        child: Pid,
+    },
+    /// `pid` ends.
+    Exit(Pid),
+    /// mmap(2).
+    Map(Pid, Request),
+    /// munmap(2).
+    Unmap(Pid, Span),
+    /// mprotect(2).
+    Protect(Pid, Span, Rights, Extent),
+    /// brk(2).
+    Brk(Pid, u64),
+    /// An instruction of ring 3 touches memory.
+    Touch(Pid, Touch, Option<Rival>),
+    /// The kernel reads the process's memory.
+    Peek(Pid, Span),
+    /// The kernel writes the process's memory: bytes that follow from the number.
+    Poke(Pid, Span, u64),
+    /// The oldest read but `skip` ends.
+    FinishRead {
+        /// How many older ones wait on.
+        skip: usize,
+        /// How it ends.
+        result: DiskResult,
+    },
+    /// The page cache gives up a file that nobody maps.
+    Evict(usize),
+    /// The kernel takes a block of 2^order frames.
+    Hoard(u32),
+    /// The kernel takes single frames until so many are left.
+    LeaveFree(usize),
+    /// The kernel gives back all that it took.
+    Release,
+    /// From allocation number `k` (0: the first) on, the next operation's calls find the kernel's heap exhausted.
+    FailHeap(u64),
+}
+
+/// Some bytes of an address space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first one's address.
+    pub address: u64,
+    /// How many.
+    pub length: u64,
+}
+
+/// The arguments of `mmap`.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// Where, and how much.
+    pub span: Span,
+    /// How binding the address is.
+    pub place: Place,
+    /// What may be done with the pages.
+    pub rights: Rights,
+    /// MAP_GROWSDOWN.
+    pub growth: Growth,
+    /// Whether the promise is accounted.
+    pub reserve: Reserve,
+    /// Where the contents come from.
+    pub source: Source,
+    /// MAP_POPULATE.
+    pub populate: Populate,
+}
+
+/// How binding the address of a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A hint; 0 for none.
+    Hint,
+    /// MAP_FIXED.
+    Fixed,
+    /// MAP_FIXED_NOREPLACE.
+    NoReplace,
+    /// MAP_32BIT.
+    Low,
+}
+
+/// Whether an area grows down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// It stays as it is.
+    Fixed,
+    /// It grows on a fault below it.
+    Down,
+}
+
+/// Whether a promise of memory is accounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reserve {
+    /// It is.
+    Accounted,
+    /// MAP_NORESERVE.
+    Not,
+}
+
+/// Whether pages are touched in advance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Populate {
+    /// On first use.
+    Lazy,
+    /// At once, as far as memory goes.
+    Now,
+}
+
+/// Where an area's contents come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Zeroes.
+    Zero,
+    /// A file's pages from number `offset` on.
+    File {
+        /// Which file.
+        file: usize,
+        /// In pages.
+        offset: u64,
+    },
+}
+
+/// Which pages `mprotect` means beside those named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// None.
+    Named,
+    /// PROT_GROWSDOWN.
+    GrowsDown,
+}
+
+/// A set of PROT_READ, PROT_WRITE and PROT_EXEC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights(pub u8);
+
+impl Rights {
+    /// PROT_NONE.
+    pub const NONE: Self = Self(0);
+    /// PROT_READ.
+    pub const R: Self = Self(1);
+    /// PROT_WRITE.
+    pub const W: Self = Self(2);
+    /// PROT_EXEC.
+    pub const X: Self = Self(4);
+    /// Read and write.
+    pub const RW: Self = Self(3);
+    /// Read and execute.
+    pub const RX: Self = Self(5);
+    /// All three.
+    pub const RWX: Self = Self(7);
+
+    /// Whether every right of `other` is in the set.
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// An instruction's access to a word.
+#[derive(Clone, Copy, Debug)]
+pub struct Touch {
+    /// The word's address, a multiple of 8.
+    pub address: u64,
+    /// What is done.
+    pub kind: Kind,
+    /// How the disk behaves, should a page have to be read.
+    pub disk: Disk,
+}
+
+/// What an instruction does with memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Loads the word.
+    Read,
+    /// Stores this word.
+    Write(u64),
+    /// Fetches from the word.
+    Execute,
+}
+
+/// A signal that a wrong access earns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGSEGV with SEGV_MAPERR.
+    MapErr,
+    /// SIGSEGV with SEGV_ACCERR.
+    AccErr,
+    /// SIGBUS with BUS_ADRERR.
+    Bus,
+}
+
+/// How the disk answers a read that a fault asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disk {
+    /// At once.
+    Prompt,
+    /// Later: the process sleeps, its instruction did not happen.
+    Late,
+    /// At once, with an error.
+    Broken,
+}
+
+/// How a read ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskResult {
+    /// With the page.
+    Done,
+    /// With an error.
+    Failed,
+}
+
+/// Another thread's access to the same page, in the middle of a fault: just as the fault clears or copies a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Rival {
+    /// Its CPU.
+    pub cpu: usize,
+    /// Which word of the page.
+    pub word: u64,
+    /// What it does.
+    pub kind: Kind,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cpu{} {}", self.cpu, self.op)
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spawn(pid) => write!(f, "pid{pid} begins"),
+            Self::Exec(pid) => write!(f, "pid{pid} execve()"),
+            Self::Fork { parent, child } => write!(f, "pid{parent} fork() of pid{child}"),
+            Self::Exit(pid) => write!(f, "pid{pid} exit()"),
+            Self::Map(pid, request) => write!(f, "pid{pid} mmap({request})"),
+            Self::Unmap(pid, span) => write!(f, "pid{pid} munmap({span})"),
+            Self::Protect(pid, span, rights, Extent::Named) => {
+                write!(f, "pid{pid} mprotect({span}, {rights})")
+            }
+            Self::Protect(pid, span, rights, Extent::GrowsDown) => {
+                write!(f, "pid{pid} mprotect({span}, {rights}, growsdown)")
+            }
+            Self::Brk(pid, address) => write!(f, "pid{pid} brk({address:#x})"),
+            Self::Touch(pid, touch, None) => write!(f, "pid{pid} {touch}"),
+            Self::Touch(pid, touch, Some(rival)) => write!(
+                f,
+                "pid{pid} {touch}, meanwhile on cpu{} {} word {} of the page",
+                rival.cpu, rival.kind, rival.word
+            ),
+            Self::Peek(pid, span) => write!(f, "kernel reads pid{pid} ({span})"),
+            Self::Poke(pid, span, bytes) => {
+                write!(f, "kernel writes pid{pid} ({span}, bytes {bytes:#x})")
+            }
+            Self::FinishRead { skip, result } => {
+                write!(f, "disk ends read {skip} of those waiting: {result:?}")
+            }
+            Self::Evict(file) => write!(f, "page cache evicts file{file}"),
+            Self::Hoard(order) => write!(f, "kernel takes a block of order {order}"),
+            Self::LeaveFree(frames) => write!(f, "kernel takes all but {frames} frames"),
+            Self::Release => write!(f, "kernel gives back what it took"),
+            Self::FailHeap(index) => write!(f, "heap fails from allocation {index} on"),
+        }
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.span, self.rights)?;
+        match self.place {
+            Place::Hint => {}
+            Place::Fixed => write!(f, ", fixed")?,
+            Place::NoReplace => write!(f, ", fixed_noreplace")?,
+            Place::Low => write!(f, ", 32bit")?,
+        }
+        if self.growth == Growth::Down {
+            write!(f, ", growsdown")?;
+        }
+        if self.reserve == Reserve::Not {
+            write!(f, ", noreserve")?;
+        }
+        if self.populate == Populate::Now {
+            write!(f, ", populate")?;
+        }
+        match self.source {
+            Source::Zero => Ok(()),
+            Source::File { file, offset } => write!(f, ", file{file} from page {offset}"),
+        }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}, ", self.address)?;
+        if self.length.is_multiple_of(4096) {
+            write!(f, "{} pages", self.length / 4096)
+        } else {
+            write!(f, "{:#x} bytes", self.length)
+        }
+    }
+}
+
+impl fmt::Display for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (right, letter) in [(Self::R, 'r'), (Self::W, 'w'), (Self::X, 'x')] {
+            write!(f, "{}", if self.has(right) { letter } else { '-' })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Touch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:#x}", self.kind, self.address)?;
+        match self.disk {
+            Disk::Prompt => Ok(()),
+            Disk::Late => write!(f, " (disk late)"),
+            Disk::Broken => write!(f, " (disk broken)"),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read => write!(f, "reads"),
+            Self::Write(value) => write!(f, "writes {value:#x} to"),
+            Self::Execute => write!(f, "executes"),
+        }
+    }
+}

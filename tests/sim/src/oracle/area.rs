@@ -1,0 +1,94 @@
+//! An area as the manual pages speak of it: pages in a row with the same rights, behaviour and source.
+use crate::op::{Growth, Reserve, Rights, Source};
+
+/// Pages kept free below an area that grows down.
+const GUARD: u64 = 256;
+
+/// Pages `start..end`, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Area {
+    /// First page.
+    pub start: u64,
+    /// The page behind the last.
+    pub end: u64,
+    /// What may be done with it.
+    pub rights: Rights,
+    /// Whether it grows.
+    pub growth: Growth,
+    /// Whether it is accounted.
+    pub reserve: Reserve,
+    /// Whether brk(2) made it.
+    pub is_heap: bool,
+    /// Where its contents come from; a file's offset is that of the first page.
+    pub source: Source,
+}
+
+impl Area {
+    /// Length in pages.
+    pub fn len(&self) -> u64 {
+        self.end - self.start
+    }
+
+    /// Where the pages begin that nothing else may be placed in.
+    pub fn guarded_start(&self) -> u64 {
+        match self.growth {
+            Growth::Fixed => self.start,
+            Growth::Down => self.start.saturating_sub(GUARD),
+        }
+    }
+
+    /// Whether it counts against RLIMIT_DATA.
+    pub fn is_data(&self) -> bool {
+        self.rights.has(Rights::W) && self.growth == Growth::Fixed
+    }
+
+    /// The page of the file behind `page`.
+    pub fn file_page(&self, page: u64) -> Option<(usize, u64)> {
+        match self.source {
+            Source::Zero => None,
+            Source::File { file, offset } => Some((file, offset + (page - self.start))),
+        }
+    }
+
+    /// The part in pages `start..end`.
+    pub fn part(&self, start: u64, end: u64) -> Self {
+        let source = match self.source {
+            Source::Zero => Source::Zero,
+            Source::File { file, offset } => Source::File {
+                file,
+                offset: offset + (start - self.start),
+            },
+        };
+        Self {
+            start,
+            end,
+            source,
+            ..*self
+        }
+    }
+
+    /// The two as one, where `above` continues `self` in every respect.
+    pub fn joined(&self, above: &Self) -> Option<Self> {
+        let whole = Self {
+            end: above.end,
+            ..*self
+        };
+        let continues =
+            self.end == above.start && whole.part(above.start, above.end).same_as(above);
+        continues.then_some(whole)
+    }
+
+    fn same_as(&self, other: &Self) -> bool {
+        self == other
+    }
+
+    /// Whether a page in `below` forbids that an area that grows down begins less than the guard gap above it.
+    pub fn resists_growth(&self) -> bool {
+        self.growth == Growth::Fixed && self.rights != Rights::NONE
+    }
+
+    /// The guard gap in pages.
+    pub const fn guard() -> u64 {
+        GUARD
+    }
+}

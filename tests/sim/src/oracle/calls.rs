@@ -1,0 +1,206 @@
+//! The system calls, each as its manual page has it.
+use super::{Area, Oracle, Refusal, TASK_END};
+use crate::op::{Extent, Growth, Request, Reserve, Rights, Source, Span};
+
+impl Oracle {
+    /// mmap(2): the address of the first byte.
+    pub fn map(&mut self, request: &Request) -> Result<u64, Refusal> {
+        let length = request.span.length;
+        if length == 0 {
+            return Err(Refusal::EINVAL);
+        }
+        let len = length.checked_add(4095).ok_or(Refusal::ENOMEM)? / 4096;
+        if let Source::File { offset, .. } = request.source {
+            offset.checked_add(len).ok_or(Refusal::EOVERFLOW)?;
+        }
+        if len > TASK_END {
+            return Err(Refusal::ENOMEM);
+        }
+        let start = self.place(request, len)?;
+        if request.source != Source::Zero && request.growth == Growth::Down {
+            return Err(Refusal::EINVAL);
+        }
+        let area = Area {
+            start,
+            end: start + len,
+            rights: request.rights,
+            growth: request.growth,
+            reserve: request.reserve,
+            is_heap: false,
+            source: request.source,
+        };
+        self.promise(&area)?;
+        self.erase(area.start, area.end);
+        self.add(area);
+        Ok(start * 4096)
+    }
+
+    /// The limits, as Linux counts: pages that the new area replaces are not counted twice.
+    fn promise(&self, area: &Area) -> Result<(), Refusal> {
+        let grown = area
+            .len()
+            .saturating_sub(self.pages_in(area.start, area.end));
+        let is_too_much = self.pages() + grown > self.rules.address_space / 4096;
+        let is_too_much_data = area.is_data() && !self.may_add_data(grown);
+        let is_accounted = area.rights.has(Rights::W) && area.reserve == Reserve::Accounted;
+        let is_hopeless = is_accounted && area.len() > self.rules.memory;
+        if is_too_much || is_too_much_data || is_hopeless {
+            return Err(Refusal::ENOMEM);
+        }
+        Ok(())
+    }
+
+    /// munmap(2).
+    pub fn unmap(&mut self, span: Span) -> Result<(), Refusal> {
+        let Span { address, length } = span;
+        let end = TASK_END * 4096;
+        if !address.is_multiple_of(4096) || address > end || length > end - address || length == 0 {
+            return Err(Refusal::EINVAL);
+        }
+        self.erase(address / 4096, (address + length).div_ceil(4096));
+        Ok(())
+    }
+
+    /// mprotect(2). What lies below the first hole has changed by the time that the hole is noticed.
+    pub fn protect(&mut self, span: Span, rights: Rights, extent: Extent) -> Result<(), Refusal> {
+        let Span { address, length } = span;
+        if !address.is_multiple_of(4096) {
+            return Err(Refusal::EINVAL);
+        }
+        if length == 0 {
+            return Ok(());
+        }
+        let end = address.checked_add(length).ok_or(Refusal::ENOMEM)?;
+        let end = end.checked_add(4095).ok_or(Refusal::ENOMEM)? / 4096;
+        let start = self.first_protected(address / 4096, end, extent)?;
+        let mut at = start;
+        while at < end {
+            let area = *self.area_at(at).ok_or(Refusal::ENOMEM)?;
+            let piece = area.part(at, area.end.min(end));
+            self.protect_piece(piece, rights);
+            at = piece.end;
+        }
+        Ok(())
+    }
+
+    fn first_protected(&self, start: u64, end: u64, extent: Extent) -> Result<u64, Refusal> {
+        let first = self.areas.iter().find(|area| area.end > start);
+        let area = first.ok_or(Refusal::ENOMEM)?;
+        match extent {
+            Extent::Named if area.start > start => Err(Refusal::ENOMEM),
+            Extent::Named => Ok(start),
+            Extent::GrowsDown if area.start >= end => Err(Refusal::ENOMEM),
+            Extent::GrowsDown if area.growth == Growth::Fixed => Err(Refusal::EINVAL),
+            Extent::GrowsDown => Ok(area.start),
+        }
+    }
+
+    fn protect_piece(&mut self, piece: Area, rights: Rights) {
+        if piece.rights == rights {
+            return;
+        }
+        self.cut(piece.start);
+        self.cut(piece.end);
+        self.areas.retain(|area| area.start != piece.start);
+        self.add(Area { rights, ..piece });
+    }
+
+    /// brk(2): the new end of the heap; where that can't be had, it stays as it was.
+    pub fn brk(&mut self, address: u64) -> Result<u64, Refusal> {
+        self.move_brk(address).ok_or(Refusal::ENOMEM)?;
+        self.brk = address;
+        Ok(address)
+    }
+
+    fn move_brk(&mut self, address: u64) -> Option<()> {
+        if address > TASK_END * 4096
+            || address.checked_sub(self.rules.heap_start)? > self.rules.data
+        {
+            return None;
+        }
+        let (old, new) = (self.brk.div_ceil(4096), address.div_ceil(4096));
+        if new < old {
+            // Linux looks for the heap there; where all of it was unmapped, nothing moves.
+            let is_there = self.pages_in(new, old) > 0;
+            is_there.then(|| self.erase(new, old))
+        } else if old < new {
+            self.grow_heap(old, new)
+        } else {
+            Some(())
+        }
+    }
+
+    fn grow_heap(&mut self, old: u64, new: u64) -> Option<()> {
+        let len = new - old;
+        let above = self.areas.iter().find(|area| area.end > old);
+        let fits = above.is_none_or(|above| new < above.guarded_start());
+        let is_allowed = self.pages() + len <= self.rules.address_space / 4096
+            && self.may_add_data(len)
+            && len <= self.rules.memory;
+        (fits && is_allowed).then(|| {
+            self.add(Area {
+                start: old,
+                end: new,
+                rights: Rights::RW,
+                growth: Growth::Fixed,
+                reserve: Reserve::Accounted,
+                is_heap: true,
+                source: Source::Zero,
+            });
+        })
+    }
+
+    fn may_add_data(&self, pages: u64) -> bool {
+        let data = self.areas.iter().filter(|area| area.is_data());
+        let used: u64 = data.map(Area::len).sum();
+        self.rules.data == u64::MAX || used + pages <= self.rules.data / 4096
+    }
+
+    /// Pages of areas in `start..end`.
+    fn pages_in(&self, start: u64, end: u64) -> u64 {
+        let inside = |area: &Area| area.end.min(end).saturating_sub(area.start.max(start));
+        self.areas.iter().map(inside).sum()
+    }
+
+    /// Takes areas and contents of pages `start..end` away.
+    fn erase(&mut self, start: u64, end: u64) {
+        self.cut(start);
+        self.cut(end);
+        self.areas
+            .retain(|area| area.end <= start || end <= area.start);
+        self.words
+            .retain(|&(page, _), _| page < start || end <= page);
+    }
+
+    /// Adds an area where none is, and joins it with its neighbours where they continue each other.
+    fn add(&mut self, area: Area) {
+        let at = self.areas.partition_point(|other| other.start < area.start);
+        self.areas.insert(at, area);
+        self.join(at + 1);
+        self.join(at);
+    }
+
+    /// Joins areas number `at - 1` and `at`.
+    fn join(&mut self, at: usize) {
+        let Some(below) = at.checked_sub(1) else {
+            return;
+        };
+        let Some(above) = self.areas.get(at) else {
+            return;
+        };
+        if let Some(whole) = self.areas[below].joined(above) {
+            self.areas[below] = whole;
+            self.areas.remove(at);
+        }
+    }
+
+    /// Makes sure that no area reaches across the start of `page`.
+    fn cut(&mut self, page: u64) {
+        let across = |area: &Area| area.start < page && page < area.end;
+        if let Some(at) = self.areas.iter().position(across) {
+            let area = self.areas[at];
+            self.areas[at] = area.part(area.start, page);
+            self.areas.insert(at + 1, area.part(page, area.end));
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The oracle: an address space as its program sees it, with no frames and no paging.
+//!
+//! It follows the manual pages and Linux's order of checks, in the plainest code there is: a list of areas, and the words
+//! that differ from what the areas' sources hold. It predicts the result of every call and every access. What it can't
+//! know is when memory runs out; the run asks the machine's side whether that excuse is true.
+mod area;
+mod calls;
+mod place;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+pub use area::Area;
+
+use crate::files;
+use crate::op::{Kind, Rights, Signal};
+
+/// The page behind the last that a program may have.
+pub const TASK_END: u64 = (1 << 35) - 1;
+
+/// The first page that a program may have.
+pub const TASK_START: u64 = 16;
+
+/// Words in a page.
+const WORDS: usize = 512;
+
+/// Why a call was refused: errno, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "see errno(3)")]
+pub enum Refusal {
+    ENOMEM,
+    EINVAL,
+    EEXIST,
+    EPERM,
+    EOVERFLOW,
+    EACCES,
+    EFAULT,
+}
+
+/// What the world lays down for a space.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// mmap looks below this page first.
+    pub mmap_base: u64,
+    /// And from this page up next.
+    pub bottom_up_base: u64,
+    /// The heap's first byte.
+    pub heap_start: u64,
+    /// RLIMIT_AS, in bytes.
+    pub address_space: u64,
+    /// RLIMIT_DATA, in bytes.
+    pub data: u64,
+    /// RLIMIT_STACK, in bytes.
+    pub stack: u64,
+    /// Frames in the machine: no single promise may be larger.
+    pub memory: u64,
+    /// The files' sizes in bytes.
+    pub files: Rc<[u64]>,
+}
+
+/// One process's memory.
+#[derive(Clone, Debug)]
+pub struct Oracle {
+    rules: Rules,
+    /// In order of address.
+    areas: Vec<Area>,
+    brk: u64,
+    /// Words that were stored, by page and index.
+    words: BTreeMap<(u64, usize), u64>,
+}
+
+impl Oracle {
+    /// An empty space.
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            areas: Vec::new(),
+            brk: rules.heap_start,
+            words: BTreeMap::new(),
+            rules,
+        }
+    }
+
+    /// The areas in order of address.
+    pub fn areas(&self) -> &[Area] {
+        &self.areas
+    }
+
+    /// Pages of all areas together.
+    pub fn pages(&self) -> u64 {
+        self.areas.iter().map(Area::len).sum()
+    }
+
+    /// What becomes of an access to `address`. A stack grows by being touched.
+    pub fn access(&mut self, address: u64, kind: Kind) -> Result<(), Signal> {
+        let page = address >> 12;
+        if self.area_at(page).is_none() {
+            self.grow(page).ok_or(Signal::MapErr)?;
+        }
+        let area = self.area_at(page).ok_or(Signal::MapErr)?;
+        let allowed = match kind {
+            // On x86 whatever can be written or executed can be read.
+            Kind::Read => area.rights != Rights::NONE,
+            Kind::Write(_) => area.rights.has(Rights::W),
+            Kind::Execute => area.rights.has(Rights::X),
+        };
+        if !allowed {
+            return Err(Signal::AccErr);
+        }
+        match area.file_page(page) {
+            Some((file, at)) if at >= self.rules.files[file].div_ceil(4096) => Err(Signal::Bus),
+            _ => Ok(()),
+        }
+    }
+
+    /// The word at `address`, which an area holds.
+    pub fn load(&self, address: u64) -> u64 {
+        let (page, index) = (address >> 12, (address >> 3) as usize % WORDS);
+        let stored = self.words.get(&(page, index)).copied();
+        stored.unwrap_or_else(|| self.original(page, index))
+    }
+
+    /// Stores a word that `access` allowed.
+    pub fn store(&mut self, address: u64, value: u64) {
+        let (page, index) = (address >> 12, (address >> 3) as usize % WORDS);
+        self.words.insert((page, index), value);
+    }
+
+    /// All words of `page`.
+    pub fn page(&self, page: u64) -> [u64; WORDS] {
+        let mut words = std::array::from_fn(|index| self.original(page, index));
+        for (&(_, index), &word) in self.words.range((page, 0)..(page + 1, 0)) {
+            words[index] = word;
+        }
+        words
+    }
+
+    /// Whether the page is a file's and was never written here: only then may it have to be read from the disk.
+    pub fn may_need_disk(&self, address: u64) -> bool {
+        let page = address >> 12;
+        let is_files = self
+            .area_at(page)
+            .is_some_and(|area| area.file_page(page).is_some());
+        is_files && self.words.range((page, 0)..(page + 1, 0)).next().is_none()
+    }
+
+    /// The area that holds `page`.
+    pub fn area_at(&self, page: u64) -> Option<&Area> {
+        self.areas
+            .iter()
+            .find(|area| area.start <= page && page < area.end)
+    }
+
+    /// What the page's source holds.
+    fn original(&self, page: u64, index: usize) -> u64 {
+        let from_file = |(file, at)| {
+            let size = self.rules.files[file];
+            files::word(file, size, at * 4096 + index as u64 * 8)
+        };
+        let area = self.area_at(page);
+        area.and_then(|area| area.file_page(page))
+            .map_or(0, from_file)
+    }
+
+    /// Extends the stack above `page` down to it, if it may grow that far.
+    fn grow(&mut self, page: u64) -> Option<()> {
+        let pages = self.pages();
+        let at = self.areas.iter().position(|area| area.end > page)?;
+        let below = at.checked_sub(1).map(|at| self.areas[at]);
+        let stack = &mut self.areas[at];
+        let grown = stack.start - page;
+        let too_near =
+            below.is_some_and(|below| below.resists_growth() && page - below.end < Area::guard());
+        let fits = (stack.end - page) * 4096 <= self.rules.stack
+            && (pages + grown) <= self.rules.address_space / 4096
+            && grown <= self.rules.memory;
+        let grows = stack.growth == crate::op::Growth::Down;
+        if !grows || page < TASK_START || too_near || !fits {
+            return None;
+        }
+        stack.start = page;
+        Some(())
+    }
+}

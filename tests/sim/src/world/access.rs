@@ -1,0 +1,222 @@
+//! Loads, stores and fetches of programs, the kernel's own access to their memory, and pages touched in advance.
+use std::cell::Cell;
+use std::rc::Rc;
+
+use mm::{Access, Outcome};
+
+use super::{Answer, World, did};
+use crate::broken::{Broken, Sound, demand};
+use crate::kernel::End;
+use crate::op::{Disk, Kind, Pid, Request, Rights, Rival, Signal, Span, Touch};
+use crate::oracle::Oracle;
+use crate::plan::Exhaustion;
+use crate::random::mix;
+
+/// What the intruder of a fault experienced, once it had its turn.
+type Experience = Rc<Cell<Option<Sound<End>>>>;
+
+impl World {
+    pub(super) fn touch(&mut self, pid: Pid, touch: Touch, rival: Option<Rival>) -> Sound<Answer> {
+        let kernel = self.kernel.clone();
+        let Some(space) = self.process(pid).map(|process| process.space.clone()) else {
+            return Ok(Answer::Nothing);
+        };
+        let rival = rival.map(|rival| self.prepare(pid, &touch, rival));
+        let end = kernel.execute(&space, touch);
+        kernel.machine().calm();
+        let end = end?;
+        drop(space);
+        if let Some((touch, experience)) = rival
+            && let Some(end) = experience.take()
+        {
+            self.judge(pid, touch, end?)?;
+        }
+        self.judge(pid, touch, end)?;
+        Ok(self.survive(pid, end))
+    }
+
+    /// Lets `rival` have its turn in the middle of the coming fault.
+    fn prepare(&mut self, pid: Pid, touch: &Touch, rival: Rival) -> (Touch, Experience) {
+        let experience = Experience::default();
+        let address = touch.address & !4095 | rival.word * 8;
+        let touch = Touch {
+            address,
+            kind: rival.kind,
+            disk: Disk::Late,
+        };
+        if let Some(space) = self.process(pid).map(|process| process.space.clone()) {
+            let (kernel, experience) = (self.kernel.clone(), experience.clone());
+            self.kernel.machine().intrude(move || {
+                let interrupted = kernel.machine().run_on(rival.cpu);
+                experience.set(Some(kernel.execute(&space, touch)));
+                kernel.machine().run_on(interrupted);
+            });
+        }
+        (touch, experience)
+    }
+
+    /// Compares an access's end with what the oracle says, and lets the oracle follow.
+    fn judge(&mut self, pid: Pid, touch: Touch, end: End) -> Sound {
+        match self.process(pid) {
+            Some(process) => judge(&mut process.oracle, touch, end),
+            None => Ok(()),
+        }
+    }
+
+    /// A process for which there was no memory may have to go.
+    fn survive(&mut self, pid: Pid, end: End) -> Answer {
+        if matches!(end, End::NoMemory(_)) && self.config.exhaustion == Exhaustion::Kills {
+            self.exit(pid);
+            return Answer::Killed;
+        }
+        Answer::End(end)
+    }
+
+    /// MAP_POPULATE: touches each page, and stops in silence where that fails.
+    pub(super) fn populate(&mut self, pid: Pid, address: u64, request: &Request) -> Sound {
+        let access = match request.rights {
+            Rights::NONE => return Ok(()),
+            rights if rights.has(Rights::W) => Access::Write,
+            _ => Access::Read,
+        };
+        let kernel = self.kernel.clone();
+        let Some(space) = self.process(pid).map(|process| process.space.clone()) else {
+            return Ok(());
+        };
+        for page in 0..request.span.length.div_ceil(4096) {
+            let address = address + page * 4096;
+            let mut end = None;
+            while end.is_none() {
+                let outcome = space.borrow().handle_fault(&kernel.memory, address, access);
+                let is_served = matches!(outcome, Outcome::Resolved(_));
+                end = kernel.settle(&space, address, outcome, Disk::Prompt)?;
+                if is_served {
+                    break;
+                }
+            }
+            if let Some(end) = end {
+                demand!(
+                    matches!(end, End::NoMemory(0) | End::Signal(Signal::Bus)),
+                    "populating {address:#x} ended with {end:?}"
+                );
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn peek(&mut self, pid: Pid, span: Span) -> Sound<Answer> {
+        let kernel = self.kernel.clone();
+        self.remotely(pid, span, Kind::Read, |process, address, count| {
+            let mut buffer = vec![0; count];
+            let space = process.space.borrow();
+            let count = space.read_remote(&kernel.memory, address, &mut buffer)?;
+            buffer.truncate(count);
+            Ok(buffer)
+        })
+    }
+
+    pub(super) fn poke(&mut self, pid: Pid, span: Span, bytes: u64) -> Sound<Answer> {
+        let kernel = self.kernel.clone();
+        self.remotely(pid, span, Kind::Write(bytes), |process, address, count| {
+            let buffer: Vec<u8> = (0..count as u64)
+                .map(|at| byte_of(bytes, address + at))
+                .collect();
+            let space = process.space.borrow();
+            let count = space.write_remote(&kernel.memory, address, &buffer)?;
+            Ok(buffer[..count].to_vec())
+        })
+    }
+
+    /// Moves the bytes of `span` piece by piece, as far as that goes, and compares each piece.
+    fn remotely(
+        &mut self,
+        pid: Pid,
+        span: Span,
+        kind: Kind,
+        mut step: impl FnMut(&super::Process, u64, usize) -> Result<Vec<u8>, Outcome>,
+    ) -> Sound<Answer> {
+        let kernel = self.kernel.clone();
+        let Some(process) = self.processes.get_mut(pid).and_then(Option::as_mut) else {
+            return Ok(Answer::Nothing);
+        };
+        let (mut at, end) = (span.address, span.address.saturating_add(span.length));
+        while at < end {
+            let outcome = match step(process, at, (end - at) as usize) {
+                Ok(bytes) => {
+                    compare(&mut process.oracle, at, kind, &bytes)?;
+                    at += bytes.len() as u64;
+                    continue;
+                }
+                Err(outcome) => outcome,
+            };
+            if let Some(end) = kernel.settle(&process.space, at, outcome, Disk::Prompt)? {
+                let touch = Touch {
+                    address: at & !7,
+                    kind,
+                    disk: Disk::Prompt,
+                };
+                judge(&mut process.oracle, touch, end)?;
+                return Ok(Answer::End(end));
+            }
+        }
+        Ok(did(span.length > 0))
+    }
+}
+
+/// What the kernel writes to the byte at `address`.
+fn byte_of(bytes: u64, address: u64) -> u8 {
+    mix(bytes ^ address) as u8
+}
+
+/// Compares bytes that the kernel read or wrote with the oracle's.
+fn compare(oracle: &mut Oracle, start: u64, kind: Kind, bytes: &[u8]) -> Sound {
+    for (address, &byte) in (start..).zip(bytes) {
+        let allowed = oracle.access(address, kind);
+        demand!(
+            allowed.is_ok(),
+            "the kernel reached {address:#x} against {allowed:?}"
+        );
+        let (word, shift) = (address & !7, 8 * (address % 8));
+        let old = oracle.load(word);
+        if kind == Kind::Read {
+            let expected = (old >> shift) as u8;
+            demand!(
+                byte == expected,
+                "the kernel read {byte:#x} at {address:#x}, not {expected:#x}"
+            );
+        } else {
+            oracle.store(word, old & !(0xff << shift) | u64::from(byte) << shift);
+        }
+    }
+    Ok(())
+}
+
+fn judge(oracle: &mut Oracle, touch: Touch, end: End) -> Sound {
+    let Touch { address, kind, .. } = touch;
+    let verdict = oracle.access(address, kind);
+    match (end, verdict, kind) {
+        (End::Done(value), Ok(()), Kind::Read) => {
+            let expected = oracle.load(address);
+            demand!(
+                value == expected,
+                "{address:#x} held {value:#x}, the oracle says {expected:#x}"
+            );
+        }
+        (End::Done(_), Ok(()), Kind::Write(value)) => oracle.store(address, value),
+        (End::Done(_), Ok(()), Kind::Execute) => {}
+        (End::Signal(got), Err(expected), _) if got == expected => {}
+        // Tables come before the look into the file.
+        (End::NoMemory(free), Ok(()) | Err(Signal::Bus), _) => demand!(
+            free == 0,
+            "no memory for {address:#x}, but {free} frames are free"
+        ),
+        (End::Asleep | End::DiskError, Ok(()), _) if oracle.may_need_disk(address) => {}
+        (end, verdict, _) => {
+            return Err(Broken(format!(
+                "the access to {address:#x} ended with {end:x?}, the oracle says {verdict:?}"
+            )));
+        }
+    }
+    Ok(())
+}

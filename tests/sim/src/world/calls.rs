@@ -1,0 +1,155 @@
+//! The system calls on both sides: same result, same errno, same areas afterwards.
+use std::fmt::Debug;
+
+use mm::mmap::{self, Mapping};
+use mm::mprotect;
+use mm::{AddressSpace, Backing, Error, Memory, VmFlags};
+
+use super::{Answer, World};
+use crate::broken::{Sound, demand};
+use crate::failing_heap::Fired;
+use crate::machine::SoftMachine;
+use crate::op::{Extent, Growth, Pid, Place, Populate, Request, Reserve, Rights, Source, Span};
+use crate::oracle::{Oracle, Refusal};
+
+impl World {
+    pub(super) fn map(&mut self, pid: Pid, request: &Request) -> Sound<Answer> {
+        let mapping = self.mapping(request);
+        let answer = self.both(
+            pid,
+            |space, memory| space.mmap(memory, mapping),
+            |oracle| oracle.map(request),
+        )?;
+        if let (Answer::Address(address), Populate::Now) = (answer, request.populate) {
+            self.populate(pid, address, request)?;
+        }
+        Ok(answer)
+    }
+
+    fn mapping(&self, request: &Request) -> Mapping {
+        let mut flags = vm_flags(request.rights);
+        flags.set(VmFlags::GROWS_DOWN, request.growth == Growth::Down);
+        flags.set(VmFlags::NO_RESERVE, request.reserve == Reserve::Not);
+        let backing = match request.source {
+            Source::Zero => Backing::Anonymous,
+            Source::File { file, offset } => Backing::File {
+                file: self.files[file].clone(),
+                offset,
+            },
+        };
+        let place = match request.place {
+            Place::Hint => mmap::Place::Hint,
+            Place::Fixed => mmap::Place::Fixed,
+            Place::NoReplace => mmap::Place::FixedNoReplace,
+            Place::Low => mmap::Place::Low,
+        };
+        let Span { address, length } = request.span;
+        Mapping {
+            address,
+            length,
+            place,
+            flags,
+            backing,
+        }
+    }
+
+    pub(super) fn unmap(&mut self, pid: Pid, span: Span) -> Sound<Answer> {
+        self.both(
+            pid,
+            |space, memory| space.munmap(memory, span.address, span.length),
+            |oracle| oracle.unmap(span),
+        )
+    }
+
+    pub(super) fn protect(
+        &mut self,
+        pid: Pid,
+        span: Span,
+        rights: Rights,
+        extent: Extent,
+    ) -> Sound<Answer> {
+        let named = match extent {
+            Extent::Named => mprotect::Extent::Named,
+            Extent::GrowsDown => mprotect::Extent::GrowsDown,
+        };
+        let Span { address, length } = span;
+        self.both(
+            pid,
+            |space, memory| space.mprotect(memory, address, length, vm_flags(rights), named),
+            |oracle| oracle.protect(span, rights, extent),
+        )
+    }
+
+    /// An answer that is neither the old end nor the wanted one is compared as it is, and found wrong.
+    pub(super) fn brk(&mut self, pid: Pid, address: u64) -> Sound<Answer> {
+        let on_mm = |space: &mut AddressSpace, memory: &Memory<SoftMachine>| {
+            let before = space.brk(memory, 0);
+            match space.brk(memory, address) {
+                end if end == before && end != address => Err(Error::OutOfMemory),
+                end => Ok(end),
+            }
+        };
+        self.both(pid, on_mm, |oracle| oracle.brk(address))
+    }
+
+    /// Makes a call in `mm` and in the oracle; one that failed with the heap must have done nothing.
+    fn both<T: Debug + PartialEq + Into<Answer>>(
+        &mut self,
+        pid: Pid,
+        on_mm: impl FnOnce(&mut AddressSpace, &Memory<SoftMachine>) -> Result<T, Error>,
+        on_oracle: impl FnOnce(&mut Oracle) -> Result<T, Refusal>,
+    ) -> Sound<Answer> {
+        let kernel = self.kernel.clone();
+        let Some(space) = self.process(pid).map(|process| process.space.clone()) else {
+            return Ok(Answer::Nothing);
+        };
+        let (got, fired) = self.call(|| on_mm(&mut space.borrow_mut(), &kernel.memory));
+        let got = got.map_err(refusal);
+        if fired == Fired::Yes && got == Err(Refusal::ENOMEM) {
+            return Ok(Answer::HeapFailed);
+        }
+        let expected = match self.process(pid) {
+            Some(process) => on_oracle(&mut process.oracle),
+            None => return Ok(Answer::Nothing),
+        };
+        demand!(
+            got == expected,
+            "the call returned {got:x?}, the oracle says {expected:x?}"
+        );
+        Ok(got.map_or_else(Answer::Refused, Into::into))
+    }
+}
+
+impl From<u64> for Answer {
+    fn from(address: u64) -> Self {
+        Self::Address(address)
+    }
+}
+
+impl From<()> for Answer {
+    fn from((): ()) -> Self {
+        Self::Done
+    }
+}
+
+/// PROT_* as `mm` has them.
+fn vm_flags(rights: Rights) -> VmFlags {
+    let mut flags = VmFlags::empty();
+    flags.set(VmFlags::READ, rights.has(Rights::R));
+    flags.set(VmFlags::WRITE, rights.has(Rights::W));
+    flags.set(VmFlags::EXEC, rights.has(Rights::X));
+    flags
+}
+
+/// The name of the error in errno(3).
+fn refusal(error: Error) -> Refusal {
+    match error {
+        Error::OutOfMemory => Refusal::ENOMEM,
+        Error::Invalid => Refusal::EINVAL,
+        Error::Exists => Refusal::EEXIST,
+        Error::NotPermitted => Refusal::EPERM,
+        Error::Forbidden => Refusal::EACCES,
+        Error::Overflow => Refusal::EOVERFLOW,
+        Error::BadAddress => Refusal::EFAULT,
+    }
+}

@@ -1,0 +1,180 @@
+//! After each step: `mm`'s own invariants, the areas against the oracle's, every TLB against the tables; now and then
+//! every byte that is in memory.
+use std::cell::Ref;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use mm::page_cache::CachedFile;
+use mm::{AddressSpace, Backing, VmFlags, Vma};
+
+use super::{Process, World};
+use crate::broken::{Broken, Sound, demand};
+use crate::machine::SoftCpu;
+use crate::op::{Growth, Reserve, Rights, Source};
+use crate::oracle::Area;
+use crate::tlb::Allowed;
+
+impl World {
+    /// Looks for contradictions that can be seen without reading the contents of memory.
+    pub fn inspect(&self) -> Sound {
+        let spaces: Vec<Ref<AddressSpace>> = self.living().map(|p| p.space.borrow()).collect();
+        let spaces: Vec<&AddressSpace> = spaces.iter().map(|space| &**space).collect();
+        let files: Vec<&CachedFile> = self.files.iter().map(Arc::as_ref).collect();
+        mm::check::check(&self.kernel.memory, &spaces, &files)?;
+        for process in self.living() {
+            inspect_areas(process)?;
+        }
+        for (number, cpu) in self.kernel.machine().cpus().iter().enumerate() {
+            self.inspect_tlb(&cpu.borrow()).map_err(|Broken(words)| {
+                Broken(format!(
+                    "cpu{number} remembers what is no longer so: {words}"
+                ))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Compares every page that a program could read without a fault with what the oracle knows of it.
+    pub fn sweep(&self) -> Sound {
+        for process in self.living() {
+            self.sweep_kernel_half(process.root())?;
+            for (page, entry) in self.kernel.mmu().leaves(process.root()) {
+                let area = process.oracle.area_at(page);
+                let area =
+                    area.ok_or_else(|| Broken(format!("page {page:#x} is mapped, but no area")))?;
+                demand!(
+                    entry.allowed.within(allowed(area.rights)),
+                    "page {page:#x} allows {:?}, its area {}",
+                    entry.allowed,
+                    area.rights
+                );
+                self.sweep_page(process, page, entry.frame)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sweep_page(&self, process: &Process, page: u64, frame: u64) -> Sound {
+        for (index, expected) in process.oracle.page(page).into_iter().enumerate() {
+            let word = self.kernel.machine().word(frame, index);
+            let word = word.map(|word| word.load(Relaxed));
+            demand!(
+                word == Some(expected),
+                "word {index} of page {page:#x} (frame {frame}) is {word:x?}, the oracle says {expected:#x}"
+            );
+        }
+        Ok(())
+    }
+
+    fn sweep_kernel_half(&self, root: u64) -> Sound {
+        let Some(kernel) = self.kernel.memory.kernel_half() else {
+            return Ok(());
+        };
+        let machine = self.kernel.machine();
+        for index in 256..512 {
+            let entries = [root, kernel.number().into()]
+                .map(|table| machine.word(table, index).map(|word| word.load(Relaxed)));
+            demand!(
+                entries[0] == entries[1],
+                "entry {index} of the top-level table {root} is not the kernel's"
+            );
+        }
+        Ok(())
+    }
+
+    fn living(&self) -> impl Iterator<Item = &Process> {
+        self.processes.iter().flatten()
+    }
+
+    /// Whatever a CPU would use without a walk must be what a walk would find, or less.
+    fn inspect_tlb(&self, cpu: &SoftCpu) -> Sound {
+        let mmu = self.kernel.mmu();
+        for (root, page, entry) in cpu.tlb.entries() {
+            let walk = mmu.walk(root, page);
+            let walk = walk.map_err(|miss| {
+                Broken(format!(
+                    "page {page:#x} in frame {}, now {miss:?}",
+                    entry.frame
+                ))
+            })?;
+            let is_true = entry.frame == walk.entry.frame
+                && entry.allowed.within(walk.entry.allowed)
+                && (walk.entry.dirty || !entry.dirty);
+            demand!(is_true, "page {page:#x} as {entry:?}, now {:?}", walk.entry);
+        }
+        for (root, page, table) in cpu.tlb.tables() {
+            let now = mmu.last_table(root, page);
+            let is_true = now
+                .is_some_and(|now| now.frame == table.frame && table.allowed.within(now.allowed));
+            demand!(
+                is_true,
+                "the table of page {page:#x} as {table:?}, now {now:?}"
+            );
+        }
+        Ok(())
+    }
+}
+
+fn inspect_areas(process: &Process) -> Sound {
+    let space = process.space.borrow();
+    let (got, expected) = (space.areas().iter().map(area), process.oracle.areas());
+    for (number, expected) in expected.iter().enumerate() {
+        let got = space.areas().iter().nth(number).map(area);
+        demand!(
+            got.as_ref() == Some(expected),
+            "area {number} is {got:x?}, the oracle says {expected:x?}"
+        );
+    }
+    let (count, wanted) = (got.count(), expected.len());
+    demand!(count == wanted, "{count} areas, the oracle says {wanted}");
+    let (pages, wanted) = (space.mapped_pages(), process.oracle.pages());
+    demand!(pages == wanted, "{pages} pages, the oracle says {wanted}");
+    Ok(())
+}
+
+/// `mm`'s area in the oracle's words.
+fn area(vma: &Vma) -> Area {
+    let mut rights = Rights::NONE;
+    for (flag, right) in [
+        (VmFlags::READ, Rights::R),
+        (VmFlags::WRITE, Rights::W),
+        (VmFlags::EXEC, Rights::X),
+    ] {
+        if vma.flags.contains(flag) {
+            rights.0 |= right.0;
+        }
+    }
+    let has = |flag| vma.flags.contains(flag);
+    Area {
+        start: vma.start.number(),
+        end: vma.end.number(),
+        rights,
+        growth: if has(VmFlags::GROWS_DOWN) {
+            Growth::Down
+        } else {
+            Growth::Fixed
+        },
+        reserve: if has(VmFlags::NO_RESERVE) {
+            Reserve::Not
+        } else {
+            Reserve::Accounted
+        },
+        is_heap: has(VmFlags::HEAP),
+        source: match &vma.backing {
+            Backing::Anonymous => Source::Zero,
+            Backing::File { file, offset } => Source::File {
+                file: file.id() as usize,
+                offset: *offset,
+            },
+        },
+    }
+}
+
+/// The most that the processor may be told for these rights.
+fn allowed(rights: Rights) -> Allowed {
+    Allowed {
+        user: rights != Rights::NONE,
+        write: rights.has(Rights::W),
+        fetch: rights.has(Rights::X),
+    }
+}

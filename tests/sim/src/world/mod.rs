@@ -1,0 +1,216 @@
+//! A run as it runs: every step is done by `mm` on the soft machine and by the oracle, and the two must agree.
+//!
+//! `process.rs` begins and ends processes, `calls.rs` does the system calls, `access.rs` the loads and stores,
+//! `inspect.rs` looks for contradictions after each step.
+mod access;
+mod calls;
+mod inspect;
+mod process;
+
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use mm::Frame;
+use mm::page_cache::CachedFile;
+use mm::page_table::Levels;
+
+use crate::broken::{Sound, demand};
+use crate::failing_heap::{Fired, failing_at};
+use crate::kernel::{End, Kernel};
+use crate::machine::SoftMachine;
+use crate::op::{Op, Pid, Step};
+use crate::oracle::Refusal;
+use crate::plan::Config;
+pub(self) use process::Process;
+
+/// Frames that exist but are not `mm`'s: at the bottom, and as a hole in the middle.
+const RESERVED: u32 = 2;
+const HOLE: u32 = 3;
+
+/// The machine, its processes, and what the oracle thinks of them.
+pub struct World {
+    config: Config,
+    kernel: Rc<Kernel>,
+    processes: Vec<Option<Process>>,
+    files: Vec<Arc<CachedFile>>,
+    hoard: Vec<Frame>,
+    /// From which allocation on the next operation's heap fails.
+    heap_fails_at: Option<u64>,
+    free_at_start: usize,
+}
+
+/// What an operation came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// There was nothing to do it to.
+    Nothing,
+    /// It was done.
+    Done,
+    /// mmap's or brk's result.
+    Address(u64),
+    /// errno.
+    Refused(Refusal),
+    /// The heap was made to fail, and the call failed with it.
+    HeapFailed,
+    /// An access's end.
+    End(End),
+    /// No memory was left, and the process was killed.
+    Killed,
+}
+
+impl World {
+    /// The world as `config` has it, without processes.
+    pub fn new(config: &Config) -> Self {
+        let total = RESERVED + config.frames + HOLE;
+        let middle = RESERVED + config.frames / 2;
+        let machine = SoftMachine::new(config.cpus, total as usize);
+        let levels = match config.levels {
+            4 => Levels::Four,
+            _ => Levels::Five,
+        };
+        let free = [RESERVED..middle, middle + HOLE..total];
+        let kernel = Kernel::new(machine, &free, levels).expect("the kernel itself fits");
+        let file = |(id, &size): (usize, &u64)| {
+            Arc::new(CachedFile::try_new(id as u64, size).expect("the host has memory"))
+        };
+        Self {
+            free_at_start: kernel.memory.free_frames(),
+            kernel: Rc::new(kernel),
+            processes: (0..config.processes).map(|_| None).collect(),
+            files: config.rules.files.iter().enumerate().map(file).collect(),
+            hoard: Vec::new(),
+            heap_fails_at: None,
+            config: config.clone(),
+        }
+    }
+
+    /// Does one step on both sides and compares.
+    pub fn step(&mut self, step: &Step) -> Sound<Answer> {
+        self.kernel.machine().run_on(step.cpu);
+        let answer = self.perform(&step.op)?;
+        if !matches!(step.op, Op::FailHeap(_)) {
+            self.heap_fails_at = None;
+        }
+        Ok(answer)
+    }
+
+    fn perform(&mut self, op: &Op) -> Sound<Answer> {
+        match *op {
+            Op::Spawn(pid) => self.spawn(pid),
+            Op::Exec(pid) => self.exec(pid),
+            Op::Fork { parent, child } => self.fork(parent, child),
+            Op::Exit(pid) => Ok(self.exit(pid)),
+            Op::Map(pid, ref request) => self.map(pid, request),
+            Op::Unmap(pid, span) => self.unmap(pid, span),
+            Op::Protect(pid, span, rights, extent) => self.protect(pid, span, rights, extent),
+            Op::Brk(pid, address) => self.brk(pid, address),
+            Op::Touch(pid, touch, rival) => self.touch(pid, touch, rival),
+            Op::Peek(pid, span) => self.peek(pid, span),
+            Op::Poke(pid, span, bytes) => self.poke(pid, span, bytes),
+            Op::FinishRead { skip, result } => Ok(did(self.kernel.finish_read(skip, result))),
+            Op::Evict(file) => Ok(self.evict(file)),
+            Op::Hoard(order) => self.hoard(order),
+            Op::LeaveFree(frames) => self.leave_free(frames),
+            Op::Release => Ok(self.release()),
+            Op::FailHeap(index) => {
+                self.heap_fails_at = Some(index);
+                Ok(Answer::Done)
+            }
+        }
+    }
+
+    /// Ends everything; afterwards every frame must be free again.
+    pub fn finish(mut self) -> Sound {
+        while self.kernel.finish_read(0, crate::op::DiskResult::Done) {}
+        for pid in 0..self.processes.len() {
+            self.exit(pid);
+        }
+        self.inspect()?;
+        self.release();
+        for file in 0..self.files.len() {
+            let evicted = self.evict(file);
+            demand!(evicted == Answer::Done, "file{file} is held, but by nobody");
+        }
+        self.inspect()?;
+        let (start, end) = (self.free_at_start, self.kernel.memory.free_frames());
+        demand!(
+            start == end,
+            "{start} frames were free at the start, {end} are at the end"
+        );
+        Ok(())
+    }
+
+    /// How often `path` was taken.
+    pub fn taken(&self, path: mm::fault::Path) -> u64 {
+        self.kernel.memory.stats.path(path)
+    }
+
+    fn evict(&mut self, file: usize) -> Answer {
+        let file = self.files.get_mut(file).and_then(Arc::get_mut);
+        let evicted = file.map(|file| file.evict_all(&self.kernel.memory));
+        did(evicted.is_some())
+    }
+
+    fn hoard(&mut self, order: u32) -> Sound<Answer> {
+        match self.kernel.memory.allocate(order) {
+            Ok(frame) => self.hoard.push(frame),
+            Err(_) => {
+                let free = self.kernel.memory.free_frames();
+                demand!(order > 0 || free == 0, "no frame was to be had, of {free}");
+                return Ok(Answer::Refused(Refusal::ENOMEM));
+            }
+        }
+        Ok(Answer::Done)
+    }
+
+    fn leave_free(&mut self, frames: usize) -> Sound<Answer> {
+        while self.kernel.memory.free_frames() > frames {
+            self.hoard(0)?;
+        }
+        Ok(Answer::Done)
+    }
+
+    fn release(&mut self) -> Answer {
+        for frame in self.hoard.drain(..) {
+            self.kernel.memory.free(frame);
+        }
+        Answer::Done
+    }
+
+    /// Runs a call of `mm`, with a failing heap if the step before asked for one.
+    fn call<R>(&mut self, body: impl FnOnce() -> R) -> (R, Fired) {
+        match self.heap_fails_at.take() {
+            Some(index) => failing_at(index, body),
+            None => (body(), Fired::No),
+        }
+    }
+
+    fn process(&mut self, pid: Pid) -> Option<&mut Process> {
+        self.processes.get_mut(pid)?.as_mut()
+    }
+}
+
+/// Whether there was something to do.
+fn did(something: bool) -> Answer {
+    if something {
+        Answer::Done
+    } else {
+        Answer::Nothing
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => write!(f, "nothing to do"),
+            Self::Done => write!(f, "done"),
+            Self::Address(address) => write!(f, "{address:#x}"),
+            Self::Refused(refusal) => write!(f, "{refusal:?}"),
+            Self::HeapFailed => write!(f, "ENOMEM, the heap was made to fail"),
+            Self::End(End::Done(value)) => write!(f, "{value:#x}"),
+            Self::End(end) => write!(f, "{end:?}"),
+            Self::Killed => write!(f, "killed for lack of memory"),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Processes begin, replace themselves, fork and end.
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use mm::space::{Layout, Limits};
+use mm::{AddressSpace, OutOfMemory, Page};
+
+use super::{Answer, World, did};
+use crate::broken::{Sound, demand};
+use crate::failing_heap::Fired;
+use crate::op::{Growth, Pid, Place, Populate, Request, Reserve, Rights, Source, Span};
+use crate::oracle::{Oracle, Refusal};
+
+/// One process, on both sides.
+pub(super) struct Process {
+    /// What `mm` has.
+    pub(super) space: Rc<RefCell<AddressSpace>>,
+    /// What should be.
+    pub(super) oracle: Oracle,
+}
+
+impl Process {
+    /// The number of the top-level table's frame.
+    pub(super) fn root(&self) -> u64 {
+        self.space.borrow().table().root().number().into()
+    }
+}
+
+impl World {
+    pub(super) fn spawn(&mut self, pid: Pid) -> Sound<Answer> {
+        if !matches!(self.processes.get(pid), Some(None)) {
+            return Ok(Answer::Nothing);
+        }
+        self.begin(pid)
+    }
+
+    /// The old program goes only when the new one stands, as in execve(2).
+    pub(super) fn exec(&mut self, pid: Pid) -> Sound<Answer> {
+        if self.process(pid).is_none() {
+            return Ok(Answer::Nothing);
+        }
+        let old = self.processes[pid].take();
+        let answer = self.begin(pid)?;
+        match (old, self.processes[pid].is_some()) {
+            (Some(old), true) => self.end(old),
+            (old, _) => self.processes[pid] = old,
+        }
+        Ok(answer)
+    }
+
+    fn begin(&mut self, pid: Pid) -> Sound<Answer> {
+        let rules = &self.config.rules;
+        let layout = Layout {
+            mmap_base: Page::new(rules.mmap_base),
+            bottom_up_base: Page::new(rules.bottom_up_base),
+            heap_start: rules.heap_start,
+        };
+        let limits = Limits {
+            address_space: rules.address_space,
+            data: rules.data,
+            stack: rules.stack,
+        };
+        let Ok(space) = AddressSpace::new(&self.kernel.memory, layout, limits) else {
+            let free = self.kernel.memory.free_frames();
+            demand!(free == 0, "no new space, but {free} frames are free");
+            return Ok(Answer::Refused(Refusal::ENOMEM));
+        };
+        let oracle = Oracle::new(rules.clone());
+        let space = Rc::new(RefCell::new(space));
+        self.processes[pid] = Some(Process { space, oracle });
+        for segment in program(self.config.stack_top) {
+            self.map(pid, &segment)?;
+        }
+        Ok(Answer::Done)
+    }
+
+    pub(super) fn fork(&mut self, parent: Pid, child: Pid) -> Sound<Answer> {
+        let has_room = matches!(self.processes.get(child), Some(None));
+        let Some(process) = self.process(parent).filter(|_| has_room) else {
+            return Ok(Answer::Nothing);
+        };
+        let (space, root) = (process.space.clone(), process.root());
+        let (free, tables) = (
+            self.kernel.memory.free_frames(),
+            self.kernel.mmu().count_tables(root),
+        );
+        let kernel = self.kernel.clone();
+        let (result, fired) = self.call(|| space.borrow_mut().fork(&kernel.memory));
+        match result {
+            Ok(space) => {
+                let oracle = self.processes[parent].as_ref().map(|p| p.oracle.clone());
+                let space = Rc::new(RefCell::new(space));
+                self.processes[child] = oracle.map(|oracle| Process { space, oracle });
+                Ok(Answer::Done)
+            }
+            Err(OutOfMemory) if fired == Fired::Yes => Ok(Answer::HeapFailed),
+            Err(OutOfMemory) => {
+                demand!(
+                    free < tables,
+                    "fork needs {tables} tables at most, but failed with {free} frames free"
+                );
+                Ok(Answer::Refused(Refusal::ENOMEM))
+            }
+        }
+    }
+
+    pub(super) fn exit(&mut self, pid: Pid) -> Answer {
+        let process = self.processes.get_mut(pid).and_then(Option::take);
+        did(process.map(|process| self.end(process)).is_some())
+    }
+
+    fn end(&mut self, process: Process) {
+        self.kernel.machine().deactivate(process.root());
+        let space = Rc::into_inner(process.space).expect("nobody else has the space now");
+        space.into_inner().destroy(&self.kernel.memory);
+    }
+}
+
+/// What execve(2) maps: text, data and stack of a small program in the first file.
+fn program(stack_top: u64) -> [Request; 3] {
+    let segment = |start: u64, len: u64, rights, source, growth| Request {
+        span: Span {
+            address: start * 4096,
+            length: len * 4096,
+        },
+        place: Place::Fixed,
+        rights,
+        growth,
+        reserve: Reserve::Accounted,
+        source,
+        populate: Populate::Lazy,
+    };
+    let file = |offset| Source::File { file: 0, offset };
+    [
+        segment(0x400, 3, Rights::RX, file(0), Growth::Fixed),
+        segment(0x403, 2, Rights::RW, file(3), Growth::Fixed),
+        segment(stack_top - 2, 2, Rights::RW, Source::Zero, Growth::Down),
+    ]
+}

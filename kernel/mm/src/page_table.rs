@@ -47,6 +47,11 @@ impl PageTable {
         self.root
     }
 
+    /// The page behind the last that the user half of the tables can map; far behind `USER_END` with 5 levels.
+    pub(crate) fn user_end(&self) -> Page {
+        Page::new(span(self.levels - 1) * WORDS as u64 / 2)
+    }
+
     /// The entry of `page`, where all tables that lead to it exist.
     pub fn entry<'m, M: Machine>(
         &self,

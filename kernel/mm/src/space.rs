@@ -214,7 +214,7 @@ impl AddressSpace {
         self.areas.update(start, |vma| vma.end = end);
     }
 
-    /// The free pages around `pages`: up to the area below and the area above.
+    /// The free pages around `pages`: up to the area below and the area above, or the ends of the user half.
     pub(crate) fn hole_around(&self, pages: &Range<Page>) -> Range<Page> {
         let start = self
             .areas
@@ -223,7 +223,7 @@ impl AddressSpace {
         let end = self
             .areas
             .find(pages.end)
-            .map_or(USER_END + 1, |vma| vma.start);
+            .map_or(self.table.user_end(), |vma| vma.start);
         start..end
     }
 

@@ -5,13 +5,13 @@
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
-use crate::fault::{Access, Outcome};
+use crate::fault::{Access, Denial, Outcome};
 use crate::frame::Frame;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::{PAGE_SIZE, Page};
 use crate::pte::Pte;
-use crate::space::AddressSpace;
+use crate::space::{AddressSpace, USER_END};
 
 const WORD: usize = size_of::<u64>();
 
@@ -61,8 +61,13 @@ impl AddressSpace {
         address: u64,
         access: Access,
     ) -> Result<Frame, Outcome> {
+        let page = Page::containing(address);
+        if page >= USER_END {
+            // The tables go on into the kernel's half; the program's memory doesn't.
+            return Err(Outcome::Denied(Denial::Unmapped));
+        }
         loop {
-            let entry = self.table.entry(memory, Page::containing(address));
+            let entry = self.table.entry(memory, page);
             if let Some(Pte::Mapped(leaf)) = entry.map(|entry| Pte::decode(entry.load(Acquire)))
                 && (access != Access::Write || leaf.is_writable())
             {

@@ -43,8 +43,10 @@ pub fn check<M: Machine>(
             claims[leaf.frame.number() as usize].mappings += 1
         });
     }
-    for (_, frame) in files.iter().flat_map(|file| file.frames()) {
-        claims[frame.number() as usize].caches += 1;
+    for file in files {
+        for (_, frame) in file.frames().chain(file.frames_in_flight()) {
+            claims[frame.number() as usize].caches += 1;
+        }
     }
     for (number, claim) in claims.iter().enumerate() {
         check_frame(memory, Frame::from_number(number as u32), *claim)?;

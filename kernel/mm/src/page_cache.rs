@@ -14,10 +14,10 @@ use crate::memory::Memory;
 use crate::page::PAGE_SIZE;
 use crate::stats::Counter;
 
-/// The state of a page of a file: absent, being read, or the number of its frame plus [`FIRST_FRAME`].
+/// The state of a page of a file: absent, or the number of its frame plus [`FIRST_FRAME`], marked while it is being read.
 const ABSENT: u32 = 0;
-const READING: u32 = 1;
-const FIRST_FRAME: u32 = 2;
+const FIRST_FRAME: u32 = 1;
+const READING: u32 = 1 << 31;
 
 /// A file as the page cache knows it.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl CachedFile {
         };
         match page.load(Acquire) {
             ABSENT => Lookup::Absent,
-            READING => Lookup::Reading,
+            state if state & READING != 0 => Lookup::Reading,
             state => {
                 let frame = Frame::from_number(state - FIRST_FRAME);
                 // The cache's own reference keeps the frame alive: pages leave the cache only when the file does.
@@ -87,8 +87,9 @@ impl CachedFile {
             return Ok(None);
         };
         let frame = memory.allocate_zeroed(Use::File)?;
+        let reading = READING | frame.number() + FIRST_FRAME;
         if page
-            .compare_exchange(ABSENT, READING, AcqRel, Relaxed)
+            .compare_exchange(ABSENT, reading, AcqRel, Relaxed)
             .is_err()
         {
             memory.put(frame);
@@ -109,15 +110,20 @@ impl CachedFile {
 
     /// The frames that the cache holds, with the index of each.
     pub fn frames(&self) -> impl Iterator<Item = (u64, Frame)> {
-        let ready = |page: &AtomicU32| {
-            page.load(Acquire)
-                .checked_sub(FIRST_FRAME)
-                .map(Frame::from_number)
-        };
-        self.pages
-            .iter()
-            .enumerate()
-            .filter_map(move |(index, page)| Some((index as u64, ready(page)?)))
+        self.frames_where(|state| state & READING == 0)
+    }
+
+    /// The frames that are being filled for the cache, with the index of each.
+    pub(crate) fn frames_in_flight(&self) -> impl Iterator<Item = (u64, Frame)> {
+        self.frames_where(|state| state & READING != 0)
+    }
+
+    fn frames_where(&self, wanted: impl Fn(u32) -> bool) -> impl Iterator<Item = (u64, Frame)> {
+        let states = self.pages.iter().map(|page| page.load(Acquire));
+        (0..)
+            .zip(states)
+            .filter(move |&(_, state)| state != ABSENT && wanted(state))
+            .map(|(index, state)| (index, Frame::from_number((state & !READING) - FIRST_FRAME)))
     }
 
     /// Drops every page that is in memory. Nobody may map the file or read from it any more.

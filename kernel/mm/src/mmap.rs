@@ -46,6 +46,9 @@ impl AddressSpace {
     /// Adds an area and returns the address of its first byte. See mmap(2) for the errors.
     pub fn mmap<M: Machine>(&mut self, memory: &Memory<M>, mapping: Mapping) -> Result<u64, Error> {
         let pages = self.choose(&mapping)?;
+        if mapping.flags.contains(VmFlags::GROWS_DOWN) && !mapping.backing.is_anonymous() {
+            return Err(Error::Invalid);
+        }
         self.promise(memory, &pages, &mapping)?;
         self.areas.reserve(3)?;
         self.unmap(memory, &pages);
@@ -119,7 +122,7 @@ impl AddressSpace {
             .or_else(|| self.areas.find_gap(len, &above, Toward::Low))
     }
 
-    /// Checks that the limits and the machine allow the promise.
+    /// Checks that the limits and the machine allow the promise. Pages that it replaces are not counted twice.
     fn promise<M: Machine>(
         &self,
         memory: &Memory<M>,
@@ -127,10 +130,10 @@ impl AddressSpace {
         mapping: &Mapping,
     ) -> Result<(), Error> {
         let len = page::count(pages);
-        let replaced = self.mapped_in(pages);
+        let grown = len.saturating_sub(self.mapped_in(pages));
         let writable_private = mapping.flags & (VmFlags::WRITE | VmFlags::SHARED) == VmFlags::WRITE;
         let is_data = writable_private && !mapping.flags.contains(VmFlags::GROWS_DOWN);
-        if !self.may_expand(len.saturating_sub(replaced)) || (is_data && !self.may_add_data(len)) {
+        if !self.may_expand(grown) || (is_data && !self.may_add_data(grown)) {
             return Err(Error::OutOfMemory);
         }
         if writable_private

@@ -81,6 +81,13 @@ pub enum Backing {
     },
 }
 
+impl Backing {
+    /// Whether there is no file behind the pages.
+    pub fn is_anonymous(&self) -> bool {
+        matches!(self, Self::Anonymous)
+    }
+}
+
 /// Pages `start..end` of an address space. Never empty.
 #[derive(Clone, Debug)]
 pub struct Vma {

@@ -23,6 +23,10 @@ impl AddressSpace {
         }
         let (old, new) = (page_behind(self.brk), page_behind(address));
         if new < old {
+            if self.is_free(&(new..old)) {
+                // As on Linux: where the heap was unmapped behind brk's back, it can't be given back.
+                return Err(Error::Invalid);
+            }
             self.areas.reserve(2)?;
             self.unmap(memory, &(new..old));
         } else if old < new {

@@ -20,7 +20,7 @@ impl Areas {
         let (mut first, mut last, mut gap) = (start, end, 0);
         if node.left != NIL {
             let below = &self.node(node.left).summary;
-            first = below.first.min(start);
+            first = below.first;
             gap = below.gap.max(page::count(&(below.last..start)));
         }
         if node.right != NIL {

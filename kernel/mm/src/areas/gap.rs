@@ -26,21 +26,20 @@ impl Areas {
 
     /// Looks in the subtree `at`, whose neighbours on both sides leave `room` to it.
     fn gap_below(&self, at: u32, room: Range<Page>, search: &Search<'_>) -> Option<Page> {
-        if page::count(&page::intersection(&room, search.bounds)) < search.len {
-            return None;
-        }
         if at == NIL {
-            return Some(search.place(&page::intersection(&room, search.bounds)));
+            return search.place(&room);
         }
         let node = self.node(at);
         let Summary {
             first, last, gap, ..
         } = node.summary;
-        if gap
+        // The room may end below the subtree's last areas: those lie in the guard gap of the area above.
+        let all = room.start..room.end.max(last);
+        let widest = gap
             .max(page::count(&(room.start..first)))
             .max(page::count(&(last..room.end)))
-            < search.len
-        {
+            .min(page::count(&page::intersection(&all, search.bounds)));
+        if widest < search.len {
             return None;
         }
         let vma = self.area(at);
@@ -63,11 +62,12 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The place of the wanted pages in a gap that has room for them.
-    fn place(&self, gap: &Range<Page>) -> Page {
-        match self.toward {
+    /// The place of the wanted pages in a gap, if there is room for them.
+    fn place(&self, gap: &Range<Page>) -> Option<Page> {
+        let gap = page::intersection(gap, self.bounds);
+        (page::count(&gap) >= self.len).then(|| match self.toward {
             Toward::High => gap.end - self.len,
             Toward::Low => gap.start,
-        }
+        })
     }
 }

@@ -40,7 +40,7 @@ struct Node {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Summary {
     height: u32,
-    /// Lowest page that an area of the subtree keeps for itself, its guard gap included.
+    /// First page that the subtree's lowest area keeps for itself, its guard gap included.
     first: Page,
     /// The page behind the subtree's last.
     last: Page,

@@ -29,6 +29,7 @@ use usage::Usage;
 use crate::arch::percpu::{self, Attention};
 use crate::arch::trap::TrapFrame;
 use crate::console;
+use crate::drivers::framebuffer;
 use crate::fs::files::Files;
 use crate::lock::{IrqLock, Rank};
 use signal::Signals;
@@ -155,11 +156,12 @@ pub(crate) fn current() -> Arc<Process> {
 pub(crate) fn tick(frame: &TrapFrame) {
     percpu::with_current(|thread| thread.process.usage.tick(frame.is_user()));
     console::poll();
+    framebuffer::refresh();
     sched::tick();
 }
 
 /// Last stop before ring 3, taken when something was raised: the end of a slice, a signal, the end of the process.
-pub(crate) fn before_user(frame: &mut TrapFrame) {
+pub(crate) fn before_user(_frame: &mut TrapFrame) {
     loop {
         let attention = percpu::take_attention();
         if attention.is_empty() {
@@ -172,9 +174,6 @@ pub(crate) fn before_user(frame: &mut TrapFrame) {
         }
         if attention.contains(Attention::RESCHEDULE) {
             sched::yield_now();
-            // Signals may have come to the process while others ran, and attention is the CPU's.
-            percpu::raise(Attention::SIGNAL);
         }
-        let _ = frame;
     }
 }

@@ -137,6 +137,11 @@ impl Signals {
         action.handler == IGNORE || action.flags & SA_NOCLDWAIT != 0
     }
 
+    /// Whether something may have to be delivered.
+    pub(super) fn has_news(&self) -> bool {
+        self.pending.load(Relaxed) != 0 || self.end.lock().is_some()
+    }
+
     /// Whether something waits that will end the process.
     pub(crate) fn is_ending(&self) -> bool {
         self.end.lock().is_some() || self.deadly().is_some()

@@ -8,6 +8,7 @@ use super::Process;
 use crate::arch::context::Context;
 use crate::arch::fpu::FpuState;
 use crate::arch::paging::KernelStack;
+use crate::arch::percpu::{self, Attention};
 use crate::arch::trap::TrapFrame;
 use crate::arch::user::Bases;
 
@@ -54,9 +55,12 @@ impl Thread {
         self.bases.save();
     }
 
-    /// Loads it again.
+    /// Loads it again. Attention is the CPU's, so what came for this process while others ran is called to it anew.
     pub(super) fn resume(&self) {
         self.fpu.restore();
         self.bases.restore();
+        if self.process.signals.has_news() {
+            percpu::raise(Attention::SIGNAL);
+        }
     }
 }

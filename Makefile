@@ -1,0 +1,40 @@
+# Faultline's commands, a target each. Every one sets up the machine by itself where something is missing.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test sim qemu check image clean
+
+# For shells that were open before rustup was installed.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+LOCKED := $(if $(filter true,$(CI)),--locked)
+
+help: ## Show this list
+	@echo "Faultline: a kernel that pages on demand. Targets:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo "After make run or make test, plain cargo run and cargo test work too: cargo run -- --help"
+
+setup: ## Install what is missing: compiler, QEMU, OVMF
+	@boot/setup.sh
+
+run: setup ## Boot in QEMU: the tour and a shell, or PROGRAM=cow_fork ARGS="..." OPTIONS="--uefi"
+	cargo run $(LOCKED) -- $(OPTIONS) -- $(PROGRAM) $(ARGS)
+
+test: setup ## Run every test, fastest first
+	cargo test $(LOCKED)
+
+sim: setup ## Run the simulator's tests alone
+	cargo test $(LOCKED) -p sim
+
+qemu: setup ## Run each program on Linux and in QEMU, on BIOS and on UEFI
+	cargo test $(LOCKED) -p test-programs
+
+check: setup ## All that a change must pass: formatting, clippy, every test
+	cargo fmt --all --check
+	cargo clippy $(LOCKED) --all-targets -- -Dwarnings
+	cargo run $(LOCKED) -- lint
+	cargo test $(LOCKED)
+
+image: setup ## Write disk images for BIOS and UEFI machines (target/images)
+	cargo run $(LOCKED) -- image
+
+clean: ## Remove everything that was built
+	rm -rf target

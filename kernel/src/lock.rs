@@ -74,24 +74,28 @@ pub(crate) struct IrqGuard<'a, T> {
 impl<T> IrqLock<T> {
     /// A free lock of that rank around `value`.
     pub(crate) const fn new(rank: Rank, value: T) -> Self {
-        Self { rank, inner: TicketMutex::new(value) }
+        Self {
+            rank,
+            inner: TicketMutex::new(value),
+        }
     }
 
     /// Waits for the lock.
     pub(crate) fn lock(&self) -> IrqGuard<'_, T> {
         let held = Held::in_order(self.rank);
-        IrqGuard { inner: self.inner.lock(), _held: held }
+        IrqGuard {
+            inner: self.inner.lock(),
+            _held: held,
+        }
     }
 
     /// Takes the lock if it is free: for the panic report, which must not wait for what the panic interrupted.
     pub(crate) fn try_lock(&self) -> Option<IrqGuard<'_, T>> {
         let held = Held::of(self.rank);
-        Some(IrqGuard { inner: self.inner.try_lock()?, _held: held })
-    }
-
-    /// The value, of a lock that nobody else can see.
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        self.inner.get_mut()
+        Some(IrqGuard {
+            inner: self.inner.try_lock()?,
+            _held: held,
+        })
     }
 }
 
@@ -151,8 +155,9 @@ fn check_order(rank: Rank) {
     let ranks = percpu::ranks();
     let highest = ranks.checked_ilog2().unwrap_or(0) as usize;
     percpu::set_ranks(ranks | bit(rank));
-    assert!(ranks < bit(rank), "lock order: {rank:?} is taken while {:?} is held", Rank::ALL[highest]);
+    assert!(
+        ranks < bit(rank),
+        "lock order: {rank:?} is taken while {:?} is held",
+        Rank::ALL[highest]
+    );
 }
-
-/// The drivers' name for it.
-pub(crate) type SpinLock<T> = IrqLock<T>;

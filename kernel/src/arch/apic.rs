@@ -57,16 +57,21 @@ fn find() -> Registers {
     if base & X2APIC != 0 {
         return Registers::Msr;
     }
-    let at = ioremap(base & 0x000f_ffff_ffff_f000, 4096, Cache::Uncached).expect("there is memory for one table");
+    let at = ioremap(base & 0x000f_ffff_ffff_f000, 4096, Cache::Uncached)
+        .expect("there is memory for one table");
     Registers::Memory(at as u64)
 }
 
 fn write(register: u32, value: u32) {
     match REGISTERS.get() {
         // SAFETY: the page is the controller's, mapped uncached for good; `register` lies in it.
-        Some(Registers::Memory(base)) => unsafe { ((base + u64::from(register)) as *mut u32).write_volatile(value) },
+        Some(Registers::Memory(base)) => unsafe {
+            ((base + u64::from(register)) as *mut u32).write_volatile(value)
+        },
         // SAFETY: x2APIC mode is on; the registers written here exist in it.
-        Some(Registers::Msr) => unsafe { Msr::new(0x800 + (register >> 4)).write(u64::from(value)) },
+        Some(Registers::Msr) => unsafe {
+            Msr::new(0x800 + (register >> 4)).write(u64::from(value))
+        },
         None => {}
     }
 }
@@ -74,7 +79,9 @@ fn write(register: u32, value: u32) {
 fn read(register: u32) -> u32 {
     match REGISTERS.get() {
         // SAFETY: as in `write`.
-        Some(Registers::Memory(base)) => unsafe { ((base + u64::from(register)) as *const u32).read_volatile() },
+        Some(Registers::Memory(base)) => unsafe {
+            ((base + u64::from(register)) as *const u32).read_volatile()
+        },
         // SAFETY: as in `write`.
         Some(Registers::Msr) => unsafe { Msr::new(0x800 + (register >> 4)).read() as u32 },
         None => 0,

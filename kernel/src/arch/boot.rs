@@ -12,7 +12,6 @@ use super::paging::{self, Cache, ioremap};
 struct Facts {
     initramfs: &'static [u8],
     framebuffer: Option<(u64, FrameBufferInfo)>,
-    rsdp: Option<u64>,
 }
 
 static FACTS: Once<Facts> = Once::new();
@@ -22,21 +21,32 @@ pub(super) fn init(info: &BootInfo) {
     let initramfs = info.ramdisk_addr.as_ref().map_or(&[][..], |&address| {
         // SAFETY: the loader put the file there in one piece; `memory` keeps these frames from everybody, and the
         // direct map shows them at the same address before and after the change of tables.
-        unsafe { core::slice::from_raw_parts(pointer_to(physical(address)), info.ramdisk_len as usize) }
+        unsafe {
+            core::slice::from_raw_parts(pointer_to(physical(address)), info.ramdisk_len as usize)
+        }
     });
-    let framebuffer = info.framebuffer.as_ref().map(|buffer| (physical(buffer.buffer().as_ptr() as u64), buffer.info()));
-    let rsdp = info.rsdp_addr.as_ref().copied();
-    FACTS.call_once(|| Facts { initramfs, framebuffer, rsdp });
+    let framebuffer = info
+        .framebuffer
+        .as_ref()
+        .map(|buffer| (physical(buffer.buffer().as_ptr() as u64), buffer.info()));
+    FACTS.call_once(|| Facts {
+        initramfs,
+        framebuffer,
+    });
 }
 
 /// Physical address of what the loader's tables show at `address`.
 fn physical(address: u64) -> u64 {
     let root = Cr3::read().0.start_address().as_u64();
-    paging::translate(root, address).expect("the loader hands over mapped memory").0
+    paging::translate(root, address)
+        .expect("the loader hands over mapped memory")
+        .0
 }
 
 fn facts() -> &'static Facts {
-    FACTS.get().expect("the loader's facts are written down first")
+    FACTS
+        .get()
+        .expect("the loader's facts are written down first")
 }
 
 /// The archive that came with the kernel; empty if none did.
@@ -44,14 +54,11 @@ pub(crate) fn initramfs() -> &'static [u8] {
     facts().initramfs
 }
 
-/// Physical address of ACPI's root pointer.
-pub(crate) fn rsdp() -> Option<u64> {
-    facts().rsdp
-}
-
 /// The screen, mapped anew so that stores to it are gathered. Once.
 pub(crate) fn framebuffer() -> Result<Option<FrameBuffer>, OutOfMemory> {
-    let Some((address, info)) = facts().framebuffer else { return Ok(None) };
+    let Some((address, info)) = facts().framebuffer else {
+        return Ok(None);
+    };
     let start = ioremap(address, info.byte_len as u64, Cache::WriteCombining)?;
     // SAFETY: `start` shows the whole buffer, as the loader described it, for good; nobody else has this mapping.
     Ok(Some(unsafe { FrameBuffer::new(start as u64, info) }))

@@ -25,7 +25,11 @@ impl fmt::Display for Census {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [small, large, huge] = self.pages;
         write!(f, "{small} small, {large} large and {huge} huge pages, ")?;
-        write!(f, "{} of them executable, {} guarded stacks", self.executable, self.guarded)
+        write!(
+            f,
+            "{} of them executable, {} guarded stacks",
+            self.executable, self.guarded
+        )
     }
 }
 
@@ -33,18 +37,33 @@ impl fmt::Display for Census {
 pub(crate) fn self_check() -> Census {
     let mut census = Census::default();
     let root = super::percpu::root();
-    assert_eq!(root, paging::root(), "the tables in use are not the kernel's");
+    assert_eq!(
+        root,
+        paging::root(),
+        "the tables in use are not the kernel's"
+    );
     for index in 256..512 {
         let address = 0xffff_0000_0000_0000 | (index as u64) << 39;
-        walk(paging::entries(root)[index].load(Relaxed), address, paging::TOP, &mut census);
+        walk(
+            paging::entries(root)[index].load(Relaxed),
+            address,
+            paging::TOP,
+            &mut census,
+        );
     }
     stack::for_each_guard(|guards| {
         for guard in guards {
-            assert!(paging::translate(root, guard).is_none(), "guard page {guard:#x} is mapped");
+            assert!(
+                paging::translate(root, guard).is_none(),
+                "guard page {guard:#x} is mapped"
+            );
         }
         census.guarded += 1;
     });
-    assert!(census.executable > 0, "no kernel page is executable, yet this runs");
+    assert!(
+        census.executable > 0,
+        "no kernel page is executable, yet this runs"
+    );
     census
 }
 
@@ -53,7 +72,10 @@ fn walk(bits: u64, address: u64, level: u32, census: &mut Census) {
     if !flags.contains(Flags::PRESENT) {
         return;
     }
-    assert!(!flags.contains(Flags::USER_ACCESSIBLE), "{address:#x}: ring 3 may use the kernel's entry {bits:#x}");
+    assert!(
+        !flags.contains(Flags::USER_ACCESSIBLE),
+        "{address:#x}: ring 3 may use the kernel's entry {bits:#x}"
+    );
     if !paging::leads_to_table(bits, level) {
         return leaf(flags, address, level, census);
     }
@@ -65,9 +87,15 @@ fn walk(bits: u64, address: u64, level: u32, census: &mut Census) {
 
 fn leaf(flags: Flags, address: u64, level: u32, census: &mut Census) {
     let executable = !flags.contains(Flags::NO_EXECUTE);
-    assert!(!(executable && flags.contains(Flags::WRITABLE)), "{address:#x} is writable and executable");
+    assert!(
+        !(executable && flags.contains(Flags::WRITABLE)),
+        "{address:#x} is writable and executable"
+    );
     let direct = (DIRECT_MAP..DIRECT_MAP + DIRECT_MAP_SIZE).contains(&address);
-    assert!(!(executable && direct), "{address:#x} in the direct map is executable");
+    assert!(
+        !(executable && direct),
+        "{address:#x} in the direct map is executable"
+    );
     census.executable += usize::from(executable);
     census.pages[level as usize] += 1;
 }

@@ -30,11 +30,17 @@ impl Context {
     /// [`begin`](crate::process::sched::begin). `stack` must be the one that it is then switched to with.
     pub(crate) fn new_user(stack: &KernelStack, frame: &TrapFrame) -> Self {
         let return_address = first_steps as *const () as u64;
-        let saved = Saved { callee_saved: [0; 6], return_address, frame: *frame };
+        let saved = Saved {
+            callee_saved: [0; 6],
+            return_address,
+            frame: *frame,
+        };
         let rsp = stack.top() - size_of::<Saved>() as u64;
         // SAFETY: the top of a mapped stack that no thread runs on yet; 16-byte aligned less 8.
         unsafe { (rsp as *mut Saved).write(saved) };
-        Self { rsp: AtomicU64::new(rsp) }
+        Self {
+            rsp: AtomicU64::new(rsp),
+        }
     }
 
     /// The stack pointer to continue at; the context counts as running from here on.
@@ -76,10 +82,20 @@ fn prepare(to: &Context, stack: &KernelStack) -> u64 {
 #[unsafe(naked)]
 unsafe extern "C" fn swap_stacks(from: *mut u64, to: u64) {
     naked_asm!(
-        "push rbp", "push rbx", "push r12", "push r13", "push r14", "push r15",
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
         "mov [rdi], rsp",
         "mov rsp, rsi",
-        "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
         "ret",
     )
 }
@@ -105,7 +121,11 @@ pub(crate) fn activate(root: u64) {
         return;
     }
     let last = |table| paging::entry(table, u64::MAX, paging::TOP).load(Relaxed);
-    assert_eq!(last(root), last(paging::root()), "the table at {root:#x} does not show the kernel");
+    assert_eq!(
+        last(root),
+        last(paging::root()),
+        "the table at {root:#x} does not show the kernel"
+    );
     percpu::set_root(root);
     // SAFETY: the upper half is the kernel's (checked above), so all that runs stays where it is.
     unsafe { core::arch::asm!("mov cr3, {}", in(reg) root, options(nostack, preserves_flags)) };

@@ -6,7 +6,6 @@
 //! change the contents at will, so they are seen as atomics only.
 use core::arch::asm;
 use core::ops::Range;
-use core::ptr::NonNull;
 use core::sync::atomic::AtomicU64;
 
 use mm::machine::{Cpu, PhysMem, Tlb, WORDS};
@@ -44,17 +43,6 @@ pub(crate) type Hardware = DirectMap;
 /// Where the direct map shows physical address `address`.
 pub(super) const fn pointer_to<T>(address: u64) -> *mut T {
     (DIRECT_MAP + address) as *mut T
-}
-
-/// Where the first byte of `frame` is seen. Making a pointer is safe; using it is for the frame's owner.
-pub(crate) fn pointer(frame: Frame) -> NonNull<u8> {
-    NonNull::new(pointer_to(frame.address())).expect("the direct map does not begin at address 0")
-}
-
-/// The number of the frame that `pointer` points into, and the offset in it.
-pub(crate) fn locate(pointer: NonNull<u8>) -> (u32, usize) {
-    let address = pointer.addr().get() as u64 - DIRECT_MAP;
-    ((address / mm::PAGE_SIZE) as u32, (address % mm::PAGE_SIZE) as usize)
 }
 
 impl PhysMem for DirectMap {

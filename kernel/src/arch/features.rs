@@ -80,7 +80,10 @@ pub(crate) fn has(wanted: Features) -> bool {
 /// Asks the processor, then switches on what it has. Once on every CPU.
 pub(crate) fn init() -> Features {
     let found = *FEATURES.call_once(detect);
-    assert!(found.contains(Features::NX), "this processor has no no-execute pages, which the kernel relies on");
+    assert!(
+        found.contains(Features::NX),
+        "this processor has no no-execute pages, which the kernel relies on"
+    );
     enable(found);
     SMAP.store(found.contains(Features::SMAP), Relaxed);
     found
@@ -112,7 +115,10 @@ fn basic(cpuid: &CpuId<CpuIdReaderNative>, found: &mut Features) {
         found.set(Features::FSGSBASE, leaf.has_fsgsbase());
         found.set(Features::LA57, leaf.has_la57());
     }
-    if let Some(leaf) = cpuid.get_extended_state_info().filter(|_| found.contains(Features::XSAVE)) {
+    if let Some(leaf) = cpuid
+        .get_extended_state_info()
+        .filter(|_| found.contains(Features::XSAVE))
+    {
         found.set(Features::XSAVEOPT, leaf.has_xsaveopt());
     }
 }
@@ -131,14 +137,20 @@ fn extended(cpuid: &CpuId<CpuIdReaderNative>, found: &mut Features) {
 fn enable(found: Features) {
     let cr4 = [
         (Features::PGE, Cr4Flags::PAGE_GLOBAL),
-        (Features::SMEP, Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION),
+        (
+            Features::SMEP,
+            Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION,
+        ),
         (Features::SMAP, Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION),
         (Features::UMIP, Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION),
         (Features::FSGSBASE, Cr4Flags::FSGSBASE),
         (Features::XSAVE, Cr4Flags::OSXSAVE),
         (Features::MCE, Cr4Flags::MACHINE_CHECK_EXCEPTION),
     ];
-    let wanted = cr4.iter().filter(|(feature, _)| found.contains(*feature)).map(|(_, flag)| *flag);
+    let wanted = cr4
+        .iter()
+        .filter(|(feature, _)| found.contains(*feature))
+        .map(|(_, flag)| *flag);
     let always = Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE;
     // SAFETY: each bit is one that CPUID announces; none changes how mapped kernel memory is seen.
     unsafe { Cr4::update(|flags| *flags |= wanted.fold(always, Cr4Flags::union)) };
@@ -155,7 +167,11 @@ fn enable(found: Features) {
         });
     }
     // SAFETY: no-execute is there (asserted in `init`), `syscall` is part of long mode and set up before ring 3 runs.
-    unsafe { Efer::update(|flags| flags.insert(EferFlags::NO_EXECUTE_ENABLE | EferFlags::SYSTEM_CALL_EXTENSIONS)) };
+    unsafe {
+        Efer::update(|flags| {
+            flags.insert(EferFlags::NO_EXECUTE_ENABLE | EferFlags::SYSTEM_CALL_EXTENSIONS)
+        })
+    };
     if found.contains(Features::PAT) {
         let mut pat = PAT;
         // SAFETY: the loader's and our tables use entry 0 (write-back) and 3 (uncached) only, which stay as they were.
@@ -177,7 +193,11 @@ pub(crate) fn hwcap2() -> u64 {
 pub(crate) fn signal_stack_size() -> u64 {
     const FRAME: u64 = 1024;
     const LEGACY: u64 = 512;
-    let registers = if has(Features::XSAVE) { u64::from(__cpuid_count(0xd, 0).ebx) } else { LEGACY };
+    let registers = if has(Features::XSAVE) {
+        u64::from(__cpuid_count(0xd, 0).ebx)
+    } else {
+        LEGACY
+    };
     (FRAME + registers).next_multiple_of(64)
 }
 

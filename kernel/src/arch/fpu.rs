@@ -61,7 +61,8 @@ fn components() -> Components {
 }
 
 fn layout() -> Layout {
-    Layout::from_size_align(SIZE.load(Relaxed), 64).expect("a state is smaller than the address space")
+    Layout::from_size_align(SIZE.load(Relaxed), 64)
+        .expect("a state is smaller than the address space")
 }
 
 impl FpuState {
@@ -102,7 +103,9 @@ impl FpuState {
             return self.save_whole();
         }
         // SAFETY: the area has the size and alignment that CPUID asks for; all enabled components are wanted.
-        unsafe { asm!("xsaveopt64 [{}]", in(reg) self.area.as_ptr(), in("eax") !0, in("edx") !0, options(nostack)) };
+        unsafe {
+            asm!("xsaveopt64 [{}]", in(reg) self.area.as_ptr(), in("eax") !0, in("edx") !0, options(nostack))
+        };
     }
 
     /// Like [`FpuState::save`] into an area that was never loaded from: nothing may be skipped as unchanged.
@@ -110,7 +113,9 @@ impl FpuState {
         let area = self.area.as_ptr();
         if has(Features::XSAVE) {
             // SAFETY: as in `save`.
-            unsafe { asm!("xsave64 [{}]", in(reg) area, in("eax") !0, in("edx") !0, options(nostack)) };
+            unsafe {
+                asm!("xsave64 [{}]", in(reg) area, in("eax") !0, in("edx") !0, options(nostack))
+            };
         } else {
             // SAFETY: the area is 512 bytes and aligned to 64.
             unsafe { asm!("fxsave64 [{}]", in(reg) area, options(nostack)) };
@@ -122,7 +127,9 @@ impl FpuState {
         let area = self.area.as_ptr();
         if has(Features::XSAVE) {
             // SAFETY: the area was filled by `initialise` or by the processor, so no reserved bit is set.
-            unsafe { asm!("xrstor64 [{}]", in(reg) area, in("eax") !0, in("edx") !0, options(readonly, nostack)) };
+            unsafe {
+                asm!("xrstor64 [{}]", in(reg) area, in("eax") !0, in("edx") !0, options(readonly, nostack))
+            };
         } else {
             // SAFETY: as above.
             unsafe { asm!("fxrstor64 [{}]", in(reg) area, options(readonly, nostack)) };

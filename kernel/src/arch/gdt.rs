@@ -55,7 +55,10 @@ static TABLES: [Tables; MAX_CPUS] = [const { Tables::new() }; MAX_CPUS];
 
 impl Tables {
     const fn new() -> Self {
-        Self { gdt: UnsafeCell::new(DESCRIPTORS), tss: UnsafeCell::new(TaskStateSegment::new()) }
+        Self {
+            gdt: UnsafeCell::new(DESCRIPTORS),
+            tss: UnsafeCell::new(TaskStateSegment::new()),
+        }
     }
 }
 
@@ -95,7 +98,8 @@ fn descriptors(tss: *mut TaskStateSegment) -> [u64; DESCRIPTORS.len()] {
     let (base, limit) = (tss as u64, size_of::<TaskStateSegment>() as u64 - 1);
     let mut descriptors = DESCRIPTORS;
     let slot = usize::from(TSS >> 3);
-    descriptors[slot] = limit | (base & 0xff_ffff) << 16 | AVAILABLE_TSS | (base >> 24 & 0xff) << 56;
+    descriptors[slot] =
+        limit | (base & 0xff_ffff) << 16 | AVAILABLE_TSS | (base >> 24 & 0xff) << 56;
     descriptors[slot + 1] = base >> 32;
     descriptors
 }
@@ -105,7 +109,9 @@ pub(super) fn set_interrupt_stacks(cpu: usize, tops: [u64; IST_STACKS]) {
     let tss = TABLES[cpu].tss.get();
     for (index, top) in tops.into_iter().enumerate() {
         // SAFETY: this CPU's own TSS, in a static; an aligned place is not needed for `write_unaligned`.
-        unsafe { (&raw mut (*tss).interrupt_stack_table[index]).write_unaligned(VirtAddr::new(top)) };
+        unsafe {
+            (&raw mut (*tss).interrupt_stack_table[index]).write_unaligned(VirtAddr::new(top))
+        };
     }
 }
 
@@ -115,4 +121,3 @@ pub(super) fn set_kernel_stack(cpu: usize, top: u64) {
     // SAFETY: as in `set_interrupt_stacks`.
     unsafe { (&raw mut (*tss).privilege_stack_table[0]).write_unaligned(VirtAddr::new(top)) };
 }
-

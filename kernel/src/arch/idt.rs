@@ -77,7 +77,10 @@ fn interrupt_stack(number: u64) -> u8 {
 /// Loads the table, the same on every CPU.
 pub(super) fn init() {
     let idt = IDT.call_once(|| Idt(core::array::from_fn(|number| Gate::new(number as u64))));
-    let pointer = DescriptorTablePointer { limit: (size_of::<Idt>() - 1) as u16, base: VirtAddr::from_ptr(idt) };
+    let pointer = DescriptorTablePointer {
+        limit: (size_of::<Idt>() - 1) as u16,
+        base: VirtAddr::from_ptr(idt),
+    };
     // SAFETY: the table is static and each gate leads to a stub that saves and restores everything.
     unsafe { lidt(&pointer) };
 }

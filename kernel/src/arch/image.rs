@@ -27,7 +27,10 @@ pub(super) fn segments(file: &[u8], mut visit: impl FnMut(Segment)) {
     for header in headers.iter().filter(|header| header.p_type == PT_LOAD) {
         visit(load(&header));
     }
-    for header in headers.iter().filter(|header| header.p_type == PT_GNU_RELRO) {
+    for header in headers
+        .iter()
+        .filter(|header| header.p_type == PT_GNU_RELRO)
+    {
         visit(relocated(&header));
     }
 }
@@ -37,7 +40,11 @@ fn load(header: &ProgramHeader) -> Segment {
     flags.set(PageTableFlags::WRITABLE, header.p_flags & PF_W != 0);
     flags.set(PageTableFlags::NO_EXECUTE, header.p_flags & PF_X == 0);
     let (start, end) = bounds(header);
-    Segment { start: start & !(PAGE - 1), end: end.next_multiple_of(PAGE), flags }
+    Segment {
+        start: start & !(PAGE - 1),
+        end: end.next_multiple_of(PAGE),
+        flags,
+    }
 }
 
 /// Only whole pages: what shares its last page with data stays writable.

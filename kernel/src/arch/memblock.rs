@@ -15,7 +15,10 @@ pub(super) struct Memblock {
 
 impl Memblock {
     pub(super) const fn new() -> Self {
-        Self { ranges: [const { 0..0 }; CAPACITY], len: 0 }
+        Self {
+            ranges: [const { 0..0 }; CAPACITY],
+            len: 0,
+        }
     }
 
     /// The ranges, ascending.
@@ -35,12 +38,16 @@ impl Memblock {
 
     /// Whether all of `range` is here.
     pub(super) fn contains(&self, range: &Range<u32>) -> bool {
-        self.ranges().iter().any(|have| have.start <= range.start && range.end <= have.end)
+        self.ranges()
+            .iter()
+            .any(|have| have.start <= range.start && range.end <= have.end)
     }
 
     /// Whether any of `range` is here.
     pub(super) fn touches(&self, range: &Range<u32>) -> bool {
-        self.ranges().iter().any(|have| have.start < range.end && range.start < have.end)
+        self.ranges()
+            .iter()
+            .any(|have| have.start < range.end && range.start < have.end)
     }
 
     /// Takes `range` in; what was there already stays, neighbours join.
@@ -49,8 +56,12 @@ impl Memblock {
             return;
         }
         let first = self.ranges().partition_point(|have| have.end < range.start);
-        let after = self.ranges().partition_point(|have| have.start <= range.end);
-        let joined = self.ranges[first..after].iter().fold(range, |a, b| a.start.min(b.start)..a.end.max(b.end));
+        let after = self
+            .ranges()
+            .partition_point(|have| have.start <= range.end);
+        let joined = self.ranges[first..after]
+            .iter()
+            .fold(range, |a, b| a.start.min(b.start)..a.end.max(b.end));
         self.replace(first, after, &[joined]);
     }
 
@@ -59,7 +70,9 @@ impl Memblock {
         if range.is_empty() {
             return;
         }
-        let first = self.ranges().partition_point(|have| have.end <= range.start);
+        let first = self
+            .ranges()
+            .partition_point(|have| have.end <= range.start);
         let after = self.ranges().partition_point(|have| have.start < range.end);
         if first == after {
             return;
@@ -88,7 +101,10 @@ impl Memblock {
     /// Puts `new` where the ranges `first..after` were.
     fn replace(&mut self, first: usize, after: usize, new: &[Range<u32>]) {
         let len = self.len - (after - first) + new.len();
-        assert!(len <= CAPACITY, "the memory map has more than {CAPACITY} pieces");
+        assert!(
+            len <= CAPACITY,
+            "the memory map has more than {CAPACITY} pieces"
+        );
         if new.len() <= after - first {
             self.ranges[first + new.len()..self.len].rotate_left(after - first - new.len());
         } else {

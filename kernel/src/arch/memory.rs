@@ -60,7 +60,10 @@ pub(crate) fn take_over(info: &'static BootInfo, then: extern "C" fn() -> !) -> 
     let end = map.usable.end().max(map.loader.end());
     let records = take_records(&mut map.usable, end);
     let root = build_tables(info, &mut map);
-    let (start, length) = (boot::initramfs().as_ptr() as u64 - DIRECT_MAP, boot::initramfs().len() as u64);
+    let (start, length) = (
+        boot::initramfs().as_ptr() as u64 - DIRECT_MAP,
+        boot::initramfs().len() as u64,
+    );
     map.loader.remove(covering(start, start + length));
     map.loader.remove(LOW_MEMORY);
     // SAFETY: 1. the loader's direct map is in place, and ours will show the same. 2. the loader says that nobody uses
@@ -96,7 +99,10 @@ unsafe fn enter(root: u64, top: u64, then: extern "C" fn() -> !) -> ! {
 
 /// Gives `mm` the loader's memory. Once, after [`take_over`]; also sets up the stacks of emergencies.
 pub(crate) fn reclaim() {
-    let loader = LOADER.lock().take().expect("memory is taken over first, and given back once");
+    let loader = LOADER
+        .lock()
+        .take()
+        .expect("memory is taken over first, and given back once");
     for frames in loader.ranges() {
         // The promise of `Memory::new`: the loader is gone, its tables and stack are not used, and what is still
         // needed of its memory (the kernel's image, the archive) was taken out. `take` makes it happen once.
@@ -112,20 +118,39 @@ pub(crate) fn reclaim() {
 
 impl Map {
     fn new(info: &BootInfo) -> Self {
-        let mut map = Self { usable: Memblock::new(), loader: Memblock::new(), present: Memblock::new() };
-        for region in info.memory_regions.iter().filter(|region| region.start < region.end) {
+        let mut map = Self {
+            usable: Memblock::new(),
+            loader: Memblock::new(),
+            present: Memblock::new(),
+        };
+        for region in info
+            .memory_regions
+            .iter()
+            .filter(|region| region.start < region.end)
+        {
             match region.kind {
                 // Whole frames only.
-                Kind::Usable => map.usable.add(frame(region.start + PAGE - 1)..frame(region.end)),
+                Kind::Usable => map
+                    .usable
+                    .add(frame(region.start + PAGE - 1)..frame(region.end)),
                 Kind::Bootloader => map.loader.add(covering(region.start, region.end)),
                 _ => {}
             }
         }
         map.usable.remove(LOW_MEMORY);
-        let end = map.usable.end().max(map.loader.end()).next_multiple_of(HUGE);
-        for region in info.memory_regions.iter().filter(|region| !is_device(region.kind)) {
+        let end = map
+            .usable
+            .end()
+            .max(map.loader.end())
+            .next_multiple_of(HUGE);
+        for region in info
+            .memory_regions
+            .iter()
+            .filter(|region| !is_device(region.kind))
+        {
             let frames = covering(region.start, region.end);
-            map.present.add(frames.start..frames.end.min(end).max(frames.start));
+            map.present
+                .add(frames.start..frames.end.min(end).max(frames.start));
         }
         map.present.remove(end..u32::MAX);
         map.present.add(LOW_MEMORY);
@@ -151,7 +176,9 @@ fn covering(start: u64, end: u64) -> Range<u32> {
 /// Makes a record for each frame below `end`.
 fn take_records(usable: &mut Memblock, end: u32) -> &'static [FrameRecord] {
     let bytes = u64::from(end) * size_of::<FrameRecord>() as u64;
-    let frames = usable.take(frame(bytes + PAGE - 1)).expect("there is memory for the records of all frames");
+    let frames = usable
+        .take(frame(bytes + PAGE - 1))
+        .expect("there is memory for the records of all frames");
     let first: *mut FrameRecord = pointer_to(u64::from(frames.start) * PAGE);
     for number in 0..end as usize {
         // SAFETY: within the frames taken, which the direct map shows.
@@ -164,7 +191,11 @@ fn take_records(usable: &mut Memblock, end: u32) -> &'static [FrameRecord] {
 /// Builds the tables in usable memory; returns the physical address of the top one. The frames of the kernel's image
 /// leave the loader's memory.
 fn build_tables(info: &BootInfo, map: &mut Map) -> u64 {
-    let Map { usable, loader, present } = map;
+    let Map {
+        usable,
+        loader,
+        present,
+    } = map;
     let mut new_table = || {
         let address = u64::from(usable.take(1)?.start) * PAGE;
         // SAFETY: the frame is nobody's, and the loader's direct map shows it.
@@ -189,11 +220,12 @@ fn map_direct(root: u64, present: &Memblock, source: Source<'_>) {
     let mut at = 0;
     while at < end {
         let huge = at..at.saturating_add(HUGE);
-        let (level, frames) = if has(Features::GIB_PAGES) && at % HUGE == 0 && present.contains(&huge) {
-            (2, HUGE)
-        } else {
-            (1, LARGE)
-        };
+        let (level, frames) =
+            if has(Features::GIB_PAGES) && at % HUGE == 0 && present.contains(&huge) {
+                (2, HUGE)
+            } else {
+                (1, LARGE)
+            };
         let address = u64::from(at) * PAGE;
         if present.touches(&(at..at + frames)) {
             paging::map(root, DIRECT_MAP + address, address, level, DATA, source).expect(NO_ROOM);
@@ -205,12 +237,23 @@ fn map_direct(root: u64, present: &Memblock, source: Source<'_>) {
 /// Shows the image where it is now, with each segment's own rights.
 fn map_image(info: &BootInfo, root: u64, loader: &mut Memblock, source: Source<'_>) {
     // SAFETY: the loader keeps the kernel's file here, and its direct map shows it.
-    let file = unsafe { core::slice::from_raw_parts(pointer_to(info.kernel_addr), info.kernel_len as usize) };
+    let file = unsafe {
+        core::slice::from_raw_parts(pointer_to(info.kernel_addr), info.kernel_len as usize)
+    };
     let current = Cr3::read().0.start_address().as_u64();
     image::segments(file, |segment| {
         for address in (segment.start..segment.end).step_by(PAGE as usize) {
-            let (target, _) = paging::translate(current, address).expect("the loader mapped each page of the image");
-            paging::map(root, address, target, 0, segment.flags & !Flags::PRESENT, source).expect(NO_ROOM);
+            let (target, _) = paging::translate(current, address)
+                .expect("the loader mapped each page of the image");
+            paging::map(
+                root,
+                address,
+                target,
+                0,
+                segment.flags & !Flags::PRESENT,
+                source,
+            )
+            .expect(NO_ROOM);
             loader.remove(covering(target, target + PAGE));
         }
     });
@@ -226,7 +269,8 @@ unsafe fn hand_over(records: &'static [FrameRecord], free: &Memblock, root: u64)
     // SAFETY: the caller's promise 1.
     let machine = unsafe { DirectMap::new(records) };
     MEMORY.call_once(|| {
-        let mut memory = Memory::new(machine, free.ranges(), Levels::Four).expect("there is memory for the zero page");
+        let mut memory = Memory::new(machine, free.ranges(), Levels::Four)
+            .expect("there is memory for the zero page");
         memory.set_kernel_half(root);
         memory
     });

@@ -20,7 +20,10 @@ use crate::lock::{IrqLock, Rank};
 /// What an entry that leads to a table says; rights are the leaf's.
 const TO_TABLE: Flags = Flags::PRESENT.union(Flags::WRITABLE).union(Flags::ACCESSED);
 /// What every leaf says. Accessed and dirty are set so that the processor need not.
-const LEAF: Flags = Flags::PRESENT.union(Flags::GLOBAL).union(Flags::ACCESSED).union(Flags::DIRTY);
+const LEAF: Flags = Flags::PRESENT
+    .union(Flags::GLOBAL)
+    .union(Flags::ACCESSED)
+    .union(Flags::DIRTY);
 /// Data.
 pub(super) const DATA: Flags = Flags::WRITABLE.union(Flags::NO_EXECUTE);
 
@@ -41,8 +44,6 @@ pub(super) type Source<'a> = &'a mut dyn FnMut() -> Option<u64>;
 /// How the processor caches device memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cache {
-    /// Like any memory: firmware's tables.
-    WriteBack,
     /// Stores may be gathered: a framebuffer.
     WriteCombining,
     /// Every access reaches the device.
@@ -52,7 +53,6 @@ pub(crate) enum Cache {
 impl Cache {
     fn flags(self) -> Flags {
         match self {
-            Self::WriteBack => Flags::empty(),
             Self::WriteCombining => Flags::WRITE_THROUGH, // Entry 1 of the attribute table (`features.rs`).
             Self::Uncached => Flags::NO_CACHE.union(Flags::WRITE_THROUGH),
         }
@@ -132,7 +132,11 @@ pub(super) fn map(
     flags: Flags,
     source: Source<'_>,
 ) -> Result<(), OutOfMemory> {
-    let size = if level > 0 { Flags::HUGE_PAGE } else { Flags::empty() };
+    let size = if level > 0 {
+        Flags::HUGE_PAGE
+    } else {
+        Flags::empty()
+    };
     let leaf = target | (LEAF | flags | size).bits();
     reach(root, address, level, source)?.store(leaf, Release);
     Ok(())
@@ -141,11 +145,15 @@ pub(super) fn map(
 /// Where `address` leads to in the tables below `root`: physical address and the leaf's flags.
 pub(super) fn translate(root: u64, address: u64) -> Option<(u64, Flags)> {
     for level in 0..TOP {
-        let Some(entry) = find(root, address, level) else { continue };
+        let Some(entry) = find(root, address, level) else {
+            continue;
+        };
         let bits = entry.load(Relaxed);
         let mask = (PAGE << (9 * level)) - 1;
         let flags = Flags::from_bits_truncate(bits);
-        return flags.contains(Flags::PRESENT).then_some((bits & ADDRESS & !mask | address & mask, flags));
+        return flags
+            .contains(Flags::PRESENT)
+            .then_some((bits & ADDRESS & !mask | address & mask, flags));
     }
     None
 }
@@ -176,7 +184,14 @@ pub(crate) fn ioremap(start: u64, length: u64, cache: Cache) -> Result<*mut u8, 
     }
     for page in 0..pages {
         let (address, target) = (at + page * PAGE, start - offset + page * PAGE);
-        map(root(), address, target, 0, DATA | cache.flags(), &mut new_table)?;
+        map(
+            root(),
+            address,
+            target,
+            0,
+            DATA | cache.flags(),
+            &mut new_table,
+        )?;
     }
     *next = end;
     Ok((at + offset) as *mut u8)

@@ -128,11 +128,6 @@ pub(crate) fn current() -> Arc<Thread> {
     unsafe { Arc::from_raw(thread) }
 }
 
-/// Whether a thread runs here: not before the first was started.
-pub(crate) fn has_current() -> bool {
-    running().is_some()
-}
-
 /// The thread whose code this is: it stays alive at least until it is switched away from, so for this caller for ever.
 fn running<'a>() -> Option<&'a Thread> {
     // SAFETY: null, or from `Arc::into_raw` with the reference held by this CPU. `'a` does not leave this module but in
@@ -147,21 +142,29 @@ pub(super) fn set_kernel_rsp(top: u64) {
 /// Asks that `why` be looked at before this CPU returns to ring 3.
 pub(crate) fn raise(why: Attention) {
     // SAFETY: GS holds this CPU's data since `init`; the field is a u32 at this offset.
-    unsafe { asm!("or dword ptr gs:[{}], {:e}", const ATTENTION, in(reg) why.bits(), options(nostack)) };
+    unsafe {
+        asm!("or dword ptr gs:[{}], {:e}", const ATTENTION, in(reg) why.bits(), options(nostack))
+    };
 }
 
 /// What was raised since the last call; nothing is left behind.
 pub(crate) fn take_attention() -> Attention {
     let mut bits = 0u32;
     // SAFETY: as in `raise`.
-    unsafe { asm!("xchg dword ptr gs:[{}], {:e}", const ATTENTION, inout(reg) bits, options(nostack)) };
+    unsafe {
+        asm!("xchg dword ptr gs:[{}], {:e}", const ATTENTION, inout(reg) bits, options(nostack))
+    };
     Attention::from_bits_truncate(bits)
 }
 
 /// Counts a lock that was taken; interrupts are off, and were on before it where `enabled` says so.
 pub(crate) fn lock_taken(enabled: bool) {
     let locks = load::<LOCKS>();
-    let before = if locks as u32 == 0 { u64::from(enabled) << 32 } else { locks };
+    let before = if locks as u32 == 0 {
+        u64::from(enabled) << 32
+    } else {
+        locks
+    };
     store::<LOCKS>(before + 1);
 }
 
@@ -185,23 +188,31 @@ pub(crate) fn set_ranks(ranks: u64) {
 fn load<const OFFSET: usize>() -> u64 {
     let value;
     // SAFETY: GS holds this CPU's data since `init`; `OFFSET` is that of a u64 in it.
-    unsafe { asm!("mov {}, gs:[{}]", out(reg) value, const OFFSET, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov {}, gs:[{}]", out(reg) value, const OFFSET, options(nostack, preserves_flags))
+    };
     value
 }
 
 fn store<const OFFSET: usize>(value: u64) {
     // SAFETY: as in `load`.
-    unsafe { asm!("mov gs:[{}], {}", const OFFSET, in(reg) value, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov gs:[{}], {}", const OFFSET, in(reg) value, options(nostack, preserves_flags))
+    };
 }
 
 fn load32<const OFFSET: usize>() -> u32 {
     let value;
     // SAFETY: as in `load`, of a u32.
-    unsafe { asm!("mov {:e}, gs:[{}]", out(reg) value, const OFFSET, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov {:e}, gs:[{}]", out(reg) value, const OFFSET, options(nostack, preserves_flags))
+    };
     value
 }
 
 fn store32<const OFFSET: usize>(value: u32) {
     // SAFETY: as in `load`, of a u32.
-    unsafe { asm!("mov gs:[{}], {:e}", const OFFSET, in(reg) value, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov gs:[{}], {:e}", const OFFSET, in(reg) value, options(nostack, preserves_flags))
+    };
 }

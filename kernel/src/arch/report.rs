@@ -61,9 +61,15 @@ pub(crate) fn kernel_fault(frame: &TrapFrame, address: u64) -> ! {
 /// An exception in ring 0 that nobody expects.
 pub(super) fn kernel_bug(frame: &TrapFrame, address: Option<u64>) -> ! {
     begin();
-    let name = usize::try_from(frame.number).ok().and_then(|number| NAMES.get(number)).unwrap_or(&"interrupt");
+    let name = usize::try_from(frame.number)
+        .ok()
+        .and_then(|number| NAMES.get(number))
+        .unwrap_or(&"interrupt");
     match address {
-        Some(address) => log::error!("kernel panic: {name} at address {address:#x}, error code {:#x}", frame.error),
+        Some(address) => log::error!(
+            "kernel panic: {name} at address {address:#x}, error code {:#x}",
+            frame.error
+        ),
         None => log::error!("kernel panic: {name}, error code {:#x}", frame.error),
     }
     if address.is_some_and(stack::is_guard) {
@@ -92,21 +98,62 @@ fn begin() {
 
 fn registers(frame: &TrapFrame) {
     let f = frame;
-    log::error!("rip {:016x}  cs  {:016x}  rflags {:016x}", f.rip, f.cs, f.rflags);
-    log::error!("rsp {:016x}  ss  {:016x}  cr2    {:016x}", f.rsp, f.ss, Cr2::read_raw());
-    log::error!("rax {:016x}  rbx {:016x}  rcx    {:016x}", f.rax, f.rbx, f.rcx);
-    log::error!("rdx {:016x}  rsi {:016x}  rdi    {:016x}", f.rdx, f.rsi, f.rdi);
-    log::error!("rbp {:016x}  r8  {:016x}  r9     {:016x}", f.rbp, f.r8, f.r9);
-    log::error!("r10 {:016x}  r11 {:016x}  r12    {:016x}", f.r10, f.r11, f.r12);
-    log::error!("r13 {:016x}  r14 {:016x}  r15    {:016x}", f.r13, f.r14, f.r15);
+    log::error!(
+        "rip {:016x}  cs  {:016x}  rflags {:016x}",
+        f.rip,
+        f.cs,
+        f.rflags
+    );
+    log::error!(
+        "rsp {:016x}  ss  {:016x}  cr2    {:016x}",
+        f.rsp,
+        f.ss,
+        Cr2::read_raw()
+    );
+    log::error!(
+        "rax {:016x}  rbx {:016x}  rcx    {:016x}",
+        f.rax,
+        f.rbx,
+        f.rcx
+    );
+    log::error!(
+        "rdx {:016x}  rsi {:016x}  rdi    {:016x}",
+        f.rdx,
+        f.rsi,
+        f.rdi
+    );
+    log::error!(
+        "rbp {:016x}  r8  {:016x}  r9     {:016x}",
+        f.rbp,
+        f.r8,
+        f.r9
+    );
+    log::error!(
+        "r10 {:016x}  r11 {:016x}  r12    {:016x}",
+        f.r10,
+        f.r11,
+        f.r12
+    );
+    log::error!(
+        "r13 {:016x}  r14 {:016x}  r15    {:016x}",
+        f.r13,
+        f.r14,
+        f.r15
+    );
     let (table, cr3) = (Cr3::read_raw().0.start_address(), percpu::root());
-    log::error!("cr3 {:016x}, should be {cr3:016x}; CPU {}", table, percpu::index());
+    log::error!(
+        "cr3 {:016x}, should be {cr3:016x}; CPU {}",
+        table,
+        percpu::index()
+    );
 }
 
 /// Lines with the return addresses, from the frame pointer `rbp` on; the host puts names to them.
 fn backtrace(mut rbp: u64) {
     for _ in 0..DEPTH {
-        let Some([caller, address]) = frame_at(rbp) else { return };
+        let Some([caller, address]) = frame_at(rbp) else {
+            return;
+        };
         log::error!("backtrace: {address:#x}");
         // Frames of callers lie above.
         if caller <= rbp {
@@ -123,7 +170,9 @@ fn frame_at(rbp: u64) -> Option<[u64; 2]> {
         // SAFETY: the page tables show this aligned word, and the kernel's words can be read as numbers.
         paging::is_readable(address).then(|| unsafe { (address as *const u64).read_volatile() })
     });
-    let [Some(caller), Some(address)] = words else { return None };
+    let [Some(caller), Some(address)] = words else {
+        return None;
+    };
     (address != 0).then_some([caller, address])
 }
 
@@ -131,6 +180,8 @@ fn frame_at(rbp: u64) -> Option<[u64; 2]> {
 fn own_frame_pointer() -> u64 {
     let rbp;
     // SAFETY: reads a register.
-    unsafe { core::arch::asm!("mov {}, rbp", out(reg) rbp, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        core::arch::asm!("mov {}, rbp", out(reg) rbp, options(nomem, nostack, preserves_flags))
+    };
     rbp
 }

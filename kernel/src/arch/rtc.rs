@@ -18,7 +18,13 @@ const AFTERNOON: u8 = 1 << 7;
 pub(super) fn seconds() -> u64 {
     let raw = read_twice();
     let status = register(STATUS_B);
-    let number = |value: u8| u64::from(if status & BINARY != 0 { value } else { (value >> 4) * 10 + (value & 0xf) });
+    let number = |value: u8| {
+        u64::from(if status & BINARY != 0 {
+            value
+        } else {
+            (value >> 4) * 10 + (value & 0xf)
+        })
+    };
     let [second, minute, hour, day, month, year] = raw;
     let mut hours = number(hour & !AFTERNOON);
     if status & HOURS_24 == 0 {
@@ -63,7 +69,11 @@ fn register(number: u8) -> u8 {
 
 /// Days from 1970-01-01 to a day of the Gregorian calendar: years begin in March, so that leap days come last.
 fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
     let leap_days = year / 4 - year / 100 + year / 400;
     (year * 365 + leap_days + (month * 153 + 2) / 5 + day).saturating_sub(719_469)
 }

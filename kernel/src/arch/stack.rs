@@ -54,7 +54,11 @@ impl Slots {
     const fn new() -> Self {
         let mut taken = [0; GROUPS];
         taken[0] = (1 << BOOT_SLOTS) - 1;
-        Self { taken, tables: [None; GROUPS], lowest: 0 }
+        Self {
+            taken,
+            tables: [None; GROUPS],
+            lowest: 0,
+        }
     }
 
     /// A free slot whose group has its table.
@@ -125,7 +129,9 @@ impl Drop for KernelStack {
             tlb::flush(VirtAddr::new(bottom(self.slot) + number as u64 * PAGE));
         }
         SLOTS.lock().release(self.slot);
-        self.frames.into_iter().for_each(|frame| memory().free(frame));
+        self.frames
+            .into_iter()
+            .for_each(|frame| memory().free(frame));
     }
 }
 
@@ -138,7 +144,10 @@ fn allocate() -> Result<[Frame; STACK_PAGES], OutOfMemory> {
     if let [Some(a), Some(b), Some(c), Some(d)] = frames {
         return Ok([a, b, c, d]);
     }
-    frames.into_iter().flatten().for_each(|frame| memory().free(frame));
+    frames
+        .into_iter()
+        .flatten()
+        .for_each(|frame| memory().free(frame));
     Err(OutOfMemory)
 }
 
@@ -189,7 +198,8 @@ pub(super) fn emergency_tops(percpu: VirtAddr) -> [u64; IST_STACKS] {
 /// Whether `address` lies in the slot of a stack but not on the stack: somebody overran it.
 pub(super) fn is_guard(address: u64) -> bool {
     let slots = STACKS..STACKS + (GROUPS * GROUP) as u64 * SLOT_SIZE;
-    slots.contains(&address) && (address - STACKS) % SLOT_SIZE < SLOT_SIZE - STACK_PAGES as u64 * PAGE
+    slots.contains(&address)
+        && (address - STACKS) % SLOT_SIZE < SLOT_SIZE - STACK_PAGES as u64 * PAGE
 }
 
 /// Calls `visit` with the lowest and highest guard page of each slot that is taken.

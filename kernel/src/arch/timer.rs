@@ -42,9 +42,17 @@ pub(super) fn init() {
     let rates = measure();
     let scale = (u128::from(SECOND) << 32) / u128::from(rates.tsc);
     let epoch = rtc::seconds() * SECOND;
-    CLOCK.call_once(|| Clock { start: cycles(), scale: scale as u64, epoch });
+    CLOCK.call_once(|| Clock {
+        start: cycles(),
+        scale: scale as u64,
+        epoch,
+    });
     TICK_COUNT.call_once(|| (rates.apic / HERTZ).clamp(1, u64::from(u32::MAX)) as u32);
-    log::info!("clock: {} MHz counter, {} kHz timer, {HERTZ} ticks a second", rates.tsc / 1_000_000, rates.apic / 1000);
+    log::info!(
+        "clock: {} MHz counter, {} kHz timer, {HERTZ} ticks a second",
+        rates.tsc / 1_000_000,
+        rates.apic / 1000
+    );
 }
 
 /// Interrupts come from now on, once they are let in.
@@ -72,11 +80,18 @@ pub(crate) fn wall_nanoseconds() -> u64 {
 
 fn measure() -> Rates {
     const TRIES: usize = 3;
-    let measured = (0..TRIES).filter_map(|_| against_pit()).min_by_key(|rates| rates.tsc);
+    let measured = (0..TRIES)
+        .filter_map(|_| against_pit())
+        .min_by_key(|rates| rates.tsc);
     match (measured, announced_rate()) {
-        (Some(measured), announced) => Rates { tsc: announced.unwrap_or(measured.tsc), apic: measured.apic },
+        (Some(measured), announced) => Rates {
+            tsc: announced.unwrap_or(measured.tsc),
+            apic: measured.apic,
+        },
         (None, Some(tsc)) => against_tsc(tsc),
-        (None, None) => panic!("this machine has neither a PIT nor a counter of known rate to tell time by"),
+        (None, None) => {
+            panic!("this machine has neither a PIT nor a counter of known rate to tell time by")
+        }
     }
 }
 
@@ -86,8 +101,14 @@ fn announced_rate() -> Option<u64> {
         return None;
     }
     let leaf = __cpuid(0x15);
-    let (denominator, numerator, crystal) = (u64::from(leaf.eax), u64::from(leaf.ebx), u64::from(leaf.ecx));
-    (crystal * numerator).checked_div(denominator).filter(|&rate| rate > 0)
+    let (denominator, numerator, crystal) = (
+        u64::from(leaf.eax),
+        u64::from(leaf.ebx),
+        u64::from(leaf.ecx),
+    );
+    (crystal * numerator)
+        .checked_div(denominator)
+        .filter(|&rate| rate > 0)
 }
 
 /// Counts while channel 2 of the PIT, the speaker's, runs down once. `None` where there is no PIT to wait for.
@@ -107,7 +128,10 @@ fn against_pit() -> Option<Rates> {
     let (tsc, apic) = (cycles() - start, u64::from(apic::counted()));
     let a_second = |count: u64| count * PIT_HERTZ / u64::from(COUNT);
     // A chip that is not there is done at once.
-    (tsc > 1_000_000).then(|| Rates { tsc: a_second(tsc), apic: a_second(apic) })
+    (tsc > 1_000_000).then(|| Rates {
+        tsc: a_second(tsc),
+        apic: a_second(apic),
+    })
 }
 
 /// Counts the APIC's timer for 10 ms of a counter whose rate is known.
@@ -115,7 +139,10 @@ fn against_tsc(tsc: u64) -> Rates {
     apic::start_counting();
     let start = cycles();
     while cycles() - start < tsc / 100 {}
-    Rates { tsc, apic: u64::from(apic::counted()) * 100 }
+    Rates {
+        tsc,
+        apic: u64::from(apic::counted()) * 100,
+    }
 }
 
 const PIT_CHANNEL_2: u16 = 0x42;

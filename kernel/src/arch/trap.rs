@@ -53,9 +53,19 @@ pub(crate) struct TrapFrame {
 impl TrapFrame {
     /// The first moment of a program: at `entry`, with the stack at `stack_pointer` and all else zero.
     pub(crate) fn user(entry: u64, stack_pointer: u64) -> Self {
-        let (cs, ss) = (u64::from(super::gdt::USER_CS), u64::from(super::gdt::USER_SS));
+        let (cs, ss) = (
+            u64::from(super::gdt::USER_CS),
+            u64::from(super::gdt::USER_SS),
+        );
         // Interrupts on, and the bit that is always set.
-        Self { rip: entry, cs, rflags: 0x202, rsp: stack_pointer, ss, ..Self::default() }
+        Self {
+            rip: entry,
+            cs,
+            rflags: 0x202,
+            rsp: stack_pointer,
+            ss,
+            ..Self::default()
+        }
     }
 
     /// Whether ring 3 was interrupted.

@@ -5,7 +5,6 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
-use alloc::vec::Vec;
 use core::sync::atomic::Ordering::Acquire;
 
 use crate::frame::{Frame, Use};
@@ -13,8 +12,9 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::Page;
 use crate::page_cache::CachedFile;
+use crate::page_table::Seen;
 use crate::pte::{Leaf, Pte, PteFlags};
-use crate::space::{AddressSpace, USER_END};
+use crate::space::AddressSpace;
 use crate::vma::{VmFlags, Vma};
 
 type Verdict = Result<(), String>;
@@ -35,13 +35,14 @@ pub fn check<M: Machine>(
 ) -> Verdict {
     let mut claims = vec![Claim::default(); memory.machine.mem_map().len()];
     for space in spaces {
-        space.check(memory)?;
-        space
-            .table
-            .count_tables(memory, |table| claims[table.number() as usize].tables += 1);
-        space.each_leaf(memory, |_, leaf| {
-            claims[leaf.frame.number() as usize].mappings += 1
-        });
+        space.check_and_show(memory, |seen| match seen {
+            Seen::Table(table) => claims[table.number() as usize].tables += 1,
+            Seen::Entry(_, bits) => {
+                if let Some(leaf) = Pte::decode(bits).leaf() {
+                    claims[leaf.frame.number() as usize].mappings += 1;
+                }
+            }
+        })?;
     }
     for file in files {
         for (_, frame) in file.frames().chain(file.frames_in_flight()) {
@@ -58,6 +59,15 @@ impl AddressSpace {
     /// Checks one space by itself: areas in order, every entry inside an area and with no more rights than it, the
     /// books right.
     pub fn check<M: Machine>(&self, memory: &Memory<M>) -> Verdict {
+        self.check_and_show(memory, |_| {})
+    }
+
+    /// The same, with one look at each table and entry, which `show` shares.
+    fn check_and_show<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        mut show: impl FnMut(Seen),
+    ) -> Verdict {
         self.areas.check()?;
         let mapped: u64 = self.areas.iter().map(Vma::len).sum();
         if mapped != self.mapped {
@@ -68,11 +78,16 @@ impl AddressSpace {
         }
         let mut resident = 0;
         let mut first_wrong = None;
-        self.each_leaf(memory, |page, leaf| {
-            resident += u64::from(leaf.frame != memory.zero_frame());
-            if let Err(wrong) = self.check_leaf(memory, page, leaf) {
-                first_wrong.get_or_insert(wrong);
+        self.table.survey(memory, &mut |seen| {
+            if let Seen::Entry(page, bits) = seen
+                && let Some(leaf) = Pte::decode(bits).leaf()
+            {
+                resident += u64::from(leaf.frame != memory.zero_frame());
+                if let Err(wrong) = self.check_leaf(memory, page, Pte::decode(bits), leaf) {
+                    first_wrong.get_or_insert(wrong);
+                }
             }
+            show(seen);
         });
         match first_wrong {
             Some(wrong) => Err(wrong),
@@ -84,17 +99,19 @@ impl AddressSpace {
         }
     }
 
-    fn check_leaf<M: Machine>(&self, memory: &Memory<M>, page: Page, leaf: Leaf) -> Verdict {
+    fn check_leaf<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        page: Page,
+        entry: Pte,
+        leaf: Leaf,
+    ) -> Verdict {
         let (at, frame) = (page.number(), leaf.frame.number());
         let Some(vma) = self.areas.at(page) else {
             return Err(format!(
                 "page {at:#x} has an entry for frame {frame}, but no area"
             ));
         };
-        let entry = self
-            .table
-            .entry(memory, page)
-            .map_or(Pte::Empty, |entry| Pte::decode(entry.load(Acquire)));
         let hidden = matches!(entry, Pte::Protected(_));
         if hidden == vma.flags.intersects(VmFlags::ACCESS) {
             return Err(format!(
@@ -124,19 +141,6 @@ impl AddressSpace {
         }
         Ok(())
     }
-
-    /// Shows every entry that holds a frame, whether or not an area covers it.
-    fn each_leaf<M: Machine>(&self, memory: &Memory<M>, mut see: impl FnMut(Page, Leaf)) {
-        let mut pages = Page::new(0)..USER_END + 1;
-        while let Some((first, entries)) = self.table.next_entries(memory, pages.clone()) {
-            for (number, entry) in entries.iter().enumerate() {
-                if let Some(leaf) = Pte::decode(entry.load(Acquire)).leaf() {
-                    see(first + number as u64, leaf);
-                }
-            }
-            pages.start = first + entries.len() as u64;
-        }
-    }
 }
 
 /// Compares what the holders of a frame say with its record.
@@ -155,14 +159,14 @@ fn check_frame<M: Machine>(memory: &Memory<M>, frame: Frame, claim: Claim) -> Ve
         Use::Anonymous => (mappings, mappings),
         Use::File => (mappings + caches, mappings),
     };
-    let known: Vec<u32> = match record.usage() {
-        Use::Table => vec![mappings, caches],
-        Use::Anonymous => vec![tables, caches],
-        Use::File => vec![tables],
-        _ => vec![tables, mappings, caches],
+    let strangers = match record.usage() {
+        Use::Table => mappings + caches,
+        Use::Anonymous => tables + caches,
+        Use::File => tables,
+        _ => tables + mappings + caches,
     };
     let number = frame.number();
-    if known.iter().any(|&count| count != 0) {
+    if strangers != 0 {
         return Err(format!(
             "frame {number} is {:?}, but {tables} tables, {mappings} entries and {caches} caches lead to it",
             record.usage()

@@ -27,6 +27,14 @@ pub enum Levels {
     Five = 5,
 }
 
+/// What [`PageTable::survey`] comes upon.
+pub(crate) enum Seen {
+    /// A table.
+    Table(Frame),
+    /// The last-level entry of a page.
+    Entry(Page, u64),
+}
+
 /// The tables of one address space.
 #[derive(Debug)]
 pub struct PageTable {
@@ -146,15 +154,12 @@ impl PageTable {
         memory.put(self.root);
     }
 
-    /// Counts the tables below and with the top level.
-    pub(crate) fn count_tables<M: Machine>(&self, memory: &Memory<M>, mut seen: impl FnMut(Frame)) {
-        visit_tables(
-            memory,
-            self.root,
-            self.levels - 1,
-            self.levels - 1,
-            &mut seen,
-        );
+    /// Shows every table that serves ring 3, the top one first, and every last-level entry that is not empty.
+    pub(crate) fn survey<M: Machine>(&self, memory: &Memory<M>, see: &mut impl FnMut(Seen)) {
+        see(Seen::Table(self.root));
+        let top = self.levels - 1;
+        let lower_half = &memory.machine.words(self.root)[..WORDS / 2];
+        survey_below(memory, lower_half, top, Page::new(0), see);
     }
 }
 
@@ -165,11 +170,6 @@ fn span(level: u32) -> u64 {
 
 fn index(page: Page, level: u32) -> usize {
     (page.number() >> (INDEX_BITS * level)) as usize % WORDS
-}
-
-/// Entries of a table at `level` that ring 3 owns: the lower half at the top, all of them below.
-fn user_entries(level: u32, top: u32) -> usize {
-    if level == top { WORDS / 2 } else { WORDS }
 }
 
 /// Hangs a new table into `entry`, or finds the one that another CPU hung there first.
@@ -212,20 +212,25 @@ fn free_below<M: Machine>(
     }
 }
 
-fn visit_tables<M: Machine>(
+/// Shows what `entries`, which stand at `level` and begin with that of page `base`, hold and lead to.
+fn survey_below<M: Machine>(
     memory: &Memory<M>,
-    table: Frame,
+    entries: &[AtomicU64],
     level: u32,
-    top: u32,
-    seen: &mut impl FnMut(Frame),
+    base: Page,
+    see: &mut impl FnMut(Seen),
 ) {
-    seen(table);
-    if level == 0 {
-        return;
-    }
-    for entry in &memory.machine.words(table)[..user_entries(level, top)] {
-        if let Some(below) = pte::table(entry.load(Acquire)) {
-            visit_tables(memory, below, level - 1, top, seen);
+    for (number, entry) in (0..).zip(entries) {
+        let bits = entry.load(Acquire);
+        if bits == 0 {
+            continue;
+        }
+        let first = base + number * span(level);
+        if level == 0 {
+            see(Seen::Entry(first, bits));
+        } else if let Some(below) = pte::table(bits) {
+            see(Seen::Table(below));
+            survey_below(memory, memory.machine.words(below), level - 1, first, see);
         }
     }
 }

@@ -14,7 +14,7 @@ use sim::shrink::shrink;
 const SEEDS: u64 = 200;
 
 /// Steps of each.
-const STEPS: u64 = 3000;
+const STEPS: u64 = 5000;
 
 /// How long a failing run may be shrunk.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -66,10 +66,7 @@ fn execute(plan: &Plan, answers: &mut Vec<Answer>) -> Sound<Tally> {
     let mut tally = Tally::default();
     for (number, step) in plan.steps.iter().enumerate() {
         let answer = world.step(step)?;
-        if answer != Answer::Nothing {
-            world.inspect()?;
-            tally.operations += 1;
-        }
+        tally.operations += u64::from(answer != Answer::Nothing);
         if number % SWEEP == 0 {
             world.sweep()?;
         }

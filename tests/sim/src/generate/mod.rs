@@ -26,7 +26,12 @@ pub fn generate(seed: u64, length: usize) -> Plan {
         random,
         config: &config,
     };
-    let steps = (0..length).map(|_| author.step()).collect();
+    let first = Step {
+        cpu: 0,
+        op: Op::Spawn(0),
+    };
+    let rest = std::iter::repeat_with(|| author.step());
+    let steps = std::iter::once(first).chain(rest).take(length).collect();
     Plan {
         seed,
         steps,
@@ -96,7 +101,7 @@ enum Verb {
 
 /// How often each verb happens where a seed is average.
 const USUAL: [(u64, Verb); 16] = [
-    (6, Verb::Spawn),
+    (30, Verb::Spawn),
     (2, Verb::Exec),
     (10, Verb::Fork),
     (6, Verb::Exit),

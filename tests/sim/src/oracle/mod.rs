@@ -116,7 +116,7 @@ impl Oracle {
     pub fn load(&self, address: u64) -> u64 {
         let (page, index) = (address >> 12, (address >> 3) as usize % WORDS);
         let stored = self.words.get(&(page, index)).copied();
-        stored.unwrap_or_else(|| self.original(page, index))
+        stored.unwrap_or_else(|| self.original(self.file_page(page), index))
     }
 
     /// Stores a word that `access` allowed.
@@ -127,7 +127,8 @@ impl Oracle {
 
     /// All words of `page`.
     pub fn page(&self, page: u64) -> [u64; WORDS] {
-        let mut words = std::array::from_fn(|index| self.original(page, index));
+        let source = self.file_page(page);
+        let mut words = std::array::from_fn(|index| self.original(source, index));
         for (&(_, index), &word) in self.words.range((page, 0)..(page + 1, 0)) {
             words[index] = word;
         }
@@ -137,10 +138,8 @@ impl Oracle {
     /// Whether the page is a file's and was never written here: only then may it have to be read from the disk.
     pub fn may_need_disk(&self, address: u64) -> bool {
         let page = address >> 12;
-        let is_files = self
-            .area_at(page)
-            .is_some_and(|area| area.file_page(page).is_some());
-        is_files && self.words.range((page, 0)..(page + 1, 0)).next().is_none()
+        self.file_page(page).is_some()
+            && self.words.range((page, 0)..(page + 1, 0)).next().is_none()
     }
 
     /// The area that holds `page`.
@@ -150,15 +149,17 @@ impl Oracle {
             .find(|area| area.start <= page && page < area.end)
     }
 
-    /// What the page's source holds.
-    fn original(&self, page: u64, index: usize) -> u64 {
-        let from_file = |(file, at)| {
+    /// The file and the page of it that `page` begins as, if any.
+    fn file_page(&self, page: u64) -> Option<(usize, u64)> {
+        self.area_at(page)?.file_page(page)
+    }
+
+    /// The word that a page from `source` begins with.
+    fn original(&self, source: Option<(usize, u64)>, index: usize) -> u64 {
+        source.map_or(0, |(file, at)| {
             let size = self.rules.files[file];
             files::word(file, size, at * 4096 + index as u64 * 8)
-        };
-        let area = self.area_at(page);
-        area.and_then(|area| area.file_page(page))
-            .map_or(0, from_file)
+        })
     }
 
     /// Extends the stack above `page` down to it, if it may grow that far.

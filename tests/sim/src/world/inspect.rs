@@ -16,7 +16,7 @@ use crate::tlb::Allowed;
 
 impl World {
     /// Looks for contradictions that can be seen without reading the contents of memory.
-    pub fn inspect(&self) -> Sound {
+    pub(super) fn inspect(&self) -> Sound {
         let spaces: Vec<Ref<AddressSpace>> = self.living().map(|p| p.space.borrow()).collect();
         let spaces: Vec<&AddressSpace> = spaces.iter().map(|space| &**space).collect();
         let files: Vec<&CachedFile> = self.files.iter().map(Arc::as_ref).collect();
@@ -117,16 +117,16 @@ impl World {
 
 fn inspect_areas(process: &Process) -> Sound {
     let space = process.space.borrow();
-    let (got, expected) = (space.areas().iter().map(area), process.oracle.areas());
-    for (number, expected) in expected.iter().enumerate() {
-        let got = space.areas().iter().nth(number).map(area);
+    let mut expected = process.oracle.areas().iter();
+    for got in space.areas().iter().map(area) {
+        let expected = expected.next();
         demand!(
-            got.as_ref() == Some(expected),
-            "area {number} is {got:x?}, the oracle says {expected:x?}"
+            expected == Some(&got),
+            "there is {got:x?}, the oracle says {expected:x?}"
         );
     }
-    let (count, wanted) = (got.count(), expected.len());
-    demand!(count == wanted, "{count} areas, the oracle says {wanted}");
+    let lost = expected.next();
+    demand!(lost.is_none(), "there is no {lost:x?}");
     let (pages, wanted) = (space.mapped_pages(), process.oracle.pages());
     demand!(pages == wanted, "{pages} pages, the oracle says {wanted}");
     Ok(())

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use mm::Frame;
 use mm::page_cache::CachedFile;
 use mm::page_table::Levels;
+use mm::stats::Counter;
 
 use crate::broken::{Sound, demand};
 use crate::failing_heap::{Fired, failing_at};
@@ -85,10 +86,15 @@ impl World {
         }
     }
 
-    /// Does one step on both sides and compares.
+    /// Does one step on both sides and compares; whatever may have changed is looked at.
     pub fn step(&mut self, step: &Step) -> Sound<Answer> {
         self.kernel.machine().run_on(step.cpu);
+        let faults = self.faults();
         let answer = self.perform(&step.op)?;
+        let may_have_changed = answer != Answer::Nothing;
+        if may_have_changed && (self.faults() != faults || !is_access(&step.op)) {
+            self.inspect()?;
+        }
         if !matches!(step.op, Op::FailHeap(_)) {
             self.heap_fails_at = None;
         }
@@ -141,6 +147,10 @@ impl World {
         Ok(())
     }
 
+    fn faults(&self) -> u64 {
+        self.kernel.memory.stats.get(Counter::pgfault)
+    }
+
     /// How often `path` was taken.
     pub fn taken(&self, path: mm::fault::Path) -> u64 {
         self.kernel.memory.stats.path(path)
@@ -189,6 +199,11 @@ impl World {
     fn process(&mut self, pid: Pid) -> Option<&mut Process> {
         self.processes.get_mut(pid)?.as_mut()
     }
+}
+
+/// Whether the operation reaches `mm` only by faults.
+fn is_access(op: &Op) -> bool {
+    matches!(op, Op::Touch(..) | Op::Peek(..) | Op::Poke(..))
 }
 
 /// Whether there was something to do.

@@ -87,7 +87,7 @@ impl CachedFile {
             return Ok(None);
         };
         let frame = memory.allocate_zeroed(Use::File)?;
-        let reading = READING | frame.number() + FIRST_FRAME;
+        let reading = READING | (frame.number() + FIRST_FRAME);
         if page
             .compare_exchange(ABSENT, reading, AcqRel, Relaxed)
             .is_err()

@@ -52,7 +52,14 @@ pub(crate) fn page_fault(frame: &mut TrapFrame, address: u64) {
     if frame.had_interrupts() {
         interrupts::enable();
     }
-    match serve_current(address, access(code)) {
+    let served = if frame.is_user() && !code.contains(Code::USER_MODE) {
+        // The processor's own access for an instruction of ring 3: to a descriptor table, or, in QEMU, to the stack
+        // of an `iretq`, where SMAP stops it. The program has no business there, and no table change would help it.
+        Served::Denied(Denial::Forbidden)
+    } else {
+        serve_current(address, access(code))
+    };
+    match served {
         Served::Retry => {}
         Served::Denied(denial) if frame.is_user() => signal::force_denied(denial, address, frame),
         Served::Denied(_) => give_up(frame, address),

@@ -89,12 +89,13 @@ impl FpuState {
     }
 
     fn initialise(&self) {
-        // SAFETY: the area is at least 512 bytes long and owned.
+        // SAFETY: the area is so long, and owned.
         unsafe { self.area.write_bytes(0, SIZE.load(Relaxed)) };
-        // SAFETY: within the area and aligned.
-        unsafe { self.area.byte_add(FCW.0).cast().write(FCW.1) };
-        // SAFETY: within the area and aligned.
-        unsafe { self.area.byte_add(MXCSR.0).cast().write(MXCSR.1) };
+        let at = |offset: usize| self.area.as_ptr().wrapping_add(offset);
+        // SAFETY: within the area, which is at least 512 bytes long, and aligned.
+        unsafe { at(FCW.0).cast::<u16>().write(FCW.1) };
+        // SAFETY: as above.
+        unsafe { at(MXCSR.0).cast::<u32>().write(MXCSR.1) };
     }
 
     /// Takes the current thread's registers in. Interrupts are off, or the thread can't be switched away from.

@@ -4,6 +4,7 @@
 //! pairs in this very order. Double faults, NMIs and machine checks each get a stack of their own, so that they work
 //! where the current one is broken.
 use core::cell::UnsafeCell;
+use core::mem::offset_of;
 
 use mm::MAX_CPUS;
 use x86_64::instructions::segmentation::{CS, DS, ES, FS, SS, Segment};
@@ -106,18 +107,28 @@ fn descriptors(tss: *mut TaskStateSegment) -> [u64; DESCRIPTORS.len()] {
 
 /// Where the interrupt stacks of CPU `cpu` begin; from now on emergencies use them.
 pub(super) fn set_interrupt_stacks(cpu: usize, tops: [u64; IST_STACKS]) {
-    let tss = TABLES[cpu].tss.get();
     for (index, top) in tops.into_iter().enumerate() {
-        // SAFETY: this CPU's own TSS, in a static; an aligned place is not needed for `write_unaligned`.
-        unsafe {
-            (&raw mut (*tss).interrupt_stack_table[index]).write_unaligned(VirtAddr::new(top))
-        };
+        let field = offset_of!(TaskStateSegment, interrupt_stack_table) + index * 8;
+        set_stack(cpu, field, top);
     }
 }
 
 /// Where the calling CPU, number `cpu`, starts when ring 3 is interrupted.
 pub(super) fn set_kernel_stack(cpu: usize, top: u64) {
-    let tss = TABLES[cpu].tss.get();
-    // SAFETY: as in `set_interrupt_stacks`.
-    unsafe { (&raw mut (*tss).privilege_stack_table[0]).write_unaligned(VirtAddr::new(top)) };
+    set_stack(
+        cpu,
+        offset_of!(TaskStateSegment, privilege_stack_table),
+        top,
+    );
+}
+
+fn set_stack(cpu: usize, field: usize, top: u64) {
+    let place = TABLES[cpu]
+        .tss
+        .get()
+        .cast::<u8>()
+        .wrapping_add(field)
+        .cast::<u64>();
+    // SAFETY: a field of this CPU's own TSS, which lies in a static; the format packs it to 4 bytes.
+    unsafe { place.write_unaligned(top) };
 }

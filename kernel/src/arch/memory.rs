@@ -182,7 +182,7 @@ fn take_records(usable: &mut Memblock, end: u32) -> &'static [FrameRecord] {
     let first: *mut FrameRecord = pointer_to(u64::from(frames.start) * PAGE);
     for number in 0..end as usize {
         // SAFETY: within the frames taken, which the direct map shows.
-        unsafe { first.add(number).write(FrameRecord::new()) };
+        unsafe { first.wrapping_add(number).write(FrameRecord::new()) };
     }
     // SAFETY: all `end` records were just written; nobody else has these frames, and they are never given back.
     unsafe { core::slice::from_raw_parts(first, end as usize) }

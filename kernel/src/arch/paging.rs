@@ -161,7 +161,10 @@ pub(super) fn translate(root: u64, address: u64) -> Option<(u64, Flags)> {
 /// Whether the kernel can read the word at `address`: what a backtrace asks before it follows a pointer.
 pub(crate) fn is_readable(address: u64) -> bool {
     let root = super::percpu::root();
-    address >= KERNEL_HALF && address % 8 == 0 && root != 0 && translate(root, address).is_some()
+    address >= KERNEL_HALF
+        && address.is_multiple_of(8)
+        && root != 0
+        && translate(root, address).is_some()
 }
 
 /// A table's frame from the general allocator, kept for good.

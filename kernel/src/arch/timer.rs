@@ -70,7 +70,7 @@ pub(crate) fn cycles() -> u64 {
 pub(crate) fn nanoseconds() -> u64 {
     let Some(clock) = CLOCK.get() else { return 0 };
     let passed = u128::from(cycles().saturating_sub(clock.start));
-    (passed * u128::from(clock.scale) >> 32) as u64
+    ((passed * u128::from(clock.scale)) >> 32) as u64
 }
 
 /// Nanoseconds since 1970, UTC, as far as the machine's battery clock can be trusted.

@@ -155,9 +155,9 @@ impl BuildArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Board {
-    /// The i440FX board: IDE disks.
+    /// The i440FX board, with an AHCI controller added.
     Pc,
-    /// The Q35 board: PCI Express, AHCI disks.
+    /// The Q35 board: PCI Express.
     Q35,
 }
 

@@ -92,6 +92,13 @@ impl<M: Machine> Memory<M> {
         self.buddy.managed_frames()
     }
 
+    /// How many frames are used for `usage`, by a look at every record. Not for a free frame's uses.
+    pub fn frames_used_for(&self, usage: Use) -> usize {
+        let used = |record: &&FrameRecord| record.usage() == usage;
+        let blocks = self.machine.mem_map().iter().filter(used);
+        blocks.map(|record| 1 << record.order()).sum()
+    }
+
     /// A block of 2^`order` frames for the kernel's own use, contents undefined. Give it back with [`Memory::free`].
     pub fn allocate(&self, order: u32) -> Result<Frame, OutOfMemory> {
         self.take(order, Use::Kernel)

@@ -2,10 +2,9 @@
 use abi::general::SIGCHLD;
 
 use super::table::{self, INIT, Status};
-use super::{Process, current, sched, signal};
-use crate::arch::memory::memory;
+use super::{Process, audit, current, sched, signal};
 use crate::arch::{context, exit as machine};
-use crate::{fault, fs};
+use crate::fault;
 
 /// Ends the running process, whose end is decided. Called with nothing of worth on the kernel stack.
 pub(super) fn exit_current() -> ! {
@@ -18,7 +17,6 @@ pub(super) fn exit_current() -> ! {
     }
     tell_parent(&process, status);
     drop(process);
-    sched::retire();
     sched::exit()
 }
 
@@ -46,17 +44,10 @@ fn tell_parent(process: &Process, status: Status) {
 
 /// Init has ended, and the run with it. What every process held must be back.
 fn end_machine(status: Status) -> ! {
-    let memory = memory();
-    let cached = fs::resident_pages();
-    log::info!(
-        "{} frames free, {cached} in the page cache, of {}",
-        memory.free_frames(),
-        memory.managed_frames()
-    );
-    if cfg!(debug_assertions)
-        && let Err(broken) = memory.check()
-    {
-        panic!("an invariant of mm is broken: {broken}");
+    match audit::verdict() {
+        Ok(()) => log::info!("every frame that processes held is back"),
+        Err(lost) if cfg!(debug_assertions) => panic!("{lost}"),
+        Err(lost) => log::error!("{lost}"),
     }
     machine::end(status.shell_code())
 }

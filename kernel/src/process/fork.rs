@@ -73,12 +73,8 @@ fn first_thread(
     if let Some(base) = start.thread_pointer {
         bases.set_fs(base);
     }
-    sched::reserve().map_err(|_| Errno::EAGAIN)?;
     let thread = fpu.and_then(|fpu| Thread::try_new(child.clone(), &frame, fpu, bases));
-    let thread = thread.map_err(|_| {
-        sched::retire();
-        Errno::ENOMEM
-    })?;
+    let thread = thread.map_err(|_| Errno::ENOMEM)?;
     *child.thread.lock() = Arc::downgrade(&thread);
     Ok(thread)
 }

@@ -8,7 +8,7 @@ use super::signal::Signals;
 use super::stack::{Arguments, List};
 use super::table::{INIT, Reserved};
 use super::thread::Thread;
-use super::{Process, exec, fork, sched};
+use super::{Process, audit, exec, fork, sched};
 use crate::arch::trap::TrapFrame;
 use crate::fs::files::Files;
 use crate::{fs, options};
@@ -27,6 +27,7 @@ pub(crate) fn start() -> ! {
         Ok(thread) => thread,
         Err(errno) => panic!("init can't be started: {}: {errno:?}", PATH.escape_ascii()),
     };
+    audit::open();
     sched::run_first(thread)
 }
 
@@ -40,7 +41,6 @@ fn make() -> Result<Arc<Thread>, Errno> {
     let process = Process::new(INIT, program.name, program.space, files, Signals::new());
     let process = Arc::try_new(process).map_err(|_| Errno::ENOMEM)?;
     let (fpu, bases) = fork::fresh_state().map_err(no_memory)?;
-    sched::reserve().map_err(no_memory)?;
     let frame = TrapFrame::user(program.entry, program.stack);
     let thread = Thread::try_new(process.clone(), &frame, fpu, bases).map_err(no_memory)?;
     *process.thread.lock() = Arc::downgrade(&thread);

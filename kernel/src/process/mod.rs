@@ -3,13 +3,16 @@
 //! A process is made by `fork`, changed by `execve` and ended by `exit` (a file each); `table` knows who is whose child.
 //! Ending happens in one place, on the way back to ring 3 ([`before_user`]), where nothing is left on the kernel stack
 //! that would need to be given up first.
+mod audit;
 mod elf;
+mod entries;
 mod exception;
 pub(crate) mod exec;
 pub(crate) mod exit;
 pub(crate) mod fork;
 pub(crate) mod init;
 mod layout;
+mod queue;
 pub(crate) mod sched;
 pub(crate) mod signal;
 mod space;

@@ -3,14 +3,11 @@
 //! Threads change at two kinds of moments: on the way back to ring 3 when the slice is over, and when a thread waits.
 //! Waiting is `park` and `wake`, in that a wake that comes first is remembered, so a condition may be checked without a
 //! lock: check, park, check again. A thread with nobody to switch to stays on its own stack and halts the processor
-//! until an interrupt makes someone ready. Room in the queues is reserved when a thread is made, so waking never fails.
-use alloc::collections::VecDeque;
+//! until an interrupt makes someone ready.
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::sync::atomic::Ordering::Relaxed;
 
-use mm::OutOfMemory;
-
+use super::queue::{Ready, Sleepers};
 use super::thread::Thread;
 use crate::arch::percpu::{self, Attention};
 use crate::arch::{context, interrupts, timer};
@@ -19,71 +16,45 @@ use crate::lock::{IrqLock, Rank};
 static SCHEDULER: IrqLock<Scheduler> = IrqLock::new(Rank::Scheduler, Scheduler::new());
 
 struct Scheduler {
-    ready: VecDeque<Arc<Thread>>,
-    /// Threads that wake by themselves, the earliest last.
-    sleepers: Vec<Sleeper>,
-    /// Threads that exist: as many may be in each queue.
-    threads: usize,
+    ready: Ready,
+    sleepers: Sleepers,
     /// The thread that ran before this one, until the new one has left its stack.
     previous: Option<Arc<Thread>>,
-}
-
-struct Sleeper {
-    /// Nanoseconds since boot.
-    deadline: u64,
-    thread: Arc<Thread>,
 }
 
 impl Scheduler {
     const fn new() -> Self {
         Self {
-            ready: VecDeque::new(),
-            sleepers: Vec::new(),
-            threads: 0,
+            ready: Ready::new(),
+            sleepers: Sleepers::new(),
             previous: None,
         }
     }
 
     fn wake(&mut self, thread: &Arc<Thread>) {
         if thread.parked.swap(false, Relaxed) {
-            self.ready.push_back(thread.clone());
+            self.ready.push(thread.clone());
         } else {
             thread.woken.store(true, Relaxed);
         }
     }
 
     fn wake_sleepers(&mut self, now: u64) {
-        while let Some(sleeper) = self.sleepers.pop_if(|sleeper| sleeper.deadline <= now) {
-            self.wake(&sleeper.thread);
+        while let Some(thread) = self.sleepers.pop_due(now) {
+            self.wake(&thread);
         }
     }
 }
 
-/// Makes room for one thread more. Every success is matched by a [`retire`].
-pub(super) fn reserve() -> Result<(), OutOfMemory> {
-    let mut scheduler = SCHEDULER.lock();
-    let wanted = scheduler.threads + 1;
-    let (ready, sleeping) = (scheduler.ready.len(), scheduler.sleepers.len());
-    scheduler.ready.try_reserve(wanted - ready)?;
-    scheduler.sleepers.try_reserve(wanted - sleeping)?;
-    scheduler.threads = wanted;
-    Ok(())
-}
-
-/// A thread that room was reserved for is gone, or never came.
-pub(super) fn retire() {
-    SCHEDULER.lock().threads -= 1;
-}
-
 /// Lets a new thread run.
 pub(super) fn start(thread: Arc<Thread>) {
-    SCHEDULER.lock().ready.push_back(thread);
+    SCHEDULER.lock().ready.push(thread);
 }
 
 /// Lets everyone else who is ready run first.
 pub(crate) fn yield_now() {
     interrupts::without(|| {
-        SCHEDULER.lock().ready.push_back(percpu::current());
+        SCHEDULER.lock().ready.push(percpu::current());
         switch();
     });
 }
@@ -106,24 +77,10 @@ pub(crate) fn park() {
 /// Like [`park`], but not beyond `deadline`, in nanoseconds since boot.
 pub(crate) fn park_until(deadline: u64) {
     let me = percpu::current();
-    {
-        let mut scheduler = SCHEDULER.lock();
-        let place = scheduler
-            .sleepers
-            .partition_point(|sleeper| sleeper.deadline > deadline);
-        scheduler.sleepers.insert(
-            place,
-            Sleeper {
-                deadline,
-                thread: me.clone(),
-            },
-        );
-    }
+    me.deadline.store(deadline, Relaxed);
+    SCHEDULER.lock().sleepers.insert(&me);
     park();
-    SCHEDULER
-        .lock()
-        .sleepers
-        .retain(|sleeper| !Arc::ptr_eq(&sleeper.thread, &me));
+    SCHEDULER.lock().sleepers.remove(&me);
 }
 
 /// Makes `thread` ready, or its next [`park`] void.
@@ -150,7 +107,7 @@ pub(super) fn exit() -> ! {
 /// Runs the next ready thread; returns when the caller's turn comes. Interrupts are off.
 fn switch() {
     let next = loop {
-        let next = SCHEDULER.lock().ready.pop_front();
+        let next = SCHEDULER.lock().ready.pop();
         match next {
             Some(thread) => break thread,
             None => interrupts::wait(),

@@ -3,15 +3,15 @@
 //! Families are linked by number inside the table. Each parent has a list of children that live and one of those that
 //! ended, so that `wait` for any child takes one step however many live.
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use mm::OutOfMemory;
 
 use super::Process;
+use super::entries::Entries;
 use crate::lock::{IrqLock, Rank};
 
 /// Numbers go up to here, then start again behind the first few hundred: Linux's default `pid_max`.
-const PID_MAX: u32 = 32_768;
+pub(super) const PID_MAX: u32 = 32_768;
 const PID_RESTART: u32 = 300;
 
 /// The number of init, who adopts orphans. 0 is nobody.
@@ -21,22 +21,21 @@ const NOBODY: u32 = 0;
 static TABLE: IrqLock<Table> = IrqLock::new(
     Rank::Table,
     Table {
-        entries: Vec::new(),
+        entries: Entries::new(),
         last: NOBODY,
         count: 0,
     },
 );
 
 struct Table {
-    /// By process number.
-    entries: Vec<Entry>,
+    entries: Entries,
     /// The number given last.
     last: u32,
     count: usize,
 }
 
-#[derive(Default)]
-struct Entry {
+/// What is known under one number.
+pub(super) struct Entry {
     state: State,
     parent: u32,
     /// First of the children that live, and of those that ended.
@@ -55,6 +54,17 @@ enum List {
 }
 
 impl Entry {
+    pub(super) const fn new() -> Self {
+        Self {
+            state: State::Vacant,
+            parent: NOBODY,
+            living: NOBODY,
+            ended: NOBODY,
+            previous: NOBODY,
+            next: NOBODY,
+        }
+    }
+
     fn head(&mut self, list: List) -> &mut u32 {
         match list {
             List::Living => &mut self.living,
@@ -63,9 +73,8 @@ impl Entry {
     }
 }
 
-#[derive(Default)]
 enum State {
-    #[default]
+    /// Nobody has the number.
     Vacant,
     /// The number is given, the process not yet made.
     Reserved,
@@ -118,7 +127,9 @@ pub(crate) enum Found {
 
 impl Table {
     fn entry(&mut self, pid: u32) -> &mut Entry {
-        &mut self.entries[pid as usize]
+        self.entries
+            .get_mut(pid)
+            .expect("a number that is looked at is taken")
     }
 
     /// A number that is free, and an entry for it.
@@ -131,15 +142,11 @@ impl Table {
         let numbers = (self.last + 1..PID_MAX).chain(first..=self.last);
         let vacant = |pid: &u32| {
             self.entries
-                .get(*pid as usize)
+                .get(*pid)
                 .is_none_or(|entry| matches!(entry.state, State::Vacant))
         };
         let pid = numbers.into_iter().find(vacant).ok_or(OutOfMemory)?;
-        let missing = (pid as usize + 1).saturating_sub(self.entries.len());
-        self.entries.try_reserve(missing)?;
-        self.entries
-            .resize_with(self.entries.len() + missing, Entry::default);
-        self.entry(pid).state = State::Reserved;
+        self.entries.take(pid)?.state = State::Reserved;
         self.last = pid;
         self.count += 1;
         Ok(pid)
@@ -189,11 +196,11 @@ impl Table {
     fn remove(&mut self, pid: u32) -> State {
         self.unlink(pid);
         self.count -= 1;
-        core::mem::take(&mut self.entry(pid).state)
+        self.entries.free(pid).state
     }
 
     fn process(&self, pid: u32) -> Option<Arc<Process>> {
-        match &self.entries.get(pid as usize)?.state {
+        match &self.entries.get(pid)?.state {
             State::Alive(process) | State::Zombie(process, _) => Some(process.clone()),
             State::Vacant | State::Reserved => None,
         }
@@ -231,7 +238,7 @@ impl Reserved {
 impl Drop for Reserved {
     fn drop(&mut self) {
         let mut table = TABLE.lock();
-        table.entry(self.0).state = State::Vacant;
+        table.entries.free(self.0);
         table.count -= 1;
     }
 }
@@ -243,8 +250,7 @@ pub(crate) fn find(pid: u32) -> Option<Arc<Process>> {
 
 /// The numbers of all that exist now; some may be gone by the time they are looked at.
 pub(crate) fn numbers() -> impl Iterator<Item = u32> {
-    let end = TABLE.lock().entries.len() as u32;
-    (INIT..end).filter(|&pid| find(pid).is_some())
+    (INIT..PID_MAX).filter(|&pid| find(pid).is_some())
 }
 
 /// The number of `pid`'s parent.
@@ -276,7 +282,7 @@ pub(super) fn bury(pid: u32, status: Status) -> Burial {
     table.adopt(pid, List::Living);
     table.adopt(pid, List::Ended);
     let entry = table.entry(pid);
-    entry.state = match core::mem::take(&mut entry.state) {
+    entry.state = match core::mem::replace(&mut entry.state, State::Vacant) {
         State::Alive(process) => State::Zombie(process, status),
         other => other,
     };
@@ -310,7 +316,7 @@ pub(crate) fn reap(parent: u32, children: Children, after: After) -> Found {
             Some(if ended != NOBODY { ended } else { living }).filter(|&pid| pid != NOBODY)
         }
         Children::One(pid) => Some(pid).filter(|&pid| {
-            let entry = table.entries.get(pid as usize);
+            let entry = table.entries.get(pid);
             entry.is_some_and(|entry| {
                 entry.parent == parent && !matches!(entry.state, State::Vacant | State::Reserved)
             })

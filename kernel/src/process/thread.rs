@@ -1,10 +1,11 @@
 //! A thread: a kernel stack, the registers that wait on it, and the process that it runs for.
 use alloc::sync::Arc;
-use core::sync::atomic::AtomicBool;
+use core::sync::atomic::{AtomicBool, AtomicU64};
 
 use mm::OutOfMemory;
 
 use super::Process;
+use super::queue::Link;
 use crate::arch::context::Context;
 use crate::arch::fpu::FpuState;
 use crate::arch::paging::KernelStack;
@@ -20,6 +21,10 @@ pub(crate) struct Thread {
     pub(super) stack: KernelStack,
     pub(super) fpu: FpuState,
     pub(super) bases: Bases,
+    pub(super) next_ready: Link,
+    pub(super) next_sleeper: Link,
+    /// When it wakes by itself, in nanoseconds since boot.
+    pub(super) deadline: AtomicU64,
     /// Out of the run queue until someone wakes it; guarded by the scheduler's lock.
     pub(super) parked: AtomicBool,
     /// Was woken while it was not parked: the next `park` returns at once. Guarded by the scheduler's lock.
@@ -36,15 +41,17 @@ impl Thread {
     ) -> Result<Arc<Self>, OutOfMemory> {
         let stack = KernelStack::try_new()?;
         let context = Context::new_user(&stack, frame);
-        let (parked, woken) = (AtomicBool::new(false), AtomicBool::new(false));
         let thread = Self {
             process,
             context,
             stack,
             fpu,
             bases,
-            parked,
-            woken,
+            next_ready: Link::new(None),
+            next_sleeper: Link::new(None),
+            deadline: AtomicU64::new(0),
+            parked: AtomicBool::new(false),
+            woken: AtomicBool::new(false),
         };
         Arc::try_new(thread).map_err(|_| OutOfMemory)
     }

@@ -1,0 +1,40 @@
+//! The books at the end of a run: when init has ended, every frame that a process was given must be back.
+use alloc::format;
+use alloc::string::String;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use mm::frame::Use;
+
+use crate::arch::memory::memory;
+use crate::fs;
+
+/// Frames of the kernel's own when init was ready to run.
+static KERNEL_FRAMES: AtomicUsize = AtomicUsize::new(0);
+
+/// Notes what the kernel holds. Call when init has been made, and nothing has run yet.
+pub(super) fn open() {
+    let kernel = memory().frames_used_for(Use::Kernel);
+    KERNEL_FRAMES.store(kernel, Relaxed);
+    let all = memory().managed_frames();
+    log::info!(
+        "{} of {all} frames are free, {kernel} are the kernel's own",
+        memory().free_frames()
+    );
+}
+
+/// Checks that only the page cache and the kernel hold frames, the kernel no more than at the start.
+pub(super) fn verdict() -> Result<(), String> {
+    let memory = memory();
+    memory.check()?;
+    let used = |usage| memory.frames_used_for(usage);
+    let (tables, anonymous, file) = (used(Use::Table), used(Use::Anonymous), used(Use::File));
+    let (kernel, start) = (used(Use::Kernel), KERNEL_FRAMES.load(Relaxed));
+    let cached = fs::resident_pages() as usize;
+    if tables + anonymous == 0 && file == cached && kernel <= start {
+        return Ok(());
+    }
+    Err(format!(
+        "frames were lost: {tables} tables and {anonymous} anonymous frames that no process has, {file} of files where \
+         the cache has {cached}, {kernel} of the kernel's own where it had {start}"
+    ))
+}

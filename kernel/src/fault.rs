@@ -19,7 +19,7 @@ use crate::{fs, options};
 static TRACE: Trace = Trace::new();
 
 /// Records that are kept for each CPU until they are logged.
-const TRACE_RECORDS: usize = 4096;
+const TRACE_RECORDS: usize = 16_384;
 
 /// How a fault that may go on ended.
 enum Served {

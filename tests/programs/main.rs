@@ -1,2 +1,45 @@
-//! The programs on Linux and in QEMU.
-fn main() {}
+//! The outermost ring, as named tests with the usual filters: every program on Linux and in QEMU, and the command that
+//! boots them. Two at a time, because a machine in QEMU keeps a processor busy.
+
+mod commands;
+mod foreign;
+mod programs;
+mod run;
+mod tool;
+mod transcript;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(2);
+    let trials = match programs::trials() {
+        Ok(programs) => programs
+            .into_iter()
+            .chain(commands::trials())
+            .chain([foreign::trial()])
+            .collect::<Vec<_>>(),
+        Err(error) => return refuse(&error),
+    };
+    let will_run = !arguments.list && trials.iter().any(|trial| is_wanted(trial, &arguments));
+    match if will_run { tool::prepare() } else { Ok(()) } {
+        Ok(()) => libtest_mimic::run(&arguments, trials).exit_code(),
+        Err(error) => refuse(&error),
+    }
+}
+
+fn refuse(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// Whether the filters of the command line leave a test in: a run for other packages' tests should build nothing here.
+fn is_wanted(trial: &Trial, arguments: &Arguments) -> bool {
+    let matches = |filter: &String| match arguments.exact {
+        true => trial.name() == filter,
+        false => trial.name().contains(filter.as_str()),
+    };
+    arguments.filter.as_ref().is_none_or(matches) && !arguments.skip.iter().any(matches)
+}

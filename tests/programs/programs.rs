@@ -1,0 +1,95 @@
+//! Each ring-3 program three times: on the workstation's Linux, which is the oracle, and in QEMU on BIOS and on UEFI. The
+//! programs assert what they show; here their transcripts must match byte for byte as well.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use libtest_mimic::Trial;
+
+use crate::run::{self, Ended, Input};
+use crate::tool::{self, LATEST, Run};
+use crate::transcript;
+
+/// Programs that show nothing by themselves: they serve others, and the tests of the tool run them.
+const HELPERS: &[&str] = &[
+    "cat",
+    "echo",
+    "exec",
+    "exit_code",
+    "init",
+    "kill_self",
+    "shell",
+];
+
+/// BIOS boots the kernel with every debug assertion, UEFI the one that people run.
+const MACHINES: [(&str, &str); 2] = [("bios", "--checked"), ("uefi", "--uefi")];
+
+/// The trials of all programs, native ones first: they are the fastest.
+pub(crate) fn trials() -> Result<Vec<Trial>> {
+    let names = names()?;
+    let native = names
+        .iter()
+        .map(|name| trial("native", name, |name| native(name).map(drop)));
+    let mut trials: Vec<_> = native.collect();
+    for (firmware, option) in MACHINES {
+        trials.extend(
+            names
+                .iter()
+                .map(|name| trial(firmware, name, move |name| in_qemu(name, option))),
+        );
+    }
+    Ok(trials)
+}
+
+/// The programs by their sources, so that listing the tests builds nothing.
+fn names() -> Result<Vec<String>> {
+    let folder = tool::root().join("userspace/programs/src/bin");
+    let mut names = Vec::new();
+    for entry in
+        fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?
+    {
+        let path = entry?.path();
+        let name = path
+            .file_stem()
+            .and_then(|name| name.to_str())
+            .context("a program's name is not UTF-8")?;
+        if !HELPERS.contains(&name) {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn trial(ring: &str, name: &str, body: impl FnOnce(&str) -> Result<()> + Send + 'static) -> Trial {
+    let program = name.to_owned();
+    Trial::test(format!("{ring}::{name}"), move || {
+        body(&program).map_err(|error| format!("{error:#}").into())
+    })
+}
+
+fn native(name: &str) -> Result<Ended> {
+    let folder = tempfile::tempdir()?;
+    let mut command = Command::new(tool::program(name)?);
+    // A process that dies of a signal may leave a core file where it stands.
+    command.arg0(name).current_dir(folder.path());
+    let ended = run::together(command, Input::Nothing, LATEST)?;
+    let transcript = String::from_utf8_lossy(&ended.output);
+    ensure!(
+        ended.code == 0,
+        "on Linux it ended with code {}:\n{transcript}",
+        ended.code
+    );
+    Ok(ended)
+}
+
+fn in_qemu(name: &str, option: &str) -> Result<()> {
+    let linux = native(name)?;
+    let faultline = Run::boot([option, "--", name])?.end(Input::Nothing)?;
+    if let Some(difference) = transcript::difference(&linux.output, &faultline.ended.output) {
+        bail!("{difference}{}", faultline.report());
+    }
+    faultline.expect_code(0)
+}

@@ -58,8 +58,9 @@ pub(crate) fn restart() -> ! {
     interrupts::halt_forever()
 }
 
-/// Ends QEMU, if that is what runs us.
+/// Ends QEMU, if that is what runs us; what is on its way to the host arrives first.
 fn tell_host(kind: Kind, code: u8) {
+    log::logger().flush();
     if options::get().exit != Exit::Qemu {
         return;
     }

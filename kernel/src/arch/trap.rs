@@ -8,7 +8,8 @@
 //! The frame has the order of Linux's `pt_regs`. Interrupts are off wherever GS may hold ring 3's base, so only the
 //! emergencies can arrive there: they find their CPU's data through their own stack instead of trusting GS. `iretq`
 //! itself faults when the frame holds nonsense that ring 3 asked for; the entry recognises that address and turns the
-//! fault into one of ring 3.
+//! fault into one of ring 3. Debug exceptions need no stack of their own: ring 3 can't set debug registers, and `syscall`
+//! masks single-stepping.
 use core::arch::naked_asm;
 use core::mem::offset_of;
 

@@ -1,13 +1,18 @@
 //! The simulator as named tests: `cargo test -p sim`, with the usual filters.
 //!
 //! `SIM_SEED=n` runs that one seed; `SIM_SEEDS=n` runs n fixed seeds instead of 200; `SIM_STEPS=n` makes each longer or
-//! shorter. Besides the fixed seeds one fresh seed is run, which is printed first.
+//! shorter. Besides the fixed seeds one fresh seed is run, which is printed first. The ignored test `hunt` runs the
+//! fixed seeds one by one up to the first failure and says how long that took: `bugs.sh` asks it.
 use std::env;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use mm::fault::Path;
+use sim::exhaustion::{Scene, areas_without_heap, scenes};
 use sim::generate::generate;
-use sim::run::run;
+use sim::plan::Plan;
+use sim::run::{Tally, run};
 use sim::shrink::shrink;
 
 /// Fixed seeds of a normal run.
@@ -29,11 +34,17 @@ fn main() {
 }
 
 fn usual_trials() -> Vec<Trial> {
-    let seeds = number("SIM_SEEDS").unwrap_or(SEEDS);
     let fresh = fresh_seed();
     println!("fresh seed: {fresh} (replay with SIM_SEED={fresh})");
-    let fixed = (0..seeds).map(|seed| trial(format!("seed_{seed:03}"), seed));
-    fixed.chain([trial("fresh_seed".into(), fresh)]).collect()
+    let mut trials: Vec<Trial> = (0..seeds())
+        .map(|seed| trial(format!("seed_{seed:03}"), seed))
+        .collect();
+    trials.push(trial("fresh_seed".into(), fresh));
+    trials.extend(scenes().into_iter().flat_map(scene_trials));
+    trials.push(Trial::test("areas_without_heap", areas));
+    trials.push(Trial::test("every_path_of_a_fault_is_taken", coverage));
+    trials.push(Trial::test("hunt", hunt).with_ignored_flag(true));
+    trials
 }
 
 fn trial(name: String, seed: u64) -> Trial {
@@ -41,27 +52,93 @@ fn trial(name: String, seed: u64) -> Trial {
 }
 
 fn simulate(seed: u64) -> Result<(), Failed> {
-    let steps = number("SIM_STEPS").unwrap_or(STEPS);
-    let Err(failure) = run(&generate(seed, steps as usize)) else {
+    let Err(failure) = run(&plan(seed)) else {
         return Ok(());
     };
     let report = failure.to_string();
     let shrunk = shrink(failure, PATIENCE);
+    let (steps, fewest) = (steps(), shrunk.plan.steps.len());
     Err(format!(
-        "{report}\nshrunk to {} steps: {shrunk}\nreplay: SIM_SEED={seed} SIM_STEPS={steps} cargo test -p sim",
-        shrunk.plan.steps.len()
+        "{report}\nshrunk to {fewest} steps: {shrunk}\n\
+         replay: SIM_SEED={seed} SIM_STEPS={steps} cargo test -p sim --test sim"
     )
     .into())
+}
+
+/// A verb that runs out of frames, and of heap.
+fn scene_trials(scene: Scene) -> [Trial; 2] {
+    let frames = Arc::new(scene);
+    let heap = frames.clone();
+    [
+        Trial::test(format!("{}_without_frames", heap.name), move || {
+            Ok(frames.starve_of_frames()?)
+        }),
+        Trial::test(format!("{}_without_heap", heap.name), move || {
+            Ok(heap.starve_of_heap()?)
+        }),
+    ]
+}
+
+fn areas() -> Result<(), Failed> {
+    match areas_without_heap()? {
+        0 => Err("no allocation of the heap was made to fail".into()),
+        _ => Ok(()),
+    }
+}
+
+/// A path that no seed takes is a path that nobody tests.
+fn coverage() -> Result<(), Failed> {
+    let mut sum = Tally::default();
+    for seed in 0..20 {
+        sum.add(&run(&plan(seed)).map_err(|failure| failure.to_string())?);
+    }
+    for (path, count) in Path::ALL.into_iter().zip(sum.paths) {
+        if count < 100 {
+            return Err(format!("{} happened {count} times", path.name()).into());
+        }
+    }
+    Ok(())
+}
+
+fn hunt() -> Result<(), Failed> {
+    let (start, mut sum) = (Instant::now(), Tally::default());
+    for seed in 0..seeds() {
+        match run(&plan(seed)) {
+            Ok(tally) => sum.add(&tally),
+            Err(failure) => {
+                let (step, time) = (failure.answers.len(), start.elapsed().as_secs_f64());
+                let words = failure.broken;
+                println!("found by seed {seed}, step {step}, after {time:.2} s: {words}");
+                return Err("found".into());
+            }
+        }
+    }
+    let (operations, time) = (sum.operations, start.elapsed().as_secs_f64());
+    let rate = operations as f64 / time;
+    println!("{operations} operations without a finding in {time:.2} s, {rate:.0} a second");
+    for (path, count) in Path::ALL.into_iter().zip(sum.paths) {
+        println!("{count:9}  {}", path.name());
+    }
+    Ok(())
+}
+
+fn plan(seed: u64) -> Plan {
+    generate(seed, steps() as usize)
+}
+
+fn seeds() -> u64 {
+    number("SIM_SEEDS").unwrap_or(SEEDS)
+}
+
+fn steps() -> u64 {
+    number("SIM_STEPS").unwrap_or(STEPS)
 }
 
 /// The value of an environment variable that is a number.
 fn number(name: &str) -> Option<u64> {
     let value = env::var(name).ok()?;
-    Some(
-        value
-            .parse()
-            .unwrap_or_else(|_| panic!("{name}={value} is not a number")),
-    )
+    let number = value.parse();
+    Some(number.unwrap_or_else(|_| panic!("{name}={value} is not a number")))
 }
 
 /// A seed that was never run before, short enough to be typed.

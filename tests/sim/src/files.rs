@@ -6,7 +6,7 @@ use crate::random::mix;
 /// the end are zero, as in the last page of a mapping.
 pub(crate) fn word(file: usize, size: u64, offset: u64) -> u64 {
     // Never zero inside the file, so that a page that was not read can't pass for one that was.
-    let whole = mix((file as u64) << 32 | offset / 8) | 0x0101_0101_0101_0101;
+    let whole = mix(((file as u64) << 32) | (offset / 8)) | 0x0101_0101_0101_0101;
     match size.saturating_sub(offset) {
         0 => 0,
         left @ 1..8 => whole & ((1 << (8 * left)) - 1),

@@ -8,6 +8,7 @@
 //! `tests/README.md` says how to replay a seed.
 pub mod broken;
 
+pub mod exhaustion;
 pub mod failing_heap;
 mod files;
 pub mod generate;

@@ -1,5 +1,5 @@
 //! A run before it runs: the machine, the rules of its spaces, and every step.
-use crate::op::Step;
+use crate::op::{Growth, Place, Populate, Request, Reserve, Rights, Source, Span, Step};
 use crate::oracle::Rules;
 
 /// What follows from a seed.
@@ -35,7 +35,7 @@ pub struct Config {
 /// What the kernel does when no frame is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exhaustion {
-    /// It kills the process that asked.
+    /// It kills the process that asked; a fresh program takes its number.
     Kills,
     /// It lets the instruction be tried again another time.
     Waits,
@@ -51,4 +51,26 @@ impl std::fmt::Display for Config {
         } = self;
         write!(f, "{levels} levels, {cpus} CPUs, {frames} frames")
     }
+}
+
+/// What execve(2) maps: text, data and stack of a small program in the first file.
+pub fn program(stack_top: u64) -> [Request; 3] {
+    let segment = |start: u64, len: u64, rights, source, growth| Request {
+        span: Span {
+            address: start * 4096,
+            length: len * 4096,
+        },
+        place: Place::Fixed,
+        rights,
+        growth,
+        reserve: Reserve::Accounted,
+        source,
+        populate: Populate::Lazy,
+    };
+    let file = |offset| Source::File { file: 0, offset };
+    [
+        segment(0x400, 3, Rights::RX, file(0), Growth::Fixed),
+        segment(0x403, 2, Rights::RW, file(3), Growth::Fixed),
+        segment(stack_top - 2, 2, Rights::RW, Source::Zero, Growth::Down),
+    ]
 }

@@ -2,6 +2,7 @@
 //!
 //! Seeds differ in kind and not only in chance: each draws how often every operation happens, including never, and the
 //! few places in the address space where everything happens. Crowded places make neighbours, and neighbours make bugs.
+mod forecast;
 mod places;
 
 use std::rc::Rc;
@@ -10,9 +11,10 @@ use crate::op::{
     Disk, DiskResult, Extent, Growth, Kind, Op, Pid, Place, Populate, Request, Reserve, Rights,
     Rival, Source, Span, Step, Touch,
 };
-use crate::oracle::Rules;
+use crate::oracle::{Area, Rules};
 use crate::plan::{Config, Exhaustion, Plan};
 use crate::random::Random;
+use forecast::Forecast;
 use places::Places;
 
 /// The plan of `seed`, with `length` steps. A longer plan begins like a shorter one.
@@ -24,12 +26,10 @@ pub fn generate(seed: u64, length: usize) -> Plan {
         weights: weights(&mut random),
         places,
         random,
+        forecast: Forecast::new(&config.rules, config.stack_top, config.processes),
         config: &config,
     };
-    let first = Step {
-        cpu: 0,
-        op: Op::Spawn(0),
-    };
+    let first = author.write(Op::Spawn(0));
     let rest = std::iter::repeat_with(|| author.step());
     let steps = std::iter::once(first).chain(rest).take(length).collect();
     Plan {
@@ -101,10 +101,10 @@ enum Verb {
 
 /// How often each verb happens where a seed is average.
 const USUAL: [(u64, Verb); 16] = [
-    (30, Verb::Spawn),
-    (2, Verb::Exec),
-    (10, Verb::Fork),
-    (6, Verb::Exit),
+    (20, Verb::Spawn),
+    (1, Verb::Exec),
+    (8, Verb::Fork),
+    (3, Verb::Exit),
     (40, Verb::Map),
     (20, Verb::Unmap),
     (30, Verb::Protect),
@@ -114,15 +114,15 @@ const USUAL: [(u64, Verb); 16] = [
     (10, Verb::Poke),
     (16, Verb::FinishRead),
     (2, Verb::Evict),
-    (4, Verb::Hoard),
-    (3, Verb::Release),
+    (3, Verb::Hoard),
+    (8, Verb::Release),
     (3, Verb::FailHeap),
 ];
 
 fn weights(random: &mut Random) -> [(u64, Verb); USUAL.len()] {
     USUAL.map(|(weight, verb)| match verb {
-        // Without processes and accesses nothing happens.
-        Verb::Spawn | Verb::Touch => (weight, verb),
+        // Without processes, accesses and memory nothing happens.
+        Verb::Spawn | Verb::Touch | Verb::Release => (weight, verb),
         _ => (weight * random.pick(&[0, 1, 1, 2, 4]), verb),
     })
 }
@@ -133,33 +133,39 @@ struct Author<'a> {
     config: &'a Config,
     weights: [(u64, Verb); USUAL.len()],
     places: Places,
+    forecast: Forecast,
 }
 
 impl Author<'_> {
     fn step(&mut self) -> Step {
-        Step {
-            cpu: self.cpu(),
-            op: self.op(),
-        }
+        let op = self.op();
+        self.write(op)
+    }
+
+    fn write(&mut self, op: Op) -> Step {
+        self.forecast.follow(&op);
+        let cpu = self.cpu();
+        Step { cpu, op }
     }
 
     fn op(&mut self) -> Op {
-        let pid = self.pid();
+        let any = self.pid();
+        let pid = self.forecast.living(any);
         match self.random.weighted(&self.weights) {
-            Verb::Spawn => Op::Spawn(pid),
+            Verb::Spawn => Op::Spawn(any),
             Verb::Exec => Op::Exec(pid),
             Verb::Fork => Op::Fork {
                 parent: pid,
                 child: self.pid(),
             },
             Verb::Exit => Op::Exit(pid),
-            Verb::Map => Op::Map(pid, self.request()),
-            Verb::Unmap => Op::Unmap(pid, self.span()),
-            Verb::Protect => Op::Protect(pid, self.span(), self.rights(), self.extent()),
+            Verb::Map => Op::Map(pid, self.request(pid)),
+            Verb::Unmap => Op::Unmap(pid, self.span(pid)),
+            Verb::Protect => Op::Protect(pid, self.span(pid), self.rights(), self.extent()),
             Verb::Brk => Op::Brk(pid, self.brk()),
             Verb::Touch => self.touch(pid),
-            Verb::Peek => Op::Peek(pid, self.bytes()),
-            Verb::Poke => Op::Poke(pid, self.bytes(), self.random.word()),
+            Verb::Peek => Op::Peek(pid, self.bytes(pid)),
+            Verb::Poke => Op::Poke(pid, self.bytes(pid), self.random.word()),
             Verb::FinishRead => self.finish_read(),
             Verb::Evict => Op::Evict(self.file()),
             Verb::Hoard => self.hoard(),
@@ -174,6 +180,11 @@ impl Author<'_> {
 
     fn pid(&mut self) -> Pid {
         self.random.below(self.config.processes as u64) as Pid
+    }
+
+    /// An area that `pid` should have.
+    fn area(&mut self, pid: Pid) -> Option<Area> {
+        self.forecast.area(pid, &mut self.random)
     }
 
     fn file(&mut self) -> usize {
@@ -202,14 +213,14 @@ impl Author<'_> {
         ])
     }
 
-    fn request(&mut self) -> Request {
+    fn request(&mut self, pid: Pid) -> Request {
         let place = self.random.weighted(&[
             (35, Place::Hint),
             (45, Place::Fixed),
             (10, Place::NoReplace),
             (10, Place::Low),
         ]);
-        let mut span = self.span();
+        let mut span = self.span(pid);
         if place != Place::Fixed && self.random.chance(60) {
             span.address = 0;
         }
@@ -223,7 +234,6 @@ impl Author<'_> {
         } else {
             Source::Zero
         };
-        self.places.remember(span);
         Request {
             span,
             place,
@@ -239,7 +249,7 @@ impl Author<'_> {
                 Reserve::Accounted
             },
             source,
-            populate: if self.random.chance(15) {
+            populate: if span.length < 32 * 4096 && self.random.chance(15) {
                 Populate::Now
             } else {
                 Populate::Lazy
@@ -248,14 +258,15 @@ impl Author<'_> {
     }
 
     /// A range of pages; now and then one that makes no sense.
-    fn span(&mut self) -> Span {
+    fn span(&mut self, pid: Pid) -> Span {
         let pages = match self.random.below(20) {
             0 => self.random.between(16, 600),
             1..4 => self.random.between(4, 16),
             _ => self.random.between(1, 4),
         };
+        let area = self.area(pid);
         let mut span = Span {
-            address: self.places.page(&mut self.random) * 4096,
+            address: self.places.page(&mut self.random, area) * 4096,
             length: pages * 4096,
         };
         match self.random.below(200) {
@@ -282,14 +293,14 @@ impl Author<'_> {
     }
 
     fn touch(&mut self, pid: Pid) -> Op {
-        let word = self.word();
+        let (word, area) = (self.word(), self.area(pid));
         let address = match self.random.below(300) {
             0 => 0xffff_8000_0000_0000 | self.random.word() >> 17,
             1 => self.random.word() >> 17,
-            _ => self.places.page(&mut self.random) * 4096,
+            _ => self.places.touched_page(&mut self.random, area) * 4096,
         };
         let touch = Touch {
-            address: address & !4095 | word * 8,
+            address: (address & !4095) + word * 8,
             kind: self.kind(),
             disk: self
                 .random
@@ -317,10 +328,11 @@ impl Author<'_> {
     }
 
     /// A range of bytes that may cross words and pages.
-    fn bytes(&mut self) -> Span {
+    fn bytes(&mut self, pid: Pid) -> Span {
+        let area = self.area(pid);
         let page = match self.random.below(50) {
             0 => 0xf_ffff_8000_0000 + self.random.below(1 << 20),
-            _ => self.places.page(&mut self.random),
+            _ => self.places.page(&mut self.random, area),
         };
         let offset = self.random.pick(&[0, 3, 8, 2040, 4070, 4088, 4095]);
         Span {
@@ -344,7 +356,7 @@ impl Author<'_> {
     fn hoard(&mut self) -> Op {
         match self.random.below(3) {
             0 => Op::LeaveFree(self.random.below(24) as usize),
-            _ => Op::Hoard(self.random.below(5) as u32),
+            _ => Op::Hoard(self.random.below(4) as u32),
         }
     }
 }

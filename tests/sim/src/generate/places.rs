@@ -1,20 +1,19 @@
 //! Where things happen: a few crowded neighbourhoods of the address space, chosen where tables, limits and guards meet.
 use std::collections::VecDeque;
 
-use crate::op::Span;
-use crate::oracle::{TASK_END, TASK_START};
+use crate::oracle::{Area, TASK_END, TASK_START};
 use crate::plan::Config;
 use crate::random::Random;
 
-/// Requests whose places are remembered.
+/// Pages that are remembered as touched.
 const MEMORY: usize = 12;
 
 /// The neighbourhoods of a seed.
 pub(super) struct Places {
     /// First page and number of pages of each.
     crowded: Vec<(u64, u64)>,
-    /// Pages of recent requests.
-    recent: VecDeque<(u64, u64)>,
+    /// Pages that were touched lately, perhaps by other processes.
+    warm: VecDeque<u64>,
 }
 
 impl Places {
@@ -45,36 +44,52 @@ impl Places {
         }
         Self {
             crowded,
-            recent: VecDeque::new(),
+            warm: VecDeque::new(),
         }
     }
 
-    /// A page that is likely to matter.
-    pub(super) fn page(&self, random: &mut Random) -> u64 {
-        if !self.recent.is_empty() && random.chance(50) {
-            let (start, len) = self.recent[random.below(self.recent.len() as u64) as usize];
-            // One page to each side belongs to the neighbours.
-            return (start + random.below(len + 2)).saturating_sub(1);
+    /// A page to touch: often one that was touched before, so that copies are made and shared pages meet.
+    pub(super) fn touched_page(&mut self, random: &mut Random, area: Option<Area>) -> u64 {
+        if !self.warm.is_empty() && random.chance(45) {
+            return self.warm[random.below(self.warm.len() as u64) as usize];
+        }
+        let page = self.page(random, area);
+        if self.warm.len() == MEMORY {
+            self.warm.pop_front();
+        }
+        self.warm.push_back(page);
+        page
+    }
+
+    /// A page that is likely to matter, in or beside `area`, or anywhere in the neighbourhoods.
+    pub(super) fn page(&self, random: &mut Random, area: Option<Area>) -> u64 {
+        if let Some(area) = area
+            && random.chance(75)
+        {
+            return page_near(random, &area);
         }
         let at = random.below(self.crowded.len() as u64) as usize;
         let (start, len) = self.crowded[at];
-        let page = start + random.below(len);
-        match random.below(30) {
-            0 => page.saturating_sub(random.between(254, 258)),
-            1 => page + random.between(254, 258),
-            _ => page,
-        }
+        near(random, start + random.clone().below(len))
     }
+}
 
-    /// Notes where a request wants to be.
-    pub(super) fn remember(&mut self, span: Span) {
-        let len = span.length.div_ceil(4096);
-        if span.address == 0 || len == 0 || len > 32 {
-            return;
-        }
-        if self.recent.len() == MEMORY {
-            self.recent.pop_front();
-        }
-        self.recent.push_back((span.address / 4096, len));
+/// A page of `area`, most likely near one of its ends; one page to each side belongs to the neighbours.
+fn page_near(random: &mut Random, area: &Area) -> u64 {
+    let last = area.pages() + 1;
+    let offset = match random.below(4) {
+        0 => random.below(last.min(4) + 1),
+        1 => last - random.below(last.min(4) + 1),
+        _ => random.between(1, area.pages()),
+    };
+    near(random, (area.start + offset).saturating_sub(1))
+}
+
+/// Now and then a page as far away as a guard gap is wide.
+fn near(random: &mut Random, page: u64) -> u64 {
+    match random.below(60) {
+        0 => page.saturating_sub(random.between(254, 258)),
+        1 => page + random.between(254, 258),
+        _ => page,
     }
 }

@@ -25,7 +25,7 @@ pub struct Area {
 
 impl Area {
     /// Length in pages.
-    pub fn len(&self) -> u64 {
+    pub fn pages(&self) -> u64 {
         self.end - self.start
     }
 
@@ -73,16 +73,11 @@ impl Area {
             end: above.end,
             ..*self
         };
-        let continues =
-            self.end == above.start && whole.part(above.start, above.end).same_as(above);
+        let continues = self.end == above.start && whole.part(above.start, above.end) == *above;
         continues.then_some(whole)
     }
 
-    fn same_as(&self, other: &Self) -> bool {
-        self == other
-    }
-
-    /// Whether a page in `below` forbids that an area that grows down begins less than the guard gap above it.
+    /// Whether an area that grows down must keep its distance from this one.
     pub fn resists_growth(&self) -> bool {
         self.growth == Growth::Fixed && self.rights != Rights::NONE
     }

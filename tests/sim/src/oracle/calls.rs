@@ -38,12 +38,12 @@ impl Oracle {
     /// The limits, as Linux counts: pages that the new area replaces are not counted twice.
     fn promise(&self, area: &Area) -> Result<(), Refusal> {
         let grown = area
-            .len()
+            .pages()
             .saturating_sub(self.pages_in(area.start, area.end));
         let is_too_much = self.pages() + grown > self.rules.address_space / 4096;
         let is_too_much_data = area.is_data() && !self.may_add_data(grown);
         let is_accounted = area.rights.has(Rights::W) && area.reserve == Reserve::Accounted;
-        let is_hopeless = is_accounted && area.len() > self.rules.memory;
+        let is_hopeless = is_accounted && area.pages() > self.rules.memory;
         if is_too_much || is_too_much_data || is_hopeless {
             return Err(Refusal::ENOMEM);
         }
@@ -152,7 +152,7 @@ impl Oracle {
 
     fn may_add_data(&self, pages: u64) -> bool {
         let data = self.areas.iter().filter(|area| area.is_data());
-        let used: u64 = data.map(Area::len).sum();
+        let used: u64 = data.map(Area::pages).sum();
         self.rules.data == u64::MAX || used + pages <= self.rules.data / 4096
     }
 

@@ -87,7 +87,7 @@ impl Oracle {
 
     /// Pages of all areas together.
     pub fn pages(&self) -> u64 {
-        self.areas.iter().map(Area::len).sum()
+        self.areas.iter().map(Area::pages).sum()
     }
 
     /// What becomes of an access to `address`. A stack grows by being touched.

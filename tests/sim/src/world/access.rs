@@ -32,13 +32,13 @@ impl World {
             self.judge(pid, touch, end?)?;
         }
         self.judge(pid, touch, end)?;
-        Ok(self.survive(pid, end))
+        self.survive(pid, end)
     }
 
     /// Lets `rival` have its turn in the middle of the coming fault.
     fn prepare(&mut self, pid: Pid, touch: &Touch, rival: Rival) -> (Touch, Experience) {
         let experience = Experience::default();
-        let address = touch.address & !4095 | rival.word * 8;
+        let address = (touch.address & !4095) + rival.word * 8;
         let touch = Touch {
             address,
             kind: rival.kind,
@@ -63,13 +63,14 @@ impl World {
         }
     }
 
-    /// A process for which there was no memory may have to go.
-    fn survive(&mut self, pid: Pid, end: End) -> Answer {
+    /// A process for which there was no memory may have to go; another takes its place.
+    fn survive(&mut self, pid: Pid, end: End) -> Sound<Answer> {
         if matches!(end, End::NoMemory(_)) && self.config.exhaustion == Exhaustion::Kills {
             self.exit(pid);
-            return Answer::Killed;
+            self.spawn(pid)?;
+            return Ok(Answer::Killed);
         }
-        Answer::End(end)
+        Ok(Answer::End(end))
     }
 
     /// MAP_POPULATE: touches each page, and stops in silence where that fails.

@@ -23,7 +23,7 @@ use crate::machine::SoftMachine;
 use crate::op::{Op, Pid, Step};
 use crate::oracle::Refusal;
 use crate::plan::Config;
-pub(self) use process::Process;
+use process::Process;
 
 /// Frames that exist but are not `mm`'s: at the bottom, and as a hole in the middle.
 const RESERVED: u32 = 2;

@@ -8,8 +8,9 @@ use mm::{AddressSpace, OutOfMemory, Page};
 use super::{Answer, World, did};
 use crate::broken::{Sound, demand};
 use crate::failing_heap::Fired;
-use crate::op::{Growth, Pid, Place, Populate, Request, Reserve, Rights, Source, Span};
+use crate::op::Pid;
 use crate::oracle::{Oracle, Refusal};
+use crate::plan::program;
 
 /// One process, on both sides.
 pub(super) struct Process {
@@ -114,26 +115,4 @@ impl World {
         let space = Rc::into_inner(process.space).expect("nobody else has the space now");
         space.into_inner().destroy(&self.kernel.memory);
     }
-}
-
-/// What execve(2) maps: text, data and stack of a small program in the first file.
-fn program(stack_top: u64) -> [Request; 3] {
-    let segment = |start: u64, len: u64, rights, source, growth| Request {
-        span: Span {
-            address: start * 4096,
-            length: len * 4096,
-        },
-        place: Place::Fixed,
-        rights,
-        growth,
-        reserve: Reserve::Accounted,
-        source,
-        populate: Populate::Lazy,
-    };
-    let file = |offset| Source::File { file: 0, offset };
-    [
-        segment(0x400, 3, Rights::RX, file(0), Growth::Fixed),
-        segment(0x403, 2, Rights::RW, file(3), Growth::Fixed),
-        segment(stack_top - 2, 2, Rights::RW, Source::Zero, Growth::Down),
-    ]
 }

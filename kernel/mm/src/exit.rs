@@ -4,12 +4,13 @@
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::Page;
-use crate::space::{AddressSpace, USER_END};
+use crate::space::AddressSpace;
 
 impl AddressSpace {
     /// Gives up areas, frames and tables. The space must not be active on any CPU.
     pub fn destroy<M: Machine>(mut self, memory: &Memory<M>) {
-        self.unmap(memory, &(Page::new(0)..USER_END));
+        let everything = Page::new(0)..self.table.user_end();
+        self.empty(memory, &everything.clone(), everything);
         self.table.destroy(memory);
     }
 }

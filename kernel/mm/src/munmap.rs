@@ -6,6 +6,7 @@ use core::ops::Range;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 
+use crate::areas::Areas;
 use crate::error::Error;
 use crate::gather::Gather;
 use crate::machine::Machine;
@@ -48,19 +49,30 @@ impl AddressSpace {
         }
         self.split_at(pages.start);
         self.split_at(pages.end);
-        while let Some(vma) = self
-            .areas
-            .find(pages.start)
-            .filter(|vma| vma.start < pages.end)
-        {
-            let start = vma.start;
+        self.empty(memory, pages, self.hole_around(pages));
+        let first = |areas: &Areas| areas.within(pages).next().map(|vma| vma.start);
+        while let Some(vma) = first(&self.areas).and_then(|start| self.areas.remove(start)) {
             self.mapped -= vma.len();
-            self.areas.remove(start);
         }
+    }
+
+    /// Gives up all that the areas in `pages` hold: entries, frames, and the tables that serve only pages of `hole`.
+    pub(crate) fn empty<M: Machine>(
+        &mut self,
+        memory: &Memory<M>,
+        pages: &Range<Page>,
+        hole: Range<Page>,
+    ) {
         let mut gather = Gather::new(memory, self.table.root());
-        self.zap(&mut gather, pages.clone());
-        let hole = self.hole_around(pages);
-        self.table.free_tables(&mut gather, hole);
+        for vma in self.areas.within(pages) {
+            self.zap(&mut gather, vma.pages());
+        }
+        for vma in self.areas.within(pages) {
+            // Tables that the next area shares go with that one, when nothing is left in them.
+            let next = self.areas.find(vma.end).map_or(hole.end, |next| next.start);
+            let hole = hole.start..next.min(hole.end);
+            self.table.free_tables(&mut gather, &vma.pages(), &hole);
+        }
     }
 
     /// Empties every entry of `pages`.

@@ -5,14 +5,14 @@
 //! reference to an entry, once found, stays good for as long as the space is borrowed.
 use core::ops::Range;
 use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::{AcqRel, Acquire};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
 use crate::error::OutOfMemory;
 use crate::frame::{Frame, Use};
 use crate::gather::Gather;
 use crate::machine::{Machine, WORDS};
 use crate::memory::Memory;
-use crate::page::Page;
+use crate::page::{self, Page};
 use crate::pte;
 
 /// Binary logarithm of the entries in a table.
@@ -138,15 +138,15 @@ impl PageTable {
         None
     }
 
-    /// Unlinks the tables that serve only pages of `hole`, in which no entry is left; `gather` frees them after the
-    /// flush.
+    /// Unlinks the tables that serve `pages`, which were emptied, and beside them only pages of `hole`, in which no entry
+    /// is left; `gather` frees them after the flush.
     pub(crate) fn free_tables<M: Machine>(
         &mut self,
         gather: &mut Gather<'_, M>,
-        hole: Range<Page>,
+        pages: &Range<Page>,
+        hole: &Range<Page>,
     ) {
-        let top = self.levels - 1;
-        free_below(gather, self.root, top, Page::new(0), &hole);
+        free_below(gather, self.root, self.levels - 1, pages, hole);
     }
 
     /// Gives the top-level table up. Nothing is mapped any more and no CPU walks it.
@@ -184,30 +184,36 @@ fn add_table<M: Machine>(memory: &Memory<M>, entry: &AtomicU64) -> Result<Frame,
     }
 }
 
-/// Frees the tables below `table`, which stands at `level` and begins at `base`, that lie inside `hole` as a whole.
+/// Frees the tables below `table`, which stands at `level`, that serve any of `pages` and lie inside `hole` as a whole.
 fn free_below<M: Machine>(
     gather: &mut Gather<'_, M>,
     table: Frame,
     level: u32,
-    base: Page,
+    pages: &Range<Page>,
     hole: &Range<Page>,
 ) {
-    let machine = &gather.memory().machine;
-    let mut page = base.max(hole.start);
-    let end = (base + span(level) * WORDS as u64).min(hole.end);
-    while page < end {
+    let words = gather.memory().machine.words(table);
+    let mut page = pages.start;
+    while page < pages.end {
         let first = Page::new(page.number() & !(span(level) - 1));
-        let entry = &machine.words(table)[index(page, level)];
-        page = first + span(level);
+        let whole = first..first + span(level);
+        let entry = &words[index(page, level)];
+        page = whole.end;
         let Some(below) = pte::table(entry.load(Acquire)) else {
             continue;
         };
         if level > 1 {
-            free_below(gather, below, level - 1, first, hole);
+            free_below(
+                gather,
+                below,
+                level - 1,
+                &page::intersection(pages, &whole),
+                hole,
+            );
         }
-        if hole.start <= first && page <= hole.end {
-            entry.store(0, core::sync::atomic::Ordering::Release);
-            gather.table(below, first..page);
+        if hole.start <= whole.start && whole.end <= hole.end {
+            entry.store(0, Release);
+            gather.table(below, whole);
         }
     }
 }

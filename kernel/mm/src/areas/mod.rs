@@ -9,6 +9,7 @@ mod check;
 mod gap;
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::error::OutOfMemory;
 use crate::page::Page;
@@ -110,6 +111,12 @@ impl Areas {
     /// The areas in order of address, from the first that ends above `page`.
     pub fn iter_from(&self, page: Page) -> impl Iterator<Item = &Vma> {
         core::iter::successors(self.find(page), |vma| self.find(vma.end))
+    }
+
+    /// The areas that have pages of `pages`, in order of address.
+    pub fn within(&self, pages: &Range<Page>) -> impl Iterator<Item = &Vma> {
+        self.iter_from(pages.start)
+            .take_while(|vma| vma.start < pages.end)
     }
 
     /// All areas in order of address.

@@ -19,6 +19,7 @@ pub struct SoftMachine {
     cpus: Vec<RefCell<SoftCpu>>,
     current: Cell<usize>,
     intruder: RefCell<Option<Box<dyn FnOnce()>>>,
+    freed_too_early: Cell<Option<u64>>,
 }
 
 /// One CPU: what CR3 holds, and what the walker remembers.
@@ -43,6 +44,7 @@ impl SoftMachine {
             cpus: (0..cpus).map(|_| RefCell::default()).collect(),
             current: Cell::new(0),
             intruder: RefCell::new(None),
+            freed_too_early: Cell::new(None),
         }
     }
 
@@ -95,6 +97,22 @@ impl SoftMachine {
         self.intruder.borrow_mut().take();
     }
 
+    /// A frame that was free already when the CPUs were told to forget it, if there ever was one.
+    pub fn freed_too_early(&self) -> Option<u64> {
+        self.freed_too_early.get()
+    }
+
+    /// Notes a frame of `pages` that is free while `cpu` still leads to it.
+    fn look_for_free_frames(&self, cpu: &SoftCpu, root: u64, pages: &Range<u64>) {
+        let is_free = |frame: &u64| self.records[*frame as usize].references() == 0;
+        let remembered = cpu.tlb.entries().filter_map(|(at, page, entry)| {
+            (at == root && pages.contains(&page)).then_some(entry.frame)
+        });
+        if let Some(frame) = remembered.into_iter().find(is_free) {
+            self.freed_too_early.set(Some(frame));
+        }
+    }
+
     fn let_intrude(&self) {
         let intruder = self.intruder.borrow_mut().take();
         if let Some(act) = intruder {
@@ -135,10 +153,12 @@ impl TlbSeam for SoftMachine {
     }
 
     fn shootdown(&self, root: Frame, pages: Range<Page>) {
+        let root = root.number().into();
+        let pages = pages.start.number()..pages.end.number();
         for cpu in &self.cpus {
-            let pages = pages.start.number()..pages.end.number();
-            let tlb = &mut cpu.borrow_mut().tlb;
-            tlb.forget_pages(root.number().into(), pages);
+            let cpu = &mut *cpu.borrow_mut();
+            self.look_for_free_frames(cpu, root, &pages);
+            cpu.tlb.forget_pages(root, pages.clone());
         }
     }
 }

@@ -46,8 +46,11 @@ fn config(random: &mut Random) -> Config {
         2 => random.between(90, 200),
         _ => random.between(200, 500),
     };
-    let mut size = || random.between(1, 10 * 4096);
-    let files = Rc::from([size() + 4 * 4096, size(), size()]);
+    let mut size = |least| match random.below(2) {
+        0 => random.between(least, 10) * 4096,
+        _ => random.between(least * 4096 - 4095, 10 * 4096),
+    };
+    let files = Rc::from([size(4), size(1), size(1)]);
     let limit = |random: &mut Random, low, high| match random.below(4) {
         0 => random.between(low, high) * 4096,
         _ => u64::MAX,

@@ -1,4 +1,6 @@
 //! An area as the manual pages speak of it: pages in a row with the same rights, behaviour and source.
+use std::fmt;
+
 use crate::op::{Growth, Reserve, Rights, Source};
 
 /// Pages kept free below an area that grows down.
@@ -85,5 +87,26 @@ impl Area {
     /// The guard gap in pages.
     pub const fn guard() -> u64 {
         GUARD
+    }
+}
+
+impl fmt::Display for Area {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "pages {:#x}..{:#x} {}",
+            self.start, self.end, self.rights
+        )?;
+        for (holds, word) in [
+            (self.growth == Growth::Down, " growsdown"),
+            (self.reserve == Reserve::Not, " noreserve"),
+            (self.is_heap, " heap"),
+        ] {
+            f.write_str(if holds { word } else { "" })?;
+        }
+        match self.source {
+            Source::Zero => Ok(()),
+            Source::File { file, offset } => write!(f, " of file{file} from page {offset}"),
+        }
     }
 }

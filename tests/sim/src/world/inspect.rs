@@ -24,6 +24,11 @@ impl World {
         for process in self.living() {
             inspect_areas(process)?;
         }
+        let freed = self.kernel.machine().freed_too_early();
+        demand!(
+            freed.is_none(),
+            "frame {freed:?} was freed while a CPU still led to it"
+        );
         for (number, cpu) in self.kernel.machine().cpus().iter().enumerate() {
             self.inspect_tlb(&cpu.borrow()).map_err(|Broken(words)| {
                 Broken(format!(
@@ -120,16 +125,22 @@ fn inspect_areas(process: &Process) -> Sound {
     let mut expected = process.oracle.areas().iter();
     for got in space.areas().iter().map(area) {
         let expected = expected.next();
+        let is_right = expected == Some(&got);
         demand!(
-            expected == Some(&got),
-            "there is {got:x?}, the oracle says {expected:x?}"
+            is_right,
+            "there is {got}, the oracle says {}",
+            or_none(expected)
         );
     }
     let lost = expected.next();
-    demand!(lost.is_none(), "there is no {lost:x?}");
+    demand!(lost.is_none(), "there is nothing at {}", or_none(lost));
     let (pages, wanted) = (space.mapped_pages(), process.oracle.pages());
     demand!(pages == wanted, "{pages} pages, the oracle says {wanted}");
     Ok(())
+}
+
+fn or_none(area: Option<&Area>) -> String {
+    area.map_or("there is none".into(), Area::to_string)
 }
 
 /// `mm`'s area in the oracle's words.

@@ -43,6 +43,7 @@ impl World {
     pub fn sweep(&self) -> Sound {
         for process in self.living() {
             self.sweep_kernel_half(process.root())?;
+            self.sweep_tables(process)?;
             for (page, entry) in self.kernel.mmu().leaves(process.root()) {
                 let area = process.oracle.area_at(page);
                 let area =
@@ -66,6 +67,18 @@ impl World {
             demand!(
                 word == Some(expected),
                 "word {index} of page {page:#x} (frame {frame}) is {word:x?}, the oracle says {expected:#x}"
+            );
+        }
+        Ok(())
+    }
+
+    /// A table that serves no area should have gone with the last one that it served.
+    fn sweep_tables(&self, process: &Process) -> Sound {
+        for pages in self.kernel.mmu().tables(process.root()) {
+            let serves = |area: &Area| area.start < pages.end && pages.start < area.end;
+            demand!(
+                process.oracle.areas().iter().any(serves),
+                "there is a table for pages {pages:#x?}, but no area"
             );
         }
         Ok(())

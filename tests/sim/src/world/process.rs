@@ -83,7 +83,7 @@ impl World {
         let (space, root) = (process.space.clone(), process.root());
         let (free, tables) = (
             self.kernel.memory.free_frames(),
-            self.kernel.mmu().count_tables(root),
+            1 + self.kernel.mmu().tables(root).len(),
         );
         let kernel = self.kernel.clone();
         let (result, fired) = self.call(|| space.borrow_mut().fork(&kernel.memory));

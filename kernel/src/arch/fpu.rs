@@ -1,7 +1,7 @@
 //! Floating-point and vector registers of threads: saved and loaded whole at each switch, since the kernel uses none.
 //!
 //! XSAVEOPT, XSAVE or FXSAVE, whatever the processor has. All components that a program can find by CPUID are enabled and
-//! saved, but for protection keys and AMX tiles, which stay off and are then not announced either.
+//! saved, but for protection keys and AMX tiles, which stay off, as XGETBV tells programs.
 use alloc::alloc::{alloc_zeroed, dealloc};
 use core::alloc::Layout;
 use core::arch::asm;

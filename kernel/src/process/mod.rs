@@ -17,6 +17,7 @@ pub(crate) mod sched;
 pub(crate) mod signal;
 mod space;
 pub(crate) mod stack;
+mod stop;
 pub(crate) mod table;
 pub(crate) mod thread;
 pub(crate) mod usage;
@@ -35,7 +36,7 @@ use crate::console;
 use crate::drivers::framebuffer;
 use crate::fs::files::Files;
 use crate::lock::{IrqLock, Rank};
-use signal::Signals;
+use signal::{Demand, Signals};
 
 /// A running program.
 pub(crate) struct Process {
@@ -157,7 +158,11 @@ pub(crate) fn current() -> Arc<Process> {
 
 /// The timer's interrupt: accounts for the tick, wakes sleepers, reads the consoles.
 pub(crate) fn tick(frame: &TrapFrame) {
-    percpu::with_current(|thread| thread.process.usage.tick(frame.is_user()));
+    percpu::with_current(|thread| {
+        if !thread.idle.load(Relaxed) {
+            thread.process.usage.tick(frame.is_user());
+        }
+    });
     console::poll();
     framebuffer::refresh();
     sched::tick();
@@ -170,10 +175,12 @@ pub(crate) fn before_user(_frame: &mut TrapFrame) {
         if attention.is_empty() {
             return;
         }
-        if attention.contains(Attention::SIGNAL)
-            && percpu::with_current(|thread| thread.process.signals.deliver())
-        {
-            exit::exit_current();
+        if attention.contains(Attention::SIGNAL) {
+            match percpu::with_current(|thread| thread.process.signals.deliver()) {
+                Demand::Nothing => {}
+                Demand::Stop(signal) => stop::stand_still(signal),
+                Demand::End => exit::exit_current(),
+            }
         }
         if attention.contains(Attention::RESCHEDULE) {
             sched::yield_now();

@@ -110,7 +110,7 @@ fn switch() {
         let next = SCHEDULER.lock().ready.pop();
         match next {
             Some(thread) => break thread,
-            None => interrupts::wait(),
+            None => wait(),
         }
     };
     // References, not clones: a thread that ends here for good must not leave a count on its stack.
@@ -122,6 +122,13 @@ fn switch() {
             me.resume();
         }
     });
+}
+
+/// Halts until the next interrupt. That time is nobody's.
+fn wait() {
+    percpu::with_current(|thread| thread.idle.store(true, Relaxed));
+    interrupts::wait();
+    percpu::with_current(|thread| thread.idle.store(false, Relaxed));
 }
 
 /// Changes stacks. Comes back when `me` is switched to again.

@@ -3,14 +3,16 @@
 //! So far every signal takes its default action or is ignored; handlers are remembered for `rt_sigaction` to report,
 //! and a process that has one for a signal of its own making ends as if it had none.
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use abi::Errno;
 use abi::general::{
-    SIGBUS, SIGCHLD, SIGCONT, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP, SIGTRAP, SIGURG, SIGWINCH,
+    SIGBUS, SIGCHLD, SIGCONT, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP, SIGTRAP, SIGTSTP, SIGTTIN,
+    SIGTTOU, SIGURG, SIGWINCH,
 };
 use mm::Denial;
 
+use super::stop;
 use super::table::{self, Status};
 use super::{Process, current};
 use crate::arch::percpu::{self, Attention};
@@ -34,6 +36,7 @@ pub(crate) struct Action {
 pub(crate) const DEFAULT: u64 = 0;
 pub(crate) const IGNORE: u64 = 1;
 
+const SA_NOCLDSTOP: u64 = 1;
 const SA_NOCLDWAIT: u64 = 2;
 
 impl Action {
@@ -52,6 +55,16 @@ pub(crate) struct Signals {
     blocked: AtomicU64,
     actions: IrqLock<[Action; SIGNALS as usize]>,
     end: IrqLock<Option<Status>>,
+    /// Stands still until SIGCONT or SIGKILL.
+    stopped: AtomicBool,
+}
+
+/// What waiting signals ask of the process.
+pub(super) enum Demand {
+    Nothing,
+    /// Stand still, as this signal says.
+    Stop(u32),
+    End,
 }
 
 fn bit(signal: u32) -> u64 {
@@ -68,6 +81,16 @@ fn is_ignored_by_default(signal: u32) -> bool {
     matches!(signal, SIGCHLD | SIGURG | SIGWINCH | SIGCONT)
 }
 
+/// Whether the default action of `signal` is to stop the process.
+fn stops_by_default(signal: u32) -> bool {
+    matches!(signal, SIGSTOP | SIGTSTP | SIGTTIN | SIGTTOU)
+}
+
+/// The signals of a set, from the lowest number up.
+fn numbers(set: u64) -> impl Iterator<Item = u32> {
+    (1..=SIGNALS).filter(move |&signal| set & bit(signal) != 0)
+}
+
 impl Signals {
     /// All default, nothing pending.
     pub(crate) fn new() -> Self {
@@ -76,6 +99,7 @@ impl Signals {
             blocked: AtomicU64::new(0),
             actions: IrqLock::new(Rank::Process, [Action::DEFAULT; SIGNALS as usize]),
             end: IrqLock::new(Rank::Process, None),
+            stopped: AtomicBool::new(false),
         }
     }
 
@@ -86,6 +110,7 @@ impl Signals {
             blocked: AtomicU64::new(self.blocked.load(Relaxed)),
             actions: IrqLock::new(Rank::Process, *self.actions.lock()),
             end: IrqLock::new(Rank::Process, None),
+            stopped: AtomicBool::new(false),
         }
     }
 
@@ -158,44 +183,77 @@ impl Signals {
         *self.end.lock()
     }
 
-    /// Makes `signal` wait for the process, unless it is to be ignored.
-    fn post(&self, signal: u32) {
+    /// Makes `signal` wait for the process, unless it is to be ignored. True where it ends a standstill.
+    fn post(&self, signal: u32) -> bool {
         let handler = self.action(signal).handler;
         let ignored = handler == IGNORE || (handler == DEFAULT && is_ignored_by_default(signal));
+        if stops_by_default(signal) {
+            self.pending.fetch_and(!bit(SIGCONT), Relaxed);
+        }
+        if signal == SIGCONT {
+            let stops = [SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU].map(bit);
+            self.pending.fetch_and(!stops.iter().sum::<u64>(), Relaxed);
+        }
         if !ignored || self.blocked.load(Relaxed) & bit(signal) != 0 {
             self.pending.fetch_or(bit(signal), Relaxed);
         }
+        matches!(signal, SIGCONT | SIGKILL) && self.stopped.swap(false, Relaxed)
     }
 
-    /// The first waiting signal that is not blocked and whose action ends the process.
+    /// Whether the process is to stand still.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Relaxed)
+    }
+
+    /// Those that wait, are not blocked, and have an effect.
+    fn effective(&self) -> impl Iterator<Item = u32> {
+        let waiting = self.pending.load(Relaxed) & !self.blocked.load(Relaxed);
+        let has_effect =
+            |&signal: &u32| self.action(signal).handler != IGNORE && !is_ignored_by_default(signal);
+        numbers(waiting).filter(has_effect)
+    }
+
+    fn stops(&self, signal: u32) -> bool {
+        stops_by_default(signal) && self.action(signal).handler == DEFAULT
+    }
+
+    /// The first waiting signal whose action ends the process.
     fn deadly(&self) -> Option<u32> {
-        let mut waiting = self.pending.load(Relaxed) & !self.blocked.load(Relaxed);
-        if waiting & bit(SIGKILL) != 0 {
+        if self.pending.load(Relaxed) & bit(SIGKILL) != 0 {
             return Some(SIGKILL);
         }
-        while waiting != 0 {
-            let signal = waiting.trailing_zeros() + 1;
-            if self.action(signal).handler != IGNORE && !is_ignored_by_default(signal) {
-                return Some(signal);
-            }
-            waiting &= waiting - 1;
-        }
-        None
+        self.effective().find(|&signal| !self.stops(signal))
     }
 
-    /// Lets waiting signals act; true where the process must end now.
-    pub(super) fn deliver(&self) -> bool {
+    /// Lets waiting signals act.
+    pub(super) fn deliver(&self) -> Demand {
         if let Some(signal) = self.deadly() {
             self.end(Status::killed(signal));
         }
-        self.end.lock().is_some()
+        if self.end.lock().is_some() {
+            return Demand::End;
+        }
+        let Some(signal) = self.effective().find(|&signal| self.stops(signal)) else {
+            return Demand::Nothing;
+        };
+        self.pending.fetch_and(!bit(signal), Relaxed);
+        self.stopped.store(true, Relaxed);
+        Demand::Stop(signal)
+    }
+
+    /// Whether the parent is to be told when children stop and go on.
+    pub(super) fn wants_to_know_of_stops(&self) -> bool {
+        self.action(SIGCHLD).flags & SA_NOCLDSTOP == 0
     }
 }
 
 /// Sends `signal` to `process`.
 pub(crate) fn send(process: &Arc<Process>, signal: u32) {
-    process.signals.post(signal);
+    let goes_on = process.signals.post(signal);
     percpu::raise(Attention::SIGNAL);
+    if goes_on && signal == SIGCONT {
+        stop::tell_parent(process.pid, Status::CONTINUED);
+    }
     process.wake();
 }
 

@@ -44,6 +44,8 @@ pub(super) struct Entry {
     /// Siblings in the same list.
     previous: u32,
     next: u32,
+    /// What the parent may want to know of a child that lives.
+    news: Option<Status>,
 }
 
 /// A parent's lists.
@@ -62,6 +64,7 @@ impl Entry {
             ended: NOBODY,
             previous: NOBODY,
             next: NOBODY,
+            news: None,
         }
     }
 
@@ -92,6 +95,14 @@ impl Status {
         Self((code & 0xff) << 8)
     }
 
+    /// It goes on after it was stopped.
+    pub(crate) const CONTINUED: Self = Self(0xffff);
+
+    /// Signal `number` stopped it.
+    pub(crate) fn stopped(number: u32) -> Self {
+        Self((number as i32) << 8 | 0x7f)
+    }
+
     /// Signal `number` ended it.
     pub(crate) fn killed(number: u32) -> Self {
         Self(number as i32 & 0x7f)
@@ -119,6 +130,8 @@ pub(crate) enum Children {
 pub(crate) enum Found {
     /// A child that ended; it is forgotten now unless it was to be kept.
     Ended(Arc<Process>, Status),
+    /// A child that stopped or went on since it was last looked at.
+    Changed(u32, Status),
     /// Only children that live.
     Alive,
     /// No such child.
@@ -191,6 +204,26 @@ impl Table {
             self.unlink(child);
             self.link(INIT, child, list);
         }
+    }
+
+    /// The state of `pid`, if it is a child of `parent`.
+    fn child(&self, parent: u32, pid: u32) -> Option<&State> {
+        let entry = self
+            .entries
+            .get(pid)
+            .filter(|entry| entry.parent == parent)?;
+        let exists = !matches!(entry.state, State::Vacant | State::Reserved);
+        (exists && pid != NOBODY).then_some(&entry.state)
+    }
+
+    /// The children of `parent` that live.
+    fn living(&self, parent: u32) -> impl Iterator<Item = u32> {
+        let real = |pid: u32| Some(pid).filter(|&pid| pid != NOBODY);
+        let first = self
+            .entries
+            .get(parent)
+            .and_then(|entry| real(entry.living));
+        core::iter::successors(first, move |&pid| real(self.entries.get(pid)?.next))
     }
 
     fn remove(&mut self, pid: u32) -> State {
@@ -295,6 +328,15 @@ pub(super) fn bury(pid: u32, status: Status) -> Burial {
     }
 }
 
+/// Notes that `pid` stopped or went on; its parent.
+pub(super) fn note(pid: u32, news: Status) -> Option<Arc<Process>> {
+    let mut table = TABLE.lock();
+    let entry = table.entry(pid);
+    entry.news = Some(news);
+    let parent = entry.parent;
+    table.process(parent)
+}
+
 /// Who must hear of an end.
 pub(super) struct Burial {
     pub(super) parent: Option<Arc<Process>>,
@@ -307,41 +349,54 @@ pub(super) fn forget(pid: u32) {
     drop(state);
 }
 
-/// Looks for a child of `parent` that has ended and forgets it, unless `keep`.
-pub(crate) fn reap(parent: u32, children: Children, after: After) -> Found {
+/// Looks for a child of `parent` that has ended, and forgets it; else for one with such news as are `wanted`.
+pub(crate) fn reap(parent: u32, children: Children, wanted: Wanted) -> Found {
     let mut table = TABLE.lock();
-    let candidate = match children {
-        Children::Any => {
-            let Entry { living, ended, .. } = *table.entry(parent);
-            Some(if ended != NOBODY { ended } else { living }).filter(|&pid| pid != NOBODY)
-        }
-        Children::One(pid) => Some(pid).filter(|&pid| {
-            let entry = table.entries.get(pid);
-            entry.is_some_and(|entry| {
-                entry.parent == parent && !matches!(entry.state, State::Vacant | State::Reserved)
-            })
-        }),
+    let ended = match children {
+        Children::Any => table.entry(parent).ended,
+        Children::One(pid) => pid,
     };
-    let Some(pid) = candidate else {
+    if let Some(State::Zombie(process, status)) = table.child(parent, ended) {
+        let (process, status) = (process.clone(), *status);
+        let gone = table.remove(ended);
+        drop(table);
+        drop(gone);
+        return Found::Ended(process, status);
+    }
+    let alive = match children {
+        Children::Any => table.entry(parent).living,
+        Children::One(pid) => pid,
+    };
+    if table.child(parent, alive).is_none() {
         return Found::Nobody;
-    };
-    let State::Zombie(process, status) = &table.entry(pid).state else {
-        return Found::Alive;
-    };
-    let (process, status) = (process.clone(), *status);
-    let gone = match after {
-        After::Forget => table.remove(pid),
-        After::Keep => State::Vacant,
-    };
-    drop(table);
-    drop(gone);
-    Found::Ended(process, status)
+    }
+    let among = |pid: &u32| matches!(children, Children::Any) || *pid == alive;
+    let known = |pid: &u32| table.entries.get(*pid).and_then(|entry| entry.news);
+    let changed = table
+        .living(parent)
+        .filter(among)
+        .find(|pid| known(pid).is_some_and(|news| wanted.includes(news)));
+    match changed.and_then(|pid| Some((pid, table.entry(pid).news.take()?))) {
+        Some((pid, news)) => Found::Changed(pid, news),
+        None => Found::Alive,
+    }
 }
 
-/// What becomes of a child that was waited for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum After {
-    Forget,
-    /// WNOWAIT.
-    Keep,
+/// Which news of living children a `wait` is for.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    /// WUNTRACED.
+    pub(crate) stopped: bool,
+    /// WCONTINUED.
+    pub(crate) continued: bool,
+}
+
+impl Wanted {
+    fn includes(self, news: Status) -> bool {
+        if news == Status::CONTINUED {
+            self.continued
+        } else {
+            self.stopped
+        }
+    }
 }

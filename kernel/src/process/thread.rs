@@ -25,6 +25,8 @@ pub(crate) struct Thread {
     pub(super) next_sleeper: Link,
     /// When it wakes by itself, in nanoseconds since boot.
     pub(super) deadline: AtomicU64,
+    /// Lends its stack to the processor's wait for anything to do.
+    pub(super) idle: AtomicBool,
     /// Out of the run queue until someone wakes it; guarded by the scheduler's lock.
     pub(super) parked: AtomicBool,
     /// Was woken while it was not parked: the next `park` returns at once. Guarded by the scheduler's lock.
@@ -50,6 +52,7 @@ impl Thread {
             next_ready: Link::new(None),
             next_sleeper: Link::new(None),
             deadline: AtomicU64::new(0),
+            idle: AtomicBool::new(false),
             parked: AtomicBool::new(false),
             woken: AtomicBool::new(false),
         };

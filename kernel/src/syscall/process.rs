@@ -15,7 +15,7 @@ use crate::fs;
 use crate::process::exec;
 use crate::process::fork::{self as forking, Memory, Start};
 use crate::process::stack::{self, List};
-use crate::process::table::{self, After, Children, Found, Status};
+use crate::process::table::{self, Children, Found, Status, Wanted};
 use crate::process::usage::Counters;
 use crate::process::{current, sched};
 
@@ -125,12 +125,20 @@ pub(super) fn wait4([pid, status, options, usage, ..]: Arguments) -> Answer {
         pid if pid < 0 => return Err(Errno::ECHILD),
         pid => Children::One(pid as u32),
     };
+    let wanted = Wanted {
+        stopped: options & WUNTRACED != 0,
+        continued: options & WCONTINUED != 0,
+    };
     let process = current();
     loop {
-        match table::reap(process.pid, children, After::Forget) {
+        match table::reap(process.pid, children, wanted) {
             Found::Ended(child, ended) => {
                 process.usage.add_child(&child.usage);
                 return report(child.pid, ended, &child.usage.total(), status, usage);
+            }
+            Found::Changed(child, news) => {
+                let used = table::find(child).map(|child| child.usage.total());
+                return report(child, news, &used.unwrap_or_default(), status, usage);
             }
             Found::Nobody => return Err(Errno::ECHILD),
             Found::Alive if options & WNOHANG != 0 => return Ok(0),

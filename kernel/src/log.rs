@@ -4,7 +4,7 @@
 //! told from what firmware prints on the same port. Nothing here allocates. One lock keeps the lines of a record
 //! together; in a panic no lock is waited for, because its holder may be what panicked.
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use log::{Level, Log, Metadata, Record};
 use spin::Once;
@@ -25,6 +25,12 @@ static CLOCK: Once<fn() -> u64> = Once::new();
 
 /// Set by [`enter_panic`], for good.
 static PANIC: AtomicBool = AtomicBool::new(false);
+
+/// Waits for a stuck port in a panic: nothing else is left to do, and the report is all that counts.
+const PANIC_WAITS: u32 = 8;
+
+/// How many of those have been in vain.
+static WAITED: AtomicU32 = AtomicU32::new(0);
 
 struct Logger;
 
@@ -49,7 +55,16 @@ impl Log for Logger {
         }
     }
 
-    fn flush(&self) {}
+    /// Draws the last lines, and waits until they and a program's last output have left their ports: the machine is
+    /// about to end.
+    fn flush(&self) {
+        framebuffer::finish();
+        let options = options::get();
+        for port in [options.log, options.console].into_iter().flatten() {
+            // Past the lock, which somebody may hold for good, since this changes nothing.
+            let _ = Serial::adopt(port).is_some_and(|mut serial| serial.drain());
+        }
+    }
 }
 
 /// Where the log goes in a panic: to the same places past all locks.
@@ -71,10 +86,19 @@ impl Emergency {
 impl Write for Emergency {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if let Some(serial) = &mut self.serial {
-            serial.send_or_drop(text.as_bytes());
+            send_in_panic(serial, text.as_bytes());
         }
         framebuffer::write_panic(text.as_bytes());
         Ok(())
+    }
+}
+
+/// Sends all of `bytes`, unless the port has been stuck for so long that nobody is there.
+fn send_in_panic(serial: &mut Serial, mut bytes: &[u8]) {
+    while !bytes.is_empty() && WAITED.load(Relaxed) < PANIC_WAITS {
+        let sent = serial.send_patiently(bytes);
+        WAITED.fetch_add(u32::from(sent == 0), Relaxed);
+        bytes = &bytes[sent..];
     }
 }
 

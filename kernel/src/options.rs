@@ -13,6 +13,7 @@
 //! | `stdio=` | `tty`, `pipe` | `tty` | what the standard streams claim to be |
 //! | `exit=` | `halt`, `qemu` | `halt` | how the machine ends: power off, or through `isa-debug-exit` |
 //! | `trace=` | `faults`, `none` | `none` | what is logged as it happens |
+//! | `panic=` | `test`, `none` | `none` | whether the kernel panics after booting, so that its report can be seen |
 //! | `norandomize` | | off | stack, heap and mappings at the same addresses in every run |
 use alloc::boxed::Box;
 
@@ -57,6 +58,15 @@ pub(crate) enum Trace {
     Faults,
 }
 
+/// Whether the kernel panics on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Panic {
+    /// No.
+    None,
+    /// When it has booted.
+    Test,
+}
+
 /// Where a program's stack, heap and mappings lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
@@ -83,6 +93,8 @@ pub(crate) struct Options {
     pub(crate) exit: Exit,
     /// What is logged as it happens.
     pub(crate) trace: Trace,
+    /// Whether the kernel panics on purpose.
+    pub(crate) panic: Panic,
     /// Where a program's parts lie.
     pub(crate) layout: Layout,
 }
@@ -97,6 +109,7 @@ impl Options {
         stdio: Stdio::Tty,
         exit: Exit::Halt,
         trace: Trace::None,
+        panic: Panic::None,
         layout: Layout::Random,
     };
 
@@ -127,6 +140,9 @@ impl Options {
             }
             ("trace", value) => {
                 self.trace = choose(value, [("none", Trace::None), ("faults", Trace::Faults)])?
+            }
+            ("panic", value) => {
+                self.panic = choose(value, [("none", Panic::None), ("test", Panic::Test)])?
             }
             ("norandomize", "") => self.layout = Layout::Fixed,
             _ => return None,

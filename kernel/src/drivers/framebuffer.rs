@@ -156,6 +156,13 @@ fn log_to(screen: &mut Screen, bytes: &[u8], colour: Colour) {
     }
 }
 
+/// Draws all that has changed: the machine is about to end.
+pub(crate) fn finish() {
+    if let Some(mut screen) = SCREEN.try_lock() {
+        screen.refresh(usize::MAX);
+    }
+}
+
 /// Draws a little of what has changed. For the timer's tick.
 pub(crate) fn refresh() {
     let mut screen = SCREEN.lock();

@@ -10,9 +10,9 @@ use uart_16550::{BaudRate, Config, Uart16550, spec::registers::LSR};
 
 use crate::lock::{IrqLock, Rank};
 
-/// How often the transmitter is asked before it counts as stuck. A question takes about a microsecond on the bus, a
-/// full FIFO about 1.4 ms at 115,200 baud.
-const PATIENCE: u32 = 50_000;
+/// How often the transmitter is asked before it counts as stuck: for a second or two, as a question takes about a
+/// microsecond on the bus. A full FIFO is sent in 1.4 ms at 115,200 baud, but a busy host may let a guest wait.
+const PATIENCE: u32 = 1_000_000;
 
 /// A serial port, by its usual name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +59,9 @@ impl Serial {
             return None;
         }
         // What the firmware said may still be on its way; `init` would wait for that without end.
-        let idle = |uart: &mut Uart16550<_>| uart.lsr().contains(LSR::TRANSMITTER_EMPTY);
-        (0..PATIENCE).find(|_| idle(&mut serial.uart))?;
+        if !serial.drain() {
+            return None;
+        }
         let config = Config {
             baud_rate: BaudRate::Baud115200,
             ..Config::DEFAULT
@@ -111,7 +112,11 @@ impl Serial {
     /// until it moves again.
     pub(crate) fn send_or_drop(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let sent = self.send_patiently(bytes);
+            let sent = if self.stuck {
+                self.send(bytes)
+            } else {
+                self.send_patiently(bytes)
+            };
             self.stuck = sent == 0;
             if self.stuck {
                 return;
@@ -120,9 +125,15 @@ impl Serial {
         }
     }
 
-    fn send_patiently(&mut self, bytes: &[u8]) -> usize {
-        let patience = if self.stuck { 1 } else { PATIENCE };
-        for _ in 0..patience {
+    /// Waits until all that was handed over has left the port; false where it did not in reasonable time.
+    pub(crate) fn drain(&mut self) -> bool {
+        let mut is_idle = |_| self.uart.lsr().contains(LSR::TRANSMITTER_EMPTY);
+        (0..PATIENCE).any(&mut is_idle)
+    }
+
+    /// [`Serial::send`], with a wait for the transmitter; 0 where it is stuck.
+    pub(crate) fn send_patiently(&mut self, bytes: &[u8]) -> usize {
+        for _ in 0..PATIENCE {
             match self.send(bytes) {
                 0 => spin_loop(),
                 sent => return sent,

@@ -134,14 +134,9 @@ pub(crate) fn init() {
     SOURCES.lock().keyboard = keyboard;
 }
 
-/// Takes in what has arrived, in bounded time. For the timer's tick, and before a look at [`has_input`].
+/// Takes in what has arrived, in bounded time. For the timer's tick.
 pub(crate) fn poll() {
     SOURCES.lock().poll();
-}
-
-/// Whether [`read_available`] would return something other than [`Input::Empty`].
-pub(crate) fn has_input() -> bool {
-    SOURCES.lock().terminal.is_ready()
 }
 
 /// Moves input that is there into `buffer`, which is not empty.

@@ -14,6 +14,7 @@ mod global;
 mod sizes;
 mod slab;
 
+use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use mm::machine::Cpu;
@@ -110,12 +111,12 @@ fn is_reserved() -> bool {
 pub(crate) struct Usage {
     /// Bytes of the arena in use.
     pub(crate) arena: usize,
-    /// Frames in slabs.
-    pub(crate) slab_frames: usize,
     /// Frames in blocks.
     pub(crate) block_frames: usize,
-    /// Objects in use of each size, as (size, objects).
-    pub(crate) objects: [(usize, usize); SIZES.len()],
+    /// Frames in slabs, by size of object.
+    pub(crate) slabs: [usize; SIZES.len()],
+    /// Objects in use, by size.
+    pub(crate) objects: [usize; SIZES.len()],
 }
 
 /// What the heap holds now.
@@ -124,18 +125,30 @@ pub(crate) fn usage() -> Usage {
         arena: arena::used(),
         ..Usage::default()
     };
-    let Some(slabs) = SLABS.get() else {
-        return usage;
-    };
-    usage.block_frames = slabs.block_frames.load(Relaxed);
-    for (class, (size, into)) in slabs
-        .classes
-        .iter()
-        .zip(SIZES.iter().zip(&mut usage.objects))
-    {
-        let (frames, objects) = class.lock().counts();
-        usage.slab_frames += frames;
-        *into = (*size, objects);
+    if let Some(slabs) = SLABS.get() {
+        usage.block_frames = slabs.block_frames.load(Relaxed);
+        for (index, class) in slabs.classes.iter().enumerate() {
+            (usage.slabs[index], usage.objects[index]) = class.lock().counts();
+        }
     }
     usage
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slabs: usize = self.slabs.iter().sum();
+        let (blocks, arena) = (self.block_frames, self.arena.div_ceil(1024));
+        write!(
+            f,
+            "{slabs} frames in slabs, {blocks} in blocks, {arena} KiB of the arena;"
+        )?;
+        for (size, objects) in SIZES
+            .iter()
+            .zip(self.objects)
+            .filter(|(_, objects)| *objects > 0)
+        {
+            write!(f, " {objects} of {size}")?;
+        }
+        f.write_str(" bytes")
+    }
 }

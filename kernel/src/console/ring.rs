@@ -20,11 +20,6 @@ impl Ring {
         }
     }
 
-    /// Whether nothing waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// How many bytes more fit.
     pub(crate) fn room(&self) -> usize {
         CAPACITY - self.len

@@ -72,11 +72,6 @@ impl Terminal {
         self.end == End::No && self.ring.room() > self.len
     }
 
-    /// Whether a reader would get something.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.end != End::No || !self.ring.is_empty()
-    }
-
     /// Takes a byte of a framed stream.
     pub(crate) fn framed(&mut self, byte: u8) {
         match self.decoder.decode(byte) {

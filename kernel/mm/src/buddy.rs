@@ -166,6 +166,8 @@ impl FreeLists {
 
     /// Puts a block back, joined with its buddy as often as that one is free and whole.
     fn free(&mut self, map: &[FrameRecord], mut number: u32, mut order: u32) {
+        // Nothing of its past life stays, wherever in a larger block it ends up.
+        map[number as usize].set(Use::FreeTail, 0);
         while order < MAX_ORDER {
             let buddy = number ^ 1 << order;
             let Some(record) = map.get(buddy as usize) else {
@@ -290,3 +292,6 @@ impl CpuCache {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

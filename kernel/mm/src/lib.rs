@@ -31,6 +31,8 @@ pub mod remote;
 pub mod space;
 pub mod stack;
 pub mod stats;
+#[cfg(test)]
+mod testing;
 pub mod trace;
 pub mod vma;
 

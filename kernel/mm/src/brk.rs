@@ -65,3 +65,91 @@ impl AddressSpace {
 fn page_behind(address: u64) -> Page {
     Page::containing(address + PAGE_SIZE - 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::page::PAGE_SIZE;
+    use crate::testing::{Drawing, FIRST};
+
+    /// Moves the end of the heap to byte `byte` of page `page` of the drawing, and returns where it then is.
+    fn brk(drawing: &mut Drawing, page: u64, byte: u64) -> (u64, u64) {
+        let end = drawing
+            .space
+            .brk(&drawing.memory, (FIRST + page).address() + byte);
+        let offset = end - FIRST.address();
+        (offset / PAGE_SIZE, offset % PAGE_SIZE)
+    }
+
+    /// A drawing of pages 30 to 39, around the start of the heap at page 32, with `letter` at page 38.
+    fn drawing(letter: char) -> Drawing {
+        let picture: alloc::string::String = (0..40)
+            .map(|page| if page == 38 { letter } else { '.' })
+            .collect();
+        Drawing::of(&picture)
+    }
+
+    fn shows(drawing: &Drawing, picture: &str) {
+        drawing.shows(&(".".repeat(30) + picture));
+    }
+
+    #[test]
+    fn the_heap_never_ends_between_pages() {
+        //                       0123456789
+        let mut it = drawing('.');
+        assert_eq!(brk(&mut it, 32, 0), (32, 0));
+        shows(&it, "..........");
+        assert_eq!(brk(&mut it, 33, 1), (33, 1));
+        shows(&it, "..Hh......");
+        assert_eq!(brk(&mut it, 33, 4095), (33, 4095), "the same page");
+        shows(&it, "..Hh......");
+        assert_eq!(brk(&mut it, 35, 0), (35, 0));
+        shows(&it, "..Hhh.....");
+        assert_eq!(brk(&mut it, 32, 1), (32, 1));
+        shows(&it, "..H.......");
+        assert_eq!(brk(&mut it, 32, 0), (32, 0));
+        shows(&it, "..........");
+    }
+
+    #[test]
+    fn the_heap_never_moves_below_its_start() {
+        let mut it = drawing('.');
+        assert_eq!(brk(&mut it, 34, 0), (34, 0));
+        assert_eq!(brk(&mut it, 31, 4095), (34, 0));
+        assert_eq!(it.space.brk(&it.memory, 0), (FIRST + 34).address());
+        shows(&it, "..Hh......");
+    }
+
+    #[test]
+    fn the_heap_never_touches_what_lies_above() {
+        let mut it = drawing('R');
+        assert_eq!(brk(&mut it, 38, 0), (32, 0), "a page must stay free");
+        assert_eq!(brk(&mut it, 37, 0), (37, 0));
+        shows(&it, "..Hhhhh.R.");
+        assert_eq!(brk(&mut it, 37, 1), (37, 0));
+        let mut it = drawing('S');
+        assert_eq!(brk(&mut it, 33, 0), (32, 0), "the guard gap of a stack");
+    }
+
+    #[test]
+    fn a_heap_that_was_unmapped_is_never_given_back() {
+        let mut it = drawing('.');
+        assert_eq!(brk(&mut it, 36, 0), (36, 0));
+        it.unmap(&(" ".repeat(34) + "--")).expect("allowed");
+        shows(&it, "..Hh......");
+        assert_eq!(brk(&mut it, 34, 0), (36, 0), "nothing was there");
+        assert_eq!(brk(&mut it, 33, 0), (33, 0), "something was");
+        shows(&it, "..H.......");
+    }
+
+    #[test]
+    fn no_limit_is_passed() {
+        let mut it = drawing('.');
+        it.space.limits.data = 2 * PAGE_SIZE;
+        assert_eq!(brk(&mut it, 34, 1), (32, 0));
+        assert_eq!(brk(&mut it, 34, 0), (34, 0));
+        it.space.limits.data = u64::MAX;
+        it.space.limits.address_space = 3 * PAGE_SIZE;
+        assert_eq!(brk(&mut it, 36, 0), (34, 0));
+        assert_eq!(it.space.brk(&it.memory, u64::MAX), (FIRST + 34).address());
+    }
+}

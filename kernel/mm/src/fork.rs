@@ -83,3 +83,79 @@ impl AddressSpace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::error::OutOfMemory;
+    use crate::fault::{Access, Path};
+    use crate::memory::Memory;
+    use crate::space::AddressSpace;
+    use crate::testing::{Drawing, FIRST, TestMachine, path};
+
+    fn write(memory: &Memory<TestMachine>, space: &AddressSpace, byte: u8) -> Path {
+        let address = FIRST.address();
+        let path = path(space.handle_fault(memory, address, Access::Write));
+        let written = space.write_remote(memory, address, &[byte]);
+        assert_eq!(written.ok(), Some(1));
+        path
+    }
+
+    fn read(memory: &Memory<TestMachine>, space: &AddressSpace) -> u8 {
+        let mut byte = [0];
+        let read = space.read_remote(memory, FIRST.address(), &mut byte);
+        assert_eq!(read.ok(), Some(1));
+        byte[0]
+    }
+
+    #[test]
+    fn the_parent_page_survives_the_childs_write() {
+        let mut parent = Drawing::of("Ww........");
+        let memory = &parent.memory;
+        assert_eq!(write(memory, &parent.space, 1), Path::ZeroWrite);
+        let child = parent.space.fork(memory).expect("memory is left");
+        assert_eq!(write(memory, &child, 2), Path::CowCopy);
+        assert_eq!(read(memory, &parent.space), 1);
+        // The child has a frame of its own by now, so the parent's is the parent's alone.
+        assert_eq!(write(memory, &parent.space, 3), Path::CowReuse);
+        assert_eq!(read(memory, &child), 2);
+        child.destroy(memory);
+        parent.shows("Ww........");
+    }
+
+    #[test]
+    fn a_grandchild_never_frees_what_others_hold() {
+        let mut parent = Drawing::of("Ww........");
+        let memory = &parent.memory;
+        write(memory, &parent.space, 1);
+        let mut child = parent.space.fork(memory).expect("memory is left");
+        let grandchild = child.fork(memory).expect("memory is left");
+        child.destroy(memory);
+        assert_eq!(write(memory, &grandchild, 2), Path::CowCopy);
+        assert_eq!(read(memory, &parent.space), 1);
+        grandchild.destroy(memory);
+        assert_eq!(write(memory, &parent.space, 3), Path::CowReuse);
+        parent.shows("Ww........");
+    }
+
+    #[test]
+    fn a_fork_without_memory_never_keeps_any() {
+        let mut parent = Drawing::of("Wwww......");
+        for page in 0..4 {
+            assert_eq!(parent.fault(page, Access::Write), Path::ZeroWrite);
+        }
+        let memory = &parent.memory;
+        let mut hoard: alloc::vec::Vec<_> =
+            core::iter::from_fn(|| memory.allocate(0).ok()).collect();
+        // The child's root and three tables.
+        for free in 0..4 {
+            assert_eq!(memory.free_frames(), free);
+            assert_eq!(parent.space.fork(memory).err(), Some(OutOfMemory));
+            assert_eq!(memory.free_frames(), free);
+            hoard.pop().into_iter().for_each(|frame| memory.free(frame));
+        }
+        let child = parent.space.fork(memory).expect("four frames are enough");
+        child.destroy(memory);
+        hoard.into_iter().for_each(|frame| memory.free(frame));
+        parent.shows("Wwww......");
+    }
+}

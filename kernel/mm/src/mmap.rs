@@ -186,3 +186,6 @@ fn hint(address: u64, len: u64, ceiling: Page) -> Option<Range<Page>> {
     let start = start.max(USER_START);
     Some(start..start + len)
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,3 +138,6 @@ pub(crate) fn is_exclusive<M: Machine>(memory: &Memory<M>, leaf: Leaf) -> bool {
     let record = memory.record(leaf.frame);
     record.usage() == Use::Anonymous && record.references() == 1
 }
+
+#[cfg(test)]
+mod tests;

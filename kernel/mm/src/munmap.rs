@@ -100,3 +100,67 @@ impl AddressSpace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::error::Error;
+    use crate::fault::{Access, Path};
+    use crate::page::PAGE_SIZE;
+    use crate::space::USER_END;
+    use crate::testing::{Drawing, FIRST};
+
+    #[test]
+    fn a_hole_never_takes_its_neighbours() {
+        //                               0123456789
+        let mut drawing = Drawing::of("Wwwwwwwwww");
+        drawing.unmap("   ----   ").expect("allowed");
+        drawing.shows("Www....Www");
+        drawing.unmap("--------- ").expect("holes are fine");
+        drawing.shows(".........W");
+        drawing.unmap("-         ").expect("so is nothing at all");
+        drawing.shows(".........W");
+    }
+
+    #[test]
+    fn no_area_in_the_range_survives() {
+        //                               0123456789
+        let mut drawing = Drawing::of("RrWwXxNnRr");
+        drawing.unmap(" -------- ").expect("allowed");
+        drawing.shows("R........R");
+    }
+
+    #[test]
+    fn a_page_never_comes_back_with_its_contents() {
+        let mut drawing = Drawing::of("Www.......");
+        assert_eq!(drawing.fault(1, Access::Write), Path::ZeroWrite);
+        let written = drawing
+            .space
+            .write_remote(&drawing.memory, (FIRST + 1).address(), b"old");
+        assert_eq!(written.ok(), Some(3));
+        drawing.unmap(" -        ").expect("allowed");
+        drawing.map(" -        ", 'w').expect("free");
+        drawing.shows("Www.......");
+        let mut bytes = [1; 3];
+        let read = drawing
+            .space
+            .read_remote(&drawing.memory, (FIRST + 1).address(), &mut bytes);
+        assert_eq!((read.ok(), bytes), (Some(3), [0; 3]));
+    }
+
+    #[test]
+    fn no_senseless_range_is_accepted() {
+        let mut drawing = Drawing::of("Ww........");
+        let end = USER_END.address();
+        for (address, length) in [
+            (FIRST.address() + 1, PAGE_SIZE),
+            (FIRST.address(), 0),
+            (FIRST.address(), end),
+            (end, PAGE_SIZE),
+            (FIRST.address(), u64::MAX),
+        ] {
+            let got = drawing.space.munmap(&drawing.memory, address, length);
+            assert_eq!(got, Err(Error::Invalid), "{address:#x}, {length:#x}");
+        }
+        drawing.shows("Ww........");
+    }
+}

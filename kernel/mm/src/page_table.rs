@@ -240,3 +240,6 @@ fn survey_below<M: Machine>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

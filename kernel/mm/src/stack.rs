@@ -49,3 +49,84 @@ impl AddressSpace {
         harmless || page - below.end >= GUARD_GAP
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::error::Error;
+    use crate::fault::{Access, Outcome};
+    use crate::mmap::Place;
+    use crate::page::{PAGE_SIZE, Page};
+    use crate::testing::{Drawing, FIRST, mapping};
+    use crate::vma::VmFlags;
+
+    fn grow(drawing: &mut Drawing, page: Page) -> Result<(), Error> {
+        drawing.space.grow_stack(&drawing.memory, page.address())
+    }
+
+    /// A stack at page 8 of the drawing, and `below` far down, ending `distance` pages below page 4.
+    fn with_neighbour(below: VmFlags, distance: u64) -> Drawing {
+        let mut drawing = Drawing::of("........Ss");
+        let end = FIRST + 4 - distance;
+        let request = mapping(end - 1..end, Place::Fixed, below);
+        drawing.space.mmap(&drawing.memory, request).expect("free");
+        drawing
+    }
+
+    #[test]
+    fn a_stack_never_grows_further_than_it_was_touched() {
+        //                               0123456789
+        let mut drawing = Drawing::of("........Ss");
+        let address = (FIRST + 5).address();
+        let outcome = drawing
+            .space
+            .handle_fault(&drawing.memory, address, Access::Write);
+        assert!(matches!(outcome, Outcome::NeedsGrowth), "{outcome:?}");
+        assert_eq!(grow(&mut drawing, FIRST + 5), Ok(()));
+        drawing.shows(".....Sssss");
+        assert_eq!(
+            grow(&mut drawing, FIRST + 7),
+            Ok(()),
+            "another thread was first"
+        );
+        drawing.shows(".....Sssss");
+    }
+
+    #[test]
+    fn nothing_else_ever_grows() {
+        //                               0123456789
+        let mut drawing = Drawing::of("Ss..Ww....");
+        assert_eq!(grow(&mut drawing, FIRST + 2), Err(Error::BadAddress));
+        assert_eq!(grow(&mut drawing, FIRST + 7), Err(Error::BadAddress));
+        drawing.shows("Ss..Ww....");
+    }
+
+    #[test]
+    fn the_guard_gap_never_shrinks() {
+        let accessible = VmFlags::READ;
+        let mut near = with_neighbour(accessible, 255);
+        assert_eq!(grow(&mut near, FIRST + 4), Err(Error::OutOfMemory));
+        assert_eq!(grow(&mut near, FIRST + 5), Ok(()));
+        near.shows(".....Sssss");
+        let mut far = with_neighbour(accessible, 256);
+        assert_eq!(grow(&mut far, FIRST + 4), Ok(()));
+        for harmless in [VmFlags::empty(), VmFlags::READ | VmFlags::GROWS_DOWN] {
+            let mut near = with_neighbour(harmless, 0);
+            assert_eq!(grow(&mut near, FIRST + 4), Ok(()), "{harmless:?}");
+        }
+    }
+
+    #[test]
+    fn no_limit_is_passed() {
+        //                               0123456789
+        let mut drawing = Drawing::of("........Ss");
+        drawing.space.limits.stack = 4 * PAGE_SIZE;
+        assert_eq!(grow(&mut drawing, FIRST + 5), Err(Error::OutOfMemory));
+        assert_eq!(grow(&mut drawing, FIRST + 6), Ok(()));
+        drawing.space.limits.stack = u64::MAX;
+        drawing.space.limits.address_space = 5 * PAGE_SIZE;
+        assert_eq!(grow(&mut drawing, FIRST + 4), Err(Error::OutOfMemory));
+        drawing.space.limits.address_space = u64::MAX;
+        assert_eq!(grow(&mut drawing, Page::new(15)), Err(Error::OutOfMemory));
+        drawing.shows("......Ssss");
+    }
+}

@@ -207,3 +207,6 @@ impl Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -131,15 +131,10 @@ impl AddressSpace {
     ) -> Result<(), Error> {
         let len = page::count(pages);
         let grown = len.saturating_sub(self.mapped_in(pages));
-        let writable_private = mapping.flags & (VmFlags::WRITE | VmFlags::SHARED) == VmFlags::WRITE;
-        let is_data = writable_private && !mapping.flags.contains(VmFlags::GROWS_DOWN);
-        if !self.may_expand(grown) || (is_data && !self.may_add_data(grown)) {
-            return Err(Error::OutOfMemory);
-        }
-        if writable_private
-            && !mapping.flags.contains(VmFlags::NO_RESERVE)
-            && len > memory.managed_frames() as u64
-        {
+        let flags = mapping.flags;
+        let is_too_much = flags.is_data() && !self.may_add_data(grown);
+        let is_hopeless = flags.is_promise() && len > memory.managed_frames() as u64;
+        if !self.may_expand(grown) || is_too_much || is_hopeless {
             return Err(Error::OutOfMemory);
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::frame::Use;
 use crate::gather::Gather;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::page::{PAGE_SIZE, Page};
+use crate::page::{self, PAGE_SIZE, Page};
 use crate::pte::{Leaf, Pte, PteFlags};
 use crate::space::{AddressSpace, MAX_AREAS};
 use crate::vma::VmFlags;
@@ -52,10 +52,12 @@ impl AddressSpace {
         let mut at = pages.start;
         while at < pages.end {
             let vma = self.areas.at(at).ok_or(Error::OutOfMemory)?;
-            let (piece, flags) = (at..vma.end.min(pages.end), vma.flags);
+            let (piece, old) = (at..vma.end.min(pages.end), vma.flags);
+            let new = (old - VmFlags::ACCESS) | access;
             at = piece.end;
-            if flags & VmFlags::ACCESS != access {
-                self.protect(&mut gather, &piece, (flags - VmFlags::ACCESS) | access)?;
+            if new != old {
+                self.promise_more(memory, page::count(&piece), old, new)?;
+                self.protect(&mut gather, &piece, new)?;
             }
         }
         Ok(())
@@ -70,6 +72,23 @@ impl AddressSpace {
             Extent::GrowsDown if !vma.flags.contains(VmFlags::GROWS_DOWN) => Err(Error::Invalid),
             Extent::GrowsDown => Ok(vma.start..pages.end),
         }
+    }
+
+    /// Checks that `len` pages may become what they were not: data, or memory that may be needed.
+    fn promise_more<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        len: u64,
+        old: VmFlags,
+        new: VmFlags,
+    ) -> Result<(), Error> {
+        let is_new_data = new.is_data() && !old.is_data();
+        let is_new_promise = new.is_promise() && !old.is_promise();
+        let is_too_much = is_new_data && !self.may_add_data(len);
+        if is_too_much || (is_new_promise && len > memory.managed_frames() as u64) {
+            return Err(Error::OutOfMemory);
+        }
+        Ok(())
     }
 
     /// Gives `piece`, which lies inside one area, the flags `flags`.

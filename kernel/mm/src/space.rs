@@ -13,7 +13,7 @@ use crate::memory::Memory;
 use crate::page::{self, PAGE_SIZE, Page};
 use crate::page_table::PageTable;
 use crate::pte::Leaf;
-use crate::vma::{VmFlags, Vma};
+use crate::vma::Vma;
 
 /// The page behind the last that ring 3 may map: Linux's `TASK_SIZE` with 4 levels.
 pub const USER_END: Page = Page::new((1 << 35) - 1);
@@ -241,13 +241,10 @@ impl AddressSpace {
             .is_none_or(|vma| pages.end <= vma.guarded_start())
     }
 
-    /// Pages in use that count against RLIMIT_DATA: private, writable, not a stack.
+    /// Pages in use that count against RLIMIT_DATA.
     pub(crate) fn data_pages(&self) -> u64 {
-        let is_data = |vma: &&Vma| {
-            let kind = VmFlags::WRITE | VmFlags::SHARED | VmFlags::GROWS_DOWN;
-            vma.flags & kind == VmFlags::WRITE
-        };
-        self.areas.iter().filter(is_data).map(Vma::len).sum()
+        let data = self.areas.iter().filter(|vma| vma.flags.is_data());
+        data.map(Vma::len).sum()
     }
 }
 

@@ -52,6 +52,16 @@ impl VmFlags {
         }
     }
 
+    /// Whether pages of such an area count against RLIMIT_DATA: private, writable, not a stack.
+    pub(crate) fn is_data(self) -> bool {
+        self & (Self::WRITE | Self::SHARED | Self::GROWS_DOWN) == Self::WRITE
+    }
+
+    /// Whether they are accounted as memory that may be needed: private, writable, and the program asked for it.
+    pub(crate) fn is_promise(self) -> bool {
+        self & (Self::WRITE | Self::SHARED | Self::NO_RESERVE) == Self::WRITE
+    }
+
     /// The rights of an entry that may be stored through where the area allows it.
     pub(crate) fn entry_flags(self) -> PteFlags {
         let mut flags = self.read_only_entry_flags();

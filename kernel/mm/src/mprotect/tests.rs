@@ -100,3 +100,17 @@ fn nothing_is_done_for_no_pages() {
     assert_eq!(protect(FIRST.address(), u64::MAX), Err(Error::OutOfMemory));
     drawing.shows("Ww........");
 }
+
+#[test]
+fn no_limit_is_passed_by_gaining_rights() {
+    //                               0123456789
+    let mut drawing = Drawing::of("WwRrrr....");
+    drawing.space.limits.data = 4 * crate::page::PAGE_SIZE;
+    let got = drawing.protect("  ---     ", 'w');
+    assert_eq!(got, Err(Error::OutOfMemory));
+    drawing.shows("WwRrrr....");
+    drawing
+        .protect("   --     ", 'w')
+        .expect("four pages of data");
+    drawing.shows("WwRWwR....");
+}

@@ -44,6 +44,11 @@ impl Area {
         self.rights.has(Rights::W) && self.growth == Growth::Fixed
     }
 
+    /// Whether Linux accounts it as memory that may be needed.
+    pub fn is_promise(&self) -> bool {
+        self.rights.has(Rights::W) && self.reserve == Reserve::Accounted
+    }
+
     /// The page of the file behind `page`.
     pub fn file_page(&self, page: u64) -> Option<(usize, u64)> {
         match self.source {

@@ -42,8 +42,7 @@ impl Oracle {
             .saturating_sub(self.pages_in(area.start, area.end));
         let is_too_much = self.pages() + grown > self.rules.address_space / 4096;
         let is_too_much_data = area.is_data() && !self.may_add_data(grown);
-        let is_accounted = area.rights.has(Rights::W) && area.reserve == Reserve::Accounted;
-        let is_hopeless = is_accounted && area.pages() > self.rules.memory;
+        let is_hopeless = area.is_promise() && area.pages() > self.rules.memory;
         if is_too_much || is_too_much_data || is_hopeless {
             return Err(Refusal::ENOMEM);
         }
@@ -77,7 +76,7 @@ impl Oracle {
         while at < end {
             let area = *self.area_at(at).ok_or(Refusal::ENOMEM)?;
             let piece = area.part(at, area.end.min(end));
-            self.protect_piece(piece, rights);
+            self.protect_piece(piece, rights)?;
             at = piece.end;
         }
         Ok(())
@@ -95,14 +94,23 @@ impl Oracle {
         }
     }
 
-    fn protect_piece(&mut self, piece: Area, rights: Rights) {
+    fn protect_piece(&mut self, piece: Area, rights: Rights) -> Result<(), Refusal> {
         if piece.rights == rights {
-            return;
+            return Ok(());
+        }
+        let changed = Area { rights, ..piece };
+        let is_new_data = changed.is_data() && !piece.is_data();
+        let is_new_promise = changed.is_promise() && !piece.is_promise();
+        if (is_new_data && !self.may_add_data(piece.pages()))
+            || (is_new_promise && piece.pages() > self.rules.memory)
+        {
+            return Err(Refusal::ENOMEM);
         }
         self.cut(piece.start);
         self.cut(piece.end);
         self.areas.retain(|area| area.start != piece.start);
-        self.add(Area { rights, ..piece });
+        self.add(changed);
+        Ok(())
     }
 
     /// brk(2): the new end of the heap; where that can't be had, it stays as it was.

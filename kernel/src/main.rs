@@ -6,7 +6,10 @@
 
 extern crate alloc;
 
-#[expect(unsafe_code, reason = "drives the processor; every block says why it is sound")]
+#[expect(
+    unsafe_code,
+    reason = "drives the processor; every block says why it is sound"
+)]
 mod arch;
 mod console;
 mod drivers;
@@ -40,7 +43,11 @@ fn kernel_main(info: &'static mut BootInfo) -> ! {
     arch::init(info);
     options::init(fs::command_line(arch::boot::initramfs()));
     log::init();
-    ::log::info!("Faultline {} on a processor with {}", env!("CARGO_PKG_VERSION"), arch::features::features());
+    ::log::info!(
+        "Faultline {} on a processor with {}",
+        env!("CARGO_PKG_VERSION"),
+        arch::features::features()
+    );
     options::warn_unknown();
     arch::init_traps();
     arch::memory::take_over(info, on_own_memory)
@@ -58,6 +65,9 @@ extern "C" fn on_own_memory() -> ! {
     fs::init(arch::boot::initramfs());
     fault::init();
     arch::timer::start_ticking();
+    if options::get().panic == options::Panic::Test {
+        panic!("the command line asked for a panic");
+    }
     process::init::start()
 }
 

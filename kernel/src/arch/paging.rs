@@ -14,7 +14,6 @@ use x86_64::structures::paging::PageTableFlags as Flags;
 use super::direct_map::pointer_to;
 use super::layout::{DEVICES, KERNEL_HALF, PAGE, REGION_SIZE};
 use super::memory::memory;
-pub(crate) use super::stack::KernelStack;
 use crate::lock::{IrqLock, Rank};
 
 /// What an entry that leads to a table says; rights are the leaf's.

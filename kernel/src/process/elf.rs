@@ -12,7 +12,8 @@ use elf::parse::ParsingTable;
 use elf::segment::ProgramHeader;
 use mm::{PAGE_SIZE, VmFlags};
 
-use crate::fs::File;
+use crate::fs::path::PATH_MAX;
+use crate::fs::{self, File};
 
 /// Bytes of the file header.
 const HEADER: usize = 64;
@@ -38,6 +39,17 @@ pub(super) struct Segment {
     pub(super) access: VmFlags,
 }
 
+impl Segment {
+    /// The segment at other addresses; where they wrap around, an end below the start.
+    pub(super) fn moved_by(self, bias: u64) -> Self {
+        let Range { start, end } = self.memory;
+        Self {
+            memory: start.wrapping_add(bias)..end.wrapping_add(bias),
+            ..self
+        }
+    }
+}
+
 impl Image {
     /// Reads the headers; `ENOEXEC` for all that is not a static program for this machine.
     pub(super) fn parse(file: &File) -> Result<Self, Errno> {
@@ -55,15 +67,13 @@ impl Image {
         table.try_reserve_exact(size).map_err(|_| Errno::ENOMEM)?;
         table.resize(size, 0);
         if file.read_at(header.e_phoff, &mut table) < size {
-            return Err(Errno::EIO);
+            return Err(Errno::ENOEXEC);
         }
         let image = Self { header, table };
-        let dynamic = image.headers().any(|header| header.p_type == PT_INTERP);
-        let loadable = image.headers().any(|header| header.p_type == PT_LOAD);
-        if dynamic || !loadable {
-            Err(Errno::ENOEXEC)
-        } else {
-            Ok(image)
+        let interpreter = image.headers().find(|header| header.p_type == PT_INTERP);
+        match interpreter {
+            Some(header) => Err(refuse_interpreted(file, &header)),
+            None => Ok(image),
         }
     }
 
@@ -132,6 +142,19 @@ impl Image {
     }
 }
 
+/// Why a program that wants an interpreter can't be run: there is none by that name, or none can be used yet.
+fn refuse_interpreted(file: &File, header: &ProgramHeader) -> Errno {
+    let mut path = [0; PATH_MAX];
+    let size = header.p_filesz as usize;
+    if !(2..=PATH_MAX).contains(&size) || file.read_at(header.p_offset, &mut path[..size]) < size {
+        return Errno::ENOEXEC;
+    }
+    match path[..size].split_last() {
+        Some((0, name)) => fs::open_program(name).err().unwrap_or(Errno::ENOEXEC),
+        _ => Errno::ENOEXEC,
+    }
+}
+
 fn parse_header(start: &[u8; HEADER]) -> Option<FileHeader<LittleEndian>> {
     const IDENT: usize = elf::abi::EI_NIDENT;
     let ident = parse_ident::<LittleEndian>(start).ok()?;
@@ -154,7 +177,7 @@ fn segment(header: &ProgramHeader) -> Result<Segment, Errno> {
     let end = p_vaddr.checked_add(p_memsz).ok_or(Errno::ENOEXEC)?;
     let aligned = p_vaddr % PAGE_SIZE == p_offset % PAGE_SIZE;
     let sane = p_filesz <= p_memsz && p_offset.checked_add(p_filesz).is_some();
-    if !aligned || !sane || end > mm::space::USER_END.address() {
+    if !aligned || !sane {
         return Err(Errno::ENOEXEC);
     }
     let mut access = VmFlags::empty();

@@ -5,12 +5,14 @@
 use alloc::sync::Arc;
 
 use abi::Errno;
+use abi::general::SIGSEGV;
 use mm::mmap::{Mapping, Place};
-use mm::space::Limits;
+use mm::space::{Limits, USER_END};
 use mm::{Backing, PAGE_SIZE, Page, VmFlags};
 
 use super::elf::{Image, Segment};
 use super::stack::{self, Arguments, Value};
+use super::table::Status;
 use super::{Name, Process, Space, layout};
 use crate::arch::memory::memory;
 use crate::arch::percpu;
@@ -29,6 +31,22 @@ pub(super) struct Program {
     pub(super) name: Name,
 }
 
+/// Why a program can't be run.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The caller goes on and is told why.
+    Refused(Errno),
+    /// The headers promised what can't be kept. Linux finds out when the old program is gone, and ends the process by
+    /// SIGSEGV; so does this kernel, though it still has the old one.
+    Broken,
+}
+
+impl From<Errno> for Failure {
+    fn from(errno: Errno) -> Self {
+        Self::Refused(errno)
+    }
+}
+
 /// Replaces the running process's program by `file`, which was asked for as `path`. On success `frame` is the new
 /// program's first moment.
 pub(crate) fn execve(
@@ -41,10 +59,18 @@ pub(crate) fn execve(
     let limits = process
         .space()
         .map_or(Limits::default(), |space| space.read().limits);
-    let program = load(file, path, arguments, limits)?;
-    enter(&process, &program);
-    *frame = TrapFrame::user(program.entry, program.stack);
-    Ok(())
+    match load(file, path, arguments, limits) {
+        Ok(program) => {
+            enter(&process, &program);
+            *frame = TrapFrame::user(program.entry, program.stack);
+            Ok(())
+        }
+        Err(Failure::Refused(errno)) => Err(errno),
+        Err(Failure::Broken) => {
+            process.signals.end(Status::killed(SIGSEGV));
+            Err(Errno::ENOEXEC)
+        }
+    }
 }
 
 /// Makes the process run in the new program's memory. Nothing here can fail.
@@ -66,35 +92,44 @@ pub(super) fn load(
     path: &[u8],
     arguments: Arguments,
     limits: Limits,
-) -> Result<Program, Errno> {
+) -> Result<Program, Failure> {
     let image = Image::parse(file)?;
     let plan = layout::choose(&limits);
-    let bias = image.bias(plan.pie_base);
     let space = Space::try_new(plan.space, limits).map_err(|_| Errno::ENOMEM)?;
-    let mut end = 0;
-    for segment in image.segments() {
-        let segment = segment?;
-        map_segment(&space, file, &segment, bias)?;
-        end = end.max(bias + segment.memory.end);
-    }
+    let broken = |_| Failure::Broken;
+    let bias = image.bias(plan.pie_base);
+    let end = map_segments(&space, file, &image, bias).map_err(broken)?;
     space
         .write()
         .set_heap_start(end.next_multiple_of(PAGE_SIZE) + plan.heap_gap);
-    map_stack(&space, plan.stack_top, image.stack_access())?;
-    let stack = fill_stack(&space, &image, bias, plan.stack_top, path, arguments)?;
+    map_stack(&space, plan.stack_top, image.stack_access()).map_err(broken)?;
+    let stack = fill_stack(&space, &image, bias, plan.stack_top, path, arguments);
     Ok(Program {
         space,
-        entry: bias + image.entry(),
-        stack,
+        entry: bias.wrapping_add(image.entry()),
+        stack: stack.map_err(broken)?,
         name: Name::of(path),
     })
 }
 
+/// Promises all segments, and returns the address behind the last byte of them.
+fn map_segments(space: &Space, file: &Arc<File>, image: &Image, bias: u64) -> Result<u64, Errno> {
+    let mut end = 0;
+    for segment in image.segments() {
+        let segment = segment?.moved_by(bias);
+        map_segment(space, file, &segment)?;
+        end = end.max(segment.memory.end);
+    }
+    Ok(end)
+}
+
 /// Promises one segment: what the file has of it, then zeroes.
-fn map_segment(space: &Space, file: &Arc<File>, segment: &Segment, bias: u64) -> Result<(), Errno> {
-    let start = bias + segment.memory.start;
+fn map_segment(space: &Space, file: &Arc<File>, segment: &Segment) -> Result<(), Errno> {
+    let (start, end) = (segment.memory.start, segment.memory.end);
+    if end > USER_END.address() || start > end {
+        return Err(Errno::ENOEXEC);
+    }
     let file_end = start + segment.file_size;
-    let end = bias + segment.memory.end;
     let first = Page::containing(start);
     let behind_file = Page::containing(file_end + PAGE_SIZE - 1);
     let behind = Page::containing(end + PAGE_SIZE - 1);
@@ -180,12 +215,12 @@ fn fill_stack(
         (AT_HWCAP, number(features::hwcap())),
         (AT_PAGESZ, number(PAGE_SIZE)),
         (AT_CLKTCK, number(100)),
-        (AT_PHDR, number(bias + image.headers_address())),
+        (AT_PHDR, number(bias.wrapping_add(image.headers_address()))),
         (AT_PHENT, number(image.header_size())),
         (AT_PHNUM, number(image.header_count())),
         (AT_BASE, number(0)),
         (AT_FLAGS, number(0)),
-        (AT_ENTRY, number(bias + image.entry())),
+        (AT_ENTRY, number(bias.wrapping_add(image.entry()))),
         (AT_UID, number(0)),
         (AT_EUID, number(0)),
         (AT_GID, number(0)),

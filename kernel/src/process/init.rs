@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use abi::Errno;
 use mm::space::Limits;
 
+use super::exec::Failure;
 use super::signal::Signals;
 use super::stack::{Arguments, List};
 use super::table::{INIT, Reserved};
@@ -25,13 +26,13 @@ const LIMIT: usize = 128 * 1024;
 pub(crate) fn start() -> ! {
     let thread = match make() {
         Ok(thread) => thread,
-        Err(errno) => panic!("init can't be started: {}: {errno:?}", PATH.escape_ascii()),
+        Err(why) => panic!("init can't be started: {}: {why:?}", PATH.escape_ascii()),
     };
     audit::open();
     sched::run_first(thread)
 }
 
-fn make() -> Result<Arc<Thread>, Errno> {
+fn make() -> Result<Arc<Thread>, Failure> {
     let no_memory = |_| Errno::ENOMEM;
     let file = fs::open_program(PATH)?;
     let program = exec::load(&file, PATH, arguments()?, Limits::default())?;

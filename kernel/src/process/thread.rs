@@ -8,8 +8,8 @@ use super::Process;
 use super::queue::Link;
 use crate::arch::context::Context;
 use crate::arch::fpu::FpuState;
-use crate::arch::paging::KernelStack;
 use crate::arch::percpu::{self, Attention};
+use crate::arch::stack::KernelStack;
 use crate::arch::trap::TrapFrame;
 use crate::arch::user::Bases;
 

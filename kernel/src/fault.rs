@@ -5,16 +5,15 @@
 use abi::Errno;
 use abi::general::SIGKILL;
 use mm::fault::Change;
-use mm::pte::{Pte, PteFlags};
 use mm::trace::{Record, Trace};
-use mm::{Access, Denial, Frame, Outcome};
+use mm::{Access, Denial, Outcome};
 use x86_64::structures::idt::PageFaultErrorCode as Code;
 
 use crate::arch::memory::memory;
 use crate::arch::trap::TrapFrame;
 use crate::arch::{interrupts, percpu, report, timer, uaccess};
 use crate::process::{self, Space, sched, signal, table::Status};
-use crate::{fs, options};
+use crate::{fs, heap, options};
 
 static TRACE: Trace = Trace::new();
 
@@ -151,6 +150,10 @@ fn carry_out(space: &Space, address: u64, outcome: Outcome) -> Served {
 
 /// There is no memory for the running process: it ends, alone, and the log says why.
 fn kill_for_memory() {
+    heap::reserve(kill_current_for_memory);
+}
+
+fn kill_current_for_memory() {
     let process = process::current();
     let resident = process
         .space()
@@ -223,87 +226,6 @@ pub(crate) fn log_trace() {
         if lost > 0 {
             log::info!("fault: {lost} records were overwritten");
         }
-        log::info!("fault: {}", Line(&record));
-    }
-}
-
-/// A record as a line of the log.
-struct Line<'a>(&'a Record);
-
-impl core::fmt::Display for Line<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Record {
-            pid,
-            address,
-            access,
-            start,
-            end,
-            change,
-            cycles,
-            ..
-        } = self.0;
-        let access = match access {
-            Access::Read => "read",
-            Access::Write => "write",
-            Access::Execute => "execute",
-        };
-        let (path, before, after) = (
-            change.path.name(),
-            Entry(change.before),
-            Entry(change.after),
-        );
-        write!(
-            f,
-            "[{pid}] {access} {address:#x} in {start:#x}-{end:#x}: {path}, {before} -> {after}, {cycles} cycles"
-        )
-    }
-}
-
-/// A page-table entry as text.
-struct Entry(u64);
-
-impl core::fmt::Display for Entry {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match Pte::decode(self.0) {
-            Pte::Empty => f.write_str("empty"),
-            Pte::Swapped(slot) => write!(f, "swapped to {}:{}", slot.area, slot.slot),
-            Pte::Mapped(leaf) => write!(f, "{} {}", FrameName(leaf.frame), Rights(leaf.flags)),
-            Pte::Protected(leaf) => write!(f, "{} ---", FrameName(leaf.frame)),
-        }
-    }
-}
-
-struct FrameName(Frame);
-
-impl core::fmt::Display for FrameName {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        if self.0 == memory().zero_frame() {
-            f.write_str("zero page")
-        } else {
-            write!(f, "frame {:#x}", self.0.number())
-        }
-    }
-}
-
-struct Rights(PteFlags);
-
-impl core::fmt::Display for Rights {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let write = if self.0.contains(PteFlags::WRITABLE) {
-            'w'
-        } else {
-            '-'
-        };
-        let execute = if self.0.contains(PteFlags::NO_EXECUTE) {
-            '-'
-        } else {
-            'x'
-        };
-        let dirty = if self.0.contains(PteFlags::DIRTY) {
-            " dirty"
-        } else {
-            ""
-        };
-        write!(f, "r{write}{execute}{dirty}")
+        log::info!("fault: {}", record.line(memory()));
     }
 }

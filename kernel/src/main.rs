@@ -23,7 +23,10 @@ mod process;
 mod random;
 mod syscall;
 
+use core::mem;
+
 use bootloader_api::config::Mapping;
+use bootloader_api::info::{FrameBuffer, Optional};
 use bootloader_api::{BootInfo, BootloaderConfig, entry_point};
 
 /// Where the loader puts things: all in the upper half, so that the lower one is ring 3's from the first moment.
@@ -43,6 +46,7 @@ fn kernel_main(info: &'static mut BootInfo) -> ! {
     arch::init(info);
     options::init(fs::command_line(arch::boot::initramfs()));
     log::init();
+    attach_screen(mem::replace(&mut info.framebuffer, Optional::None).into_option());
     ::log::info!(
         "Faultline {} on a processor with {}",
         env!("CARGO_PKG_VERSION"),
@@ -50,6 +54,7 @@ fn kernel_main(info: &'static mut BootInfo) -> ! {
     );
     options::warn_unknown();
     arch::init_traps();
+    drivers::framebuffer::detach();
     arch::memory::take_over(info, on_own_memory)
 }
 
@@ -57,7 +62,7 @@ fn kernel_main(info: &'static mut BootInfo) -> ! {
 extern "C" fn on_own_memory() -> ! {
     arch::memory::reclaim();
     heap::switch_to(arch::memory::memory());
-    attach_screen();
+    attach_screen(arch::boot::framebuffer().ok().flatten());
     arch::init_devices();
     log::set_clock(arch::timer::nanoseconds);
     ::log::info!("page tables: {}", arch::check::self_check());
@@ -72,8 +77,8 @@ extern "C" fn on_own_memory() -> ! {
 }
 
 /// Without a screen, or memory for its page tables, there is still the serial port.
-fn attach_screen() {
-    if let Ok(Some(screen)) = arch::boot::framebuffer() {
+fn attach_screen(screen: Option<FrameBuffer>) {
+    if let Some(screen) = screen {
         let info = screen.info();
         drivers::framebuffer::attach(screen.into_buffer(), info);
     }

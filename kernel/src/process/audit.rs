@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use mm::frame::Use;
 
 use crate::arch::memory::memory;
-use crate::fs;
+use crate::{fs, heap};
 
 /// Frames of the kernel's own when init was ready to run.
 static KERNEL_FRAMES: AtomicUsize = AtomicUsize::new(0);
@@ -20,6 +20,7 @@ pub(super) fn open() {
         "{} of {all} frames are free, {kernel} are the kernel's own",
         memory().free_frames()
     );
+    log::debug!("heap: {}", heap::usage());
 }
 
 /// Checks that only the page cache and the kernel hold frames, the kernel no more than at the start.
@@ -33,8 +34,9 @@ pub(super) fn verdict() -> Result<(), String> {
     if tables + anonymous == 0 && file == cached && kernel <= start {
         return Ok(());
     }
+    let heap = heap::usage();
     Err(format!(
         "frames were lost: {tables} tables and {anonymous} anonymous frames that no process has, {file} of files where \
-         the cache has {cached}, {kernel} of the kernel's own where it had {start}"
+         the cache has {cached}, {kernel} of the kernel's own where it had {start}; heap: {heap}"
     ))
 }

@@ -198,7 +198,7 @@ impl Author<'_> {
         self.random.weighted(&[
             (50, Rights::RW),
             (15, Rights::R),
-            (10, Rights::NONE),
+            (14, Rights::NONE),
             (8, Rights::RX),
             (8, Rights::RWX),
             (5, Rights::W),

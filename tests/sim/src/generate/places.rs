@@ -50,8 +50,10 @@ impl Places {
 
     /// A page to touch: often one that was touched before, so that copies are made and shared pages meet.
     pub(super) fn touched_page(&mut self, random: &mut Random, area: Option<Area>) -> u64 {
-        if !self.warm.is_empty() && random.chance(45) {
-            return self.warm[random.below(self.warm.len() as u64) as usize];
+        if random.chance(45)
+            && let Some(page) = self.warm_page(random)
+        {
+            return page;
         }
         let page = self.page(random, area);
         if self.warm.len() == MEMORY {
@@ -61,12 +63,22 @@ impl Places {
         page
     }
 
+    fn warm_page(&self, random: &mut Random) -> Option<u64> {
+        let at = random.below(self.warm.len().max(1) as u64);
+        self.warm.get(at as usize).copied()
+    }
+
     /// A page that is likely to matter, in or beside `area`, or anywhere in the neighbourhoods.
     pub(super) fn page(&self, random: &mut Random, area: Option<Area>) -> u64 {
         if let Some(area) = area
-            && random.chance(75)
+            && random.chance(70)
         {
             return page_near(random, &area);
+        }
+        if random.chance(40)
+            && let Some(page) = self.warm_page(random)
+        {
+            return page;
         }
         let at = random.below(self.crowded.len() as u64) as usize;
         let (start, len) = self.crowded[at];

@@ -13,7 +13,7 @@ use crate::arch::memory::memory;
 use crate::arch::trap::TrapFrame;
 use crate::arch::{interrupts, percpu, report, timer, uaccess};
 use crate::process::{self, Space, sched, signal, table::Status};
-use crate::{fs, heap, options};
+use crate::{fs, options};
 
 static TRACE: Trace = Trace::new();
 
@@ -150,10 +150,6 @@ fn carry_out(space: &Space, address: u64, outcome: Outcome) -> Served {
 
 /// There is no memory for the running process: it ends, alone, and the log says why.
 fn kill_for_memory() {
-    heap::reserve(kill_current_for_memory);
-}
-
-fn kill_current_for_memory() {
     let process = process::current();
     let resident = process
         .space()

@@ -79,8 +79,8 @@ pub enum Pte {
 }
 
 impl Pte {
-    /// Reads an entry.
-    pub fn decode(bits: u64) -> Self {
+    /// Reads an entry. Not for others than this crate: bits of theirs would make frames up.
+    pub(crate) fn decode(bits: u64) -> Self {
         if bits & PRESENT != 0 {
             Self::Mapped(leaf(bits))
         } else if bits == 0 {

@@ -2,6 +2,8 @@
 //!
 //! Writers are faults, so writing must be cheap and must not wait: one uncontended lock per CPU, a fixed ring that
 //! overwrites the oldest. A reader is told how many records it missed.
+mod text;
+
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 

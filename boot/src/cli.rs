@@ -15,6 +15,7 @@ use crate::cargo::Flavour;
     bin_name = "cargo run --",
     version,
     args_conflicts_with_subcommands = true,
+    args_override_self = true,
     after_help = "Without a subcommand, `run` is meant: `cargo run -- --uefi lazy_zero` boots on UEFI and runs lazy_zero.\n\
                   Exit codes: the program's own (128 + n when killed by signal n); 250 kernel panic, 251 reset by a\n\
                   triple fault, 252 timeout, 253 this tool failed. boot/README.md has all the tables."
@@ -57,11 +58,7 @@ pub(crate) struct Payload {
     #[arg(long)]
     pub no_build: bool,
     /// The program to run, and its arguments; without one, the tour of demos and then a shell.
-    #[arg(
-        value_name = "PROGRAM",
-        trailing_var_arg = true,
-        allow_hyphen_values = true
-    )]
+    #[arg(value_name = "PROGRAM", trailing_var_arg = true)]
     pub program: Vec<OsString>,
 }
 
@@ -232,6 +229,20 @@ mod tests {
     }
 
     #[test]
+    fn the_last_of_two_wins_and_added_files_gather() {
+        for line in ["", "run "] {
+            let line = format!("{line}--timeout 5 --add a --timeout 7 --quiet --add b --quiet x");
+            let cli = parse(&line);
+            let run = match cli.command {
+                Some(Command::Run(run)) => *run,
+                _ => cli.run,
+            };
+            assert_eq!(run.timeout, Some(Duration::from_secs(7)), "{line}");
+            assert_eq!(run.payload.add, ["a", "b"], "{line}");
+        }
+    }
+
+    #[test]
     fn a_program_named_like_a_subcommand_can_be_run() {
         let cli = parse("-- image");
         assert!(cli.command.is_none());
@@ -259,6 +270,8 @@ mod tests {
     fn nonsense_is_refused() {
         for line in [
             "--memory 3",
+            "--nonsense",
+            "-x hello",
             "--memory 1T",
             "--memory=-1",
             "--cpus 0",

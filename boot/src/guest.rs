@@ -17,7 +17,7 @@ use crate::progress::Step;
 use crate::qemu::QEMU;
 use crate::streams::{self, Log};
 use crate::watch::{End, Event, Picture, Watch};
-use crate::wires::{self, Ends, Numbers};
+use crate::wires::{self, Far, Numbers};
 
 /// What a run needs to know besides QEMU's command line.
 pub(crate) struct Plan {
@@ -34,20 +34,20 @@ pub(crate) fn run(
     arguments: impl FnOnce(Numbers) -> Result<Vec<OsString>>,
     plan: Plan,
 ) -> Result<Outcome> {
-    let (ours, far) = wires::lay()?;
+    let (near, far) = wires::lay()?;
     let mut qemu = Qemu(spawn(&arguments(far.numbers())?, far)?);
     let (event, events) = channel();
     let (signal, gone) = (event.clone(), event.clone());
     plan.interrupts
         .forward(move |number| drop(signal.send(Event::Signal(number))));
-    let mut control = Control::open(ours.control, move || drop(gone.send(Event::QemuGone)))?;
+    let mut control = Control::open(near.control, move || drop(gone.send(Event::QemuGone)))?;
     let complaints = streams::collect(qemu.0.stderr.take());
     let (gate, gate_opens) = channel();
-    let log = streams::follow_log(ours.log, plan.log, plan.booting.clone(), gate.clone());
-    let output = streams::pass_output(ours.stdio.try_clone()?, plan.booting.clone(), event.clone());
-    streams::pass_input(ours.stdio, gate_opens);
-    let code = streams::follow_code(ours.code, gate);
-    streams::follow_ending(ours.ending, event);
+    let log = streams::follow_log(near.log, plan.log, plan.booting.clone(), gate.clone());
+    let output = streams::pass_output(near.output, plan.booting.clone(), event.clone());
+    streams::pass_input(near.input, gate_opens);
+    let code = streams::follow_code(near.code, gate);
+    streams::follow_ending(near.ending, event);
 
     let end = Watch::start(plan.timeout, plan.picture).wait(&events, &mut control)?;
     if !matches!(end, End::Qemu) {
@@ -127,20 +127,19 @@ impl Drop for Qemu {
 }
 
 /// Starts QEMU in a process group of its own: a Ctrl-C is for us, and we end QEMU in order.
-fn spawn(arguments: &[OsString], far: Ends) -> Result<Child> {
+fn spawn(arguments: &[OsString], far: Far) -> Result<Child> {
     let mut command = Command::new(QEMU);
-    command.args(arguments).process_group(0);
     command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .args(arguments)
+        .process_group(0)
         .stderr(Stdio::piped());
-    let prepare = move || {
+    far.give_to(&mut command);
+    let die_with_us = || {
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-        far.keep_across_exec()
+        Ok(())
     };
-    // SAFETY: between fork and exec the closure makes only plain system calls (prctl, fcntl): it neither allocates nor
-    // takes a lock.
-    unsafe { command.pre_exec(prepare) };
+    // SAFETY: between fork and exec the closure only calls prctl: it neither allocates nor takes a lock.
+    unsafe { command.pre_exec(die_with_us) };
     command.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             anyhow!("{QEMU} is not installed: run boot/setup.sh, or install QEMU for x86")

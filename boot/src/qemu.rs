@@ -101,10 +101,13 @@ impl Words {
     }
 
     fn wires(&mut self, wires: Numbers) {
-        self.socket("log", wires.log);
-        self.socket("stdio", wires.stdio);
-        self.socket("code", wires.code);
-        self.socket("control", wires.control);
+        self.pipe("log", wires.log);
+        self.pair("-chardev", "stdio,id=stdio,signal=off");
+        self.pipe("code", wires.code);
+        self.pair(
+            "-chardev",
+            format!("socket,id=control,fd={}", wires.control),
+        );
         self.pair("-device", "isa-serial,index=0,chardev=log");
         self.pair("-device", "isa-serial,index=2,chardev=stdio");
         self.pair("-device", "isa-debugcon,iobase=0xe9,chardev=code");
@@ -116,14 +119,15 @@ impl Words {
         match ending {
             Ending::ByKernel => self.pair("-device", "isa-debug-exit,iobase=0xf4,iosize=4"),
             Ending::ByUs => {
-                self.socket("ending", wire);
+                self.pipe("ending", wire);
                 self.pair("-device", "isa-serial,iobase=0xf4,irq=3,chardev=ending");
             }
         }
     }
 
-    fn socket(&mut self, id: &str, fd: RawFd) {
-        self.pair("-chardev", format!("socket,id={id},fd={fd}"));
+    /// QEMU takes no pipe by its number, but a file by its name.
+    fn pipe(&mut self, id: &str, fd: RawFd) {
+        self.pair("-chardev", format!("file,id={id},path=/dev/fd/{fd}"));
     }
 }
 
@@ -137,10 +141,9 @@ mod tests {
         let cli = Cli::try_parse_from(std::iter::once("boot").chain(options.split_whitespace()))?;
         let wires = Numbers {
             log: 3,
-            stdio: 4,
-            code: 5,
+            code: 4,
+            ending: 5,
             control: 6,
-            ending: 7,
         };
         let words = arguments(
             &cli.run.machine,

@@ -1,8 +1,7 @@
 //! One thread a wire: the program's output to ours, our input to the program, the log to its sink, the exit code to
 //! whoever waits for it.
 
-use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -31,7 +30,7 @@ pub(crate) fn collect(from: Option<impl Read + Send + 'static>) -> JoinHandle<St
 }
 
 pub(crate) fn follow_log(
-    from: UnixStream,
+    from: PipeReader,
     mut log: Log,
     booting: Step,
     gate: Gate,
@@ -54,7 +53,7 @@ fn open_later(gate: Gate) {
 }
 
 pub(crate) fn pass_output(
-    mut from: UnixStream,
+    mut from: PipeReader,
     booting: Step,
     events: Sender<Event>,
 ) -> JoinHandle<()> {
@@ -78,7 +77,7 @@ pub(crate) fn pass_output(
 }
 
 /// Nobody waits for this thread: it may sit in a read of the terminal when the machine ends.
-pub(crate) fn pass_input(to: UnixStream, gate: Receiver<()>) {
+pub(crate) fn pass_input(to: PipeWriter, gate: Receiver<()>) {
     thread::spawn(move || {
         if gate.recv().is_ok() {
             stdin::relay(io::stdin().lock(), to);
@@ -87,7 +86,7 @@ pub(crate) fn pass_input(to: UnixStream, gate: Receiver<()>) {
 }
 
 /// The first byte means that the kernel listens on COM3; the last one is the exit code.
-pub(crate) fn follow_code(mut from: UnixStream, gate: Gate) -> JoinHandle<Option<u8>> {
+pub(crate) fn follow_code(mut from: PipeReader, gate: Gate) -> JoinHandle<Option<u8>> {
     thread::spawn(move || {
         let mut last = None;
         while let Some(byte) = read_byte(&mut from) {
@@ -99,11 +98,11 @@ pub(crate) fn follow_code(mut from: UnixStream, gate: Gate) -> JoinHandle<Option
     })
 }
 
-pub(crate) fn follow_ending(mut from: UnixStream, events: Sender<Event>) {
+pub(crate) fn follow_ending(mut from: PipeReader, events: Sender<Event>) {
     thread::spawn(move || read_byte(&mut from).map(|kind| events.send(Event::Ending(kind))));
 }
 
-fn read_byte(from: &mut UnixStream) -> Option<u8> {
+fn read_byte(from: &mut PipeReader) -> Option<u8> {
     let mut byte = [0];
     from.read_exact(&mut byte).ok().map(|()| byte[0])
 }

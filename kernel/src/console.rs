@@ -180,14 +180,3 @@ fn send(port: Port, bytes: &[u8]) -> usize {
     }
     taken
 }
-
-/// Writes all of `bytes`, however long that takes. Interrupts stay as the caller has them.
-pub(crate) fn write(mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        let taken = write_some(bytes);
-        bytes = &bytes[taken..];
-        if taken == 0 {
-            spin_loop();
-        }
-    }
-}

@@ -2,6 +2,8 @@
 //!
 //! `mm` decides; here its answers are carried out: a read is performed, a stack grown, a signal sent. In each case the
 //! processor then runs the instruction again, so nothing is resumed half-way.
+use alloc::sync::Arc;
+
 use abi::Errno;
 use abi::general::SIGKILL;
 use mm::fault::Change;
@@ -12,8 +14,10 @@ use x86_64::structures::idt::PageFaultErrorCode as Code;
 use crate::arch::memory::memory;
 use crate::arch::trap::TrapFrame;
 use crate::arch::{interrupts, percpu, report, timer, uaccess};
-use crate::process::{self, Space, sched, signal, table::Status};
-use crate::{fs, options};
+use crate::process::table::{self, INIT};
+use crate::process::wait::Status;
+use crate::process::{self, Process, Space, sched, signal};
+use crate::{fs, heap, options};
 
 static TRACE: Trace = Trace::new();
 
@@ -63,8 +67,8 @@ pub(crate) fn page_fault(frame: &mut TrapFrame, address: u64) {
         Served::Denied(denial) if frame.is_user() => signal::force_denied(denial, address, frame),
         Served::Denied(_) => give_up(frame, address),
         Served::OutOfMemory => {
-            kill_for_memory();
-            if !frame.is_user() {
+            let ends = kill_for_memory();
+            if ends && !frame.is_user() {
                 give_up(frame, address);
             }
         }
@@ -115,6 +119,9 @@ fn serve(space: &Space, address: u64, access: Access) -> Served {
         }
     }
     drop(shared);
+    if matches!(outcome, Outcome::NeedsRead(_)) {
+        percpu::with_current(|thread| thread.process.usage.major_fault());
+    }
     carry_out(space, address, outcome)
 }
 
@@ -131,7 +138,6 @@ fn carry_out(space: &Space, address: u64, outcome: Outcome) -> Served {
     match outcome {
         Outcome::Resolved(_) => Served::Retry,
         Outcome::NeedsRead(read) => {
-            percpu::with_current(|thread| thread.process.usage.major_fault());
             fs::complete(read);
             Served::Retry
         }
@@ -148,19 +154,49 @@ fn carry_out(space: &Space, address: u64, outcome: Outcome) -> Served {
     }
 }
 
-/// There is no memory for the running process: it ends, alone, and the log says why.
-fn kill_for_memory() {
-    let process = process::current();
-    let resident = process
+/// There is no memory for the running process: a process ends, alone, and the log says why. That is the running one,
+/// but for init, which everyone depends on: then the largest. True where the running one ends.
+fn kill_for_memory() -> bool {
+    let running = process::current();
+    let victim = if running.pid == INIT {
+        largest().unwrap_or(running)
+    } else {
+        running
+    };
+    let pages = resident(&victim);
+    heap::reserve(|| {
+        log::error!(
+            "out of memory: killed {}[{}], which had {pages} pages of {} that exist",
+            victim.name(),
+            victim.pid,
+            memory().managed_frames(),
+        );
+    });
+    if victim.pid == process::current().pid {
+        victim.signals.end(Status::killed(SIGKILL));
+        return true;
+    }
+    signal::send(&victim, SIGKILL);
+    // It ends on its own way back to ring 3; then the fault is tried again.
+    sched::yield_now();
+    false
+}
+
+/// The process other than init that has most pages in memory.
+fn largest() -> Option<Arc<Process>> {
+    let others = table::numbers()
+        .filter(|&pid| pid != INIT)
+        .filter_map(table::find);
+    others
+        .filter(|process| resident(process) > 0)
+        .max_by_key(|process| resident(process))
+}
+
+/// Pages in memory of a process, none once it has ended.
+fn resident(process: &Process) -> u64 {
+    process
         .space()
-        .map_or(0, |space| space.read().resident_pages());
-    log::error!(
-        "out of memory: killed {}[{}], which had {resident} pages of {} that exist",
-        process.name(),
-        process.pid,
-        memory().managed_frames(),
-    );
-    process.signals.end(Status::killed(SIGKILL));
+        .map_or(0, |space| space.read().resident_pages())
 }
 
 /// Makes pages present before they are touched. Failure is silent, as MAP_POPULATE's is.
@@ -174,9 +210,11 @@ pub(crate) fn populate(space: &Space, address: u64, length: u64, access: Access)
             at += mm::PAGE_SIZE;
         }
         drop(shared);
-        if !matches!(carry_out(space, at, outcome), Served::Retry) {
+        let goes_on = matches!(carry_out(space, at, outcome), Served::Retry);
+        if !goes_on || signal::ends_wait() {
             return;
         }
+        sched::breathe();
     }
 }
 

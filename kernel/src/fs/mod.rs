@@ -83,7 +83,7 @@ impl File {
         self.mode & S_IFMT == S_IFDIR
     }
 
-    fn is_link(&self) -> bool {
+    pub(crate) fn is_link(&self) -> bool {
         self.mode & S_IFMT == S_IFLNK
     }
 

@@ -1,9 +1,12 @@
 //! The books at the end of a run: when init has ended, every frame that a process was given must be back.
 use alloc::format;
 use alloc::string::String;
+use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use mm::fault::Path;
 use mm::frame::Use;
+use mm::stats::Counter;
 
 use crate::arch::memory::memory;
 use crate::{fs, heap};
@@ -39,4 +42,19 @@ pub(super) fn verdict() -> Result<(), String> {
         "frames were lost: {tables} tables and {anonymous} anonymous frames that no process has, {file} of files where \
          the cache has {cached}, {kernel} of the kernel's own where it had {start}; heap: {heap}"
     ))
+}
+
+/// What faults there were, by path.
+pub(super) struct Faults;
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stats = &memory().stats;
+        let (all, major) = (stats.get(Counter::pgfault), stats.get(Counter::pgmajfault));
+        write!(f, "{all} faults, {major} of them major")?;
+        for path in Path::ALL.into_iter().filter(|&path| stats.path(path) > 0) {
+            write!(f, "; {} {}", stats.path(path), path.name())?;
+        }
+        Ok(())
+    }
 }

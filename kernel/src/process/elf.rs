@@ -94,11 +94,13 @@ impl Image {
             return 0;
         }
         let loadable = self.headers().filter(|header| header.p_type == PT_LOAD);
-        let lowest = loadable
-            .map(|header| header.p_vaddr & !(PAGE_SIZE - 1))
-            .min()
-            .unwrap_or(0);
-        base.wrapping_sub(lowest)
+        let place = |header: ProgramHeader| (header.p_vaddr & !(PAGE_SIZE - 1), header.p_align);
+        let least = |(low, align): (u64, u64), (address, its): (u64, u64)| {
+            (low.min(address), align.max(its))
+        };
+        let (lowest, align) = loadable.map(place).reduce(least).unwrap_or((0, 1));
+        let align = if align.is_power_of_two() { align } else { 1 };
+        (base & !(align - 1)).wrapping_sub(lowest)
     }
 
     /// The entry point, before the bias.
@@ -175,7 +177,8 @@ fn segment(header: &ProgramHeader) -> Result<Segment, Errno> {
         ..
     } = *header;
     let end = p_vaddr.checked_add(p_memsz).ok_or(Errno::ENOEXEC)?;
-    let aligned = p_vaddr % PAGE_SIZE == p_offset % PAGE_SIZE;
+    // Without bytes in the file there is nothing whose place must match.
+    let aligned = p_filesz == 0 || p_vaddr % PAGE_SIZE == p_offset % PAGE_SIZE;
     let sane = p_filesz <= p_memsz && p_offset.checked_add(p_filesz).is_some();
     if !aligned || !sane {
         return Err(Errno::ENOEXEC);

@@ -12,7 +12,7 @@ use mm::{Backing, PAGE_SIZE, Page, VmFlags};
 
 use super::elf::{Image, Segment};
 use super::stack::{self, Arguments, Value};
-use super::table::Status;
+use super::wait::Status;
 use super::{Name, Process, Space, layout};
 use crate::arch::memory::memory;
 use crate::arch::percpu;
@@ -162,14 +162,14 @@ fn map(
     access: VmFlags,
     backing: Backing,
 ) -> Result<(), Errno> {
+    // A segment takes the place of an earlier one where they share a page, as on Linux.
     let mapping = Mapping {
         address: start.address(),
         length: (end - start) * PAGE_SIZE,
-        place: Place::FixedNoReplace,
+        place: Place::Fixed,
         flags: access,
         backing,
     };
-    // Segments that overlap or lie out of bounds make no program.
     space
         .write()
         .mmap(memory(), mapping)

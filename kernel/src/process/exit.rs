@@ -1,13 +1,16 @@
 //! The end of a process: memory back, children to init, the parent told.
-use abi::general::SIGCHLD;
+use abi::general::{SIGCHLD, SIGKILL};
 
-use super::table::{self, INIT, Status};
+use super::table::{self, INIT};
+use super::wait::{Children, Found, Status, Wanted};
 use super::{Process, audit, current, sched, signal};
-use crate::arch::{context, exit as machine};
+use crate::arch::memory::memory;
+use crate::arch::{context, exit as machine, interrupts};
 use crate::fault;
 
 /// Ends the running process, whose end is decided. Called with nothing of worth on the kernel stack.
 pub(super) fn exit_current() -> ! {
+    interrupts::enable();
     let process = current();
     give_up(&process);
     fault::log_trace();
@@ -23,7 +26,14 @@ pub(super) fn exit_current() -> ! {
 /// Gives memory and files back.
 fn give_up(process: &Process) {
     context::activate_kernel();
-    drop(process.replace_space(None));
+    let space = process.replace_space(None);
+    if cfg!(debug_assertions)
+        && let Some(space) = &space
+        && let Err(broken) = space.read().check(memory())
+    {
+        panic!("the space of {}[{}]: {broken}", process.name(), process.pid);
+    }
+    drop(space);
     process.files.close_all();
     process.give_space_back();
 }
@@ -42,8 +52,15 @@ fn tell_parent(process: &Process, status: Status) {
     }
 }
 
-/// Init has ended, and the run with it. What every process held must be back.
+/// Init has ended, and the run with it: so does everyone else, and what every process held must be back.
 fn end_machine(status: Status) -> ! {
+    while table::count() > 1 {
+        // Nobody else may be left to kill: those that ended are still to be noticed.
+        let _ = signal::kill_all(SIGKILL);
+        while let Found::Ended(..) = table::reap(INIT, Children::Any, Wanted::empty()) {}
+        sched::yield_now();
+    }
+    log::info!("{}", audit::Faults);
     match audit::verdict() {
         Ok(()) => log::info!("every frame that processes held is back"),
         Err(lost) if cfg!(debug_assertions) => panic!("{lost}"),

@@ -21,6 +21,7 @@ mod stop;
 pub(crate) mod table;
 pub(crate) mod thread;
 pub(crate) mod usage;
+pub(crate) mod wait;
 
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};

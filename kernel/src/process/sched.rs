@@ -59,6 +59,15 @@ pub(crate) fn yield_now() {
     });
 }
 
+/// Lets others run if the caller's slice is over: for calls that may take long.
+pub(crate) fn breathe() {
+    let attention = percpu::take_attention();
+    percpu::raise(attention - Attention::RESCHEDULE);
+    if attention.contains(Attention::RESCHEDULE) {
+        yield_now();
+    }
+}
+
 /// Waits for a [`wake`]; may also return without one, so callers check what they wait for.
 pub(crate) fn park() {
     interrupts::without(|| {

@@ -13,7 +13,8 @@ use abi::general::{
 use mm::Denial;
 
 use super::stop;
-use super::table::{self, Status};
+use super::table;
+use super::wait::Status;
 use super::{Process, current};
 use crate::arch::percpu::{self, Attention};
 use crate::arch::trap::TrapFrame;
@@ -255,6 +256,19 @@ pub(crate) fn send(process: &Arc<Process>, signal: u32) {
         stop::tell_parent(process.pid, Status::CONTINUED);
     }
     process.wake();
+}
+
+/// Lets waiting signals act on the running process in the middle of a wait: it may stand still here. True where it
+/// must give the wait up because it ends.
+pub(crate) fn ends_wait() -> bool {
+    let process = current();
+    loop {
+        match process.signals.deliver() {
+            Demand::Nothing => return false,
+            Demand::Stop(signal) => stop::stand_still(signal),
+            Demand::End => return true,
+        }
+    }
 }
 
 /// kill(2) for one process. Signal 0 only asks whether it exists.

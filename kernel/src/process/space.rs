@@ -10,6 +10,7 @@ use spin::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::sched;
 use crate::arch::memory::memory;
+use crate::arch::percpu;
 
 /// An address space, shared by all who run in it.
 pub(crate) struct Space {
@@ -50,8 +51,9 @@ impl Space {
         self.root
     }
 
-    /// Waits until nobody changes the space.
+    /// Waits until nobody changes the space. The caller holds no lock: it may have to let others run.
     pub(crate) fn read(&self) -> Shared<'_> {
+        debug_assert_eq!(percpu::ranks(), 0, "a space is waited for with a lock held");
         loop {
             match self.inner.try_read() {
                 Some(guard) => return Shared(guard),
@@ -60,8 +62,9 @@ impl Space {
         }
     }
 
-    /// Waits until nobody uses the space.
+    /// Waits until nobody uses the space. The caller holds no lock: it may have to let others run.
     pub(crate) fn write(&self) -> Exclusive<'_> {
+        debug_assert_eq!(percpu::ranks(), 0, "a space is waited for with a lock held");
         loop {
             match self.inner.try_write() {
                 Some(guard) => return Exclusive(guard),

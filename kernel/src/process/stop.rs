@@ -1,7 +1,8 @@
 //! Standing still: SIGSTOP and its kin hold a process until SIGCONT, and its parent hears of both.
 use abi::general::SIGCHLD;
 
-use super::table::{self, Status};
+use super::table;
+use super::wait::Status;
 use super::{current, sched, signal};
 
 /// Holds the running process, which `signal` stopped, until something lets it go on.

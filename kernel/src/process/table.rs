@@ -8,6 +8,7 @@ use mm::OutOfMemory;
 
 use super::Process;
 use super::entries::Entries;
+use super::wait::{Children, Found, Status, Wanted};
 use crate::lock::{IrqLock, Rank};
 
 /// Numbers go up to here, then start again behind the first few hundred: Linux's default `pid_max`.
@@ -83,59 +84,6 @@ enum State {
     Reserved,
     Alive(Arc<Process>),
     Zombie(Arc<Process>, Status),
-}
-
-/// How a process ended, as wait(2) encodes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Status(pub(crate) i32);
-
-impl Status {
-    /// It called `exit` with `code`.
-    pub(crate) fn exited(code: i32) -> Self {
-        Self((code & 0xff) << 8)
-    }
-
-    /// It goes on after it was stopped.
-    pub(crate) const CONTINUED: Self = Self(0xffff);
-
-    /// Signal `number` stopped it.
-    pub(crate) fn stopped(number: u32) -> Self {
-        Self((number as i32) << 8 | 0x7f)
-    }
-
-    /// Signal `number` ended it.
-    pub(crate) fn killed(number: u32) -> Self {
-        Self(number as i32 & 0x7f)
-    }
-
-    /// What a shell would call its exit code: 128 + the signal where one ended it.
-    pub(crate) fn shell_code(self) -> u8 {
-        let signal = self.0 & 0x7f;
-        if signal == 0 {
-            (self.0 >> 8) as u8
-        } else {
-            128 + signal as u8
-        }
-    }
-}
-
-/// Which children a `wait` is for.
-#[derive(Clone, Copy)]
-pub(crate) enum Children {
-    Any,
-    One(u32),
-}
-
-/// What a `wait` found.
-pub(crate) enum Found {
-    /// A child that ended; it is forgotten now unless it was to be kept.
-    Ended(Arc<Process>, Status),
-    /// A child that stopped or went on since it was last looked at.
-    Changed(u32, Status),
-    /// Only children that live.
-    Alive,
-    /// No such child.
-    Nobody,
 }
 
 impl Table {
@@ -214,6 +162,36 @@ impl Table {
             .filter(|entry| entry.parent == parent)?;
         let exists = !matches!(entry.state, State::Vacant | State::Reserved);
         (exists && pid != NOBODY).then_some(&entry.state)
+    }
+
+    fn has_child(&self, parent: u32, children: Children) -> bool {
+        match children {
+            Children::Any => self.living(parent).next().is_some(),
+            Children::One(pid) => self.child(parent, pid).is_some(),
+        }
+    }
+
+    /// Takes such news as are `wanted` of a child that lives. Only a call that wants any looks at all children.
+    fn changed(
+        &mut self,
+        parent: u32,
+        children: Children,
+        wanted: Wanted,
+    ) -> Option<(u32, Status)> {
+        if wanted.is_empty() {
+            return None;
+        }
+        let has_news = |pid: &u32| {
+            let news = self.entries.get(*pid).and_then(|entry| entry.news);
+            news.is_some_and(|news| wanted.includes(news))
+        };
+        let pid = match children {
+            Children::Any => self.living(parent).find(has_news)?,
+            Children::One(pid) => {
+                Some(pid).filter(|pid| self.child(parent, *pid).is_some() && has_news(pid))?
+            }
+        };
+        Some((pid, self.entry(pid).news.take()?))
     }
 
     /// The children of `parent` that live.
@@ -350,7 +328,7 @@ pub(super) fn forget(pid: u32) {
 }
 
 /// Looks for a child of `parent` that has ended, and forgets it; else for one with such news as are `wanted`.
-pub(crate) fn reap(parent: u32, children: Children, wanted: Wanted) -> Found {
+pub(super) fn reap(parent: u32, children: Children, wanted: Wanted) -> Found {
     let mut table = TABLE.lock();
     let ended = match children {
         Children::Any => table.entry(parent).ended,
@@ -363,40 +341,9 @@ pub(crate) fn reap(parent: u32, children: Children, wanted: Wanted) -> Found {
         drop(gone);
         return Found::Ended(process, status);
     }
-    let alive = match children {
-        Children::Any => table.entry(parent).living,
-        Children::One(pid) => pid,
-    };
-    if table.child(parent, alive).is_none() {
-        return Found::Nobody;
-    }
-    let among = |pid: &u32| matches!(children, Children::Any) || *pid == alive;
-    let known = |pid: &u32| table.entries.get(*pid).and_then(|entry| entry.news);
-    let changed = table
-        .living(parent)
-        .filter(among)
-        .find(|pid| known(pid).is_some_and(|news| wanted.includes(news)));
-    match changed.and_then(|pid| Some((pid, table.entry(pid).news.take()?))) {
+    match table.changed(parent, children, wanted) {
         Some((pid, news)) => Found::Changed(pid, news),
-        None => Found::Alive,
-    }
-}
-
-/// Which news of living children a `wait` is for.
-#[derive(Clone, Copy)]
-pub(crate) struct Wanted {
-    /// WUNTRACED.
-    pub(crate) stopped: bool,
-    /// WCONTINUED.
-    pub(crate) continued: bool,
-}
-
-impl Wanted {
-    fn includes(self, news: Status) -> bool {
-        if news == Status::CONTINUED {
-            self.continued
-        } else {
-            self.stopped
-        }
+        None if table.has_child(parent, children) => Found::Alive,
+        None => Found::Nobody,
     }
 }

@@ -1,5 +1,5 @@
 //! What a process used: time in both rings, faults, memory at its fullest. See getrusage(2).
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use crate::arch::timer;
 
@@ -8,6 +8,8 @@ use crate::arch::timer;
 pub(crate) struct Usage {
     pub(crate) own: Counters,
     pub(crate) children: Counters,
+    /// The fault that had to wait for a device comes again when the page is there: that is still the same one.
+    comes_again: AtomicBool,
 }
 
 /// One set of counters.
@@ -34,13 +36,15 @@ impl Usage {
 
     /// A fault was served from memory.
     pub(crate) fn minor_fault(&self) {
-        self.own.minor_faults.fetch_add(1, Relaxed);
+        if !self.comes_again.swap(false, Relaxed) {
+            self.own.minor_faults.fetch_add(1, Relaxed);
+        }
     }
 
-    /// A fault had to wait for a device; it will come again and count as minor, which this takes back in advance.
+    /// A fault had to wait for a device.
     pub(crate) fn major_fault(&self) {
         self.own.major_faults.fetch_add(1, Relaxed);
-        self.own.minor_faults.fetch_sub(1, Relaxed);
+        self.comes_again.store(true, Relaxed);
     }
 
     /// Notes how many pages are in memory now.

@@ -10,7 +10,7 @@ use crate::arch::timer;
 use crate::console::{self, Input};
 use crate::fs::File;
 use crate::fs::files::{Descriptor, Kind, OpenFile};
-use crate::process::{current, sched};
+use crate::process::{current, sched, signal};
 
 /// Most bytes that one call transfers: Linux's MAX_RW_COUNT.
 const MAX_COUNT: u64 = 0x7fff_f000;
@@ -30,12 +30,12 @@ pub(super) fn descriptor(number: u64) -> Result<Descriptor, Errno> {
 pub(super) fn read([number, buffer, length, ..]: Arguments) -> Answer {
     let open = descriptor(number)?.file;
     check_range(buffer, length)?;
-    read_into(&open, buffer, length.min(MAX_COUNT))
+    read_into(&open, buffer, length.min(MAX_COUNT), Empty::Wait)
 }
 
-fn read_into(open: &OpenFile, buffer: u64, length: u64) -> Answer {
+fn read_into(open: &OpenFile, buffer: u64, length: u64, empty: Empty) -> Answer {
     match &open.kind {
-        Kind::Console => read_console(buffer, length),
+        Kind::Console => read_console(buffer, length, empty),
         Kind::File(file) => {
             let count = read_file(file, open.position.load(Relaxed), buffer, length)?;
             open.advance(count);
@@ -44,24 +44,35 @@ fn read_into(open: &OpenFile, buffer: u64, length: u64) -> Answer {
     }
 }
 
-/// Waits for input, then takes what there is.
-fn read_console(buffer: u64, length: u64) -> Answer {
-    let mut piece = [0; PIECE];
-    let room = &mut piece[..length.min(PIECE as u64) as usize];
-    if room.is_empty() {
-        return Ok(0);
-    }
-    loop {
-        match console::read_available(room) {
+/// Whether a read of a stream waits where nothing is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Empty {
+    Wait,
+    Return,
+}
+
+/// Takes the input that is there, up to `length` bytes; where there is none, waits for some if `empty` says so.
+fn read_console(buffer: u64, length: u64, mut empty: Empty) -> Answer {
+    let mut done = 0;
+    while done < length {
+        let mut piece = [0; PIECE];
+        let want = (length - done).min(PIECE as u64) as usize;
+        match console::read_available(&mut piece[..want]) {
             Input::Bytes(count) => {
-                user::write_bytes(buffer, &room[..count])?;
-                return Ok(count as u64);
+                user::write_bytes(buffer.wrapping_add(done), &piece[..count])?;
+                done += count as u64;
+                empty = Empty::Return;
             }
-            Input::Eof => return Ok(0),
-            Input::Empty if current().signals.is_ending() => return Err(Errno::EINTR),
-            Input::Empty => sched::park_until(timer::nanoseconds() + timer::TICK_NANOSECONDS),
+            Input::Empty if empty == Empty::Wait => {
+                if signal::ends_wait() {
+                    return Err(Errno::EINTR);
+                }
+                sched::park_until(timer::nanoseconds() + timer::TICK_NANOSECONDS);
+            }
+            Input::Empty | Input::Eof => break,
         }
     }
+    Ok(done)
 }
 
 fn read_file(file: &File, offset: u64, buffer: u64, length: u64) -> Answer {
@@ -123,13 +134,25 @@ fn write_console(buffer: u64, length: u64) -> Answer {
         let to_page_end = mm::PAGE_SIZE - at % mm::PAGE_SIZE;
         let count = (length - done).min(PIECE as u64).min(to_page_end) as usize;
         match user::read_bytes(at, &mut piece[..count]) {
-            Ok(()) => console::write(&piece[..count]),
+            Ok(()) => send(&piece[..count])?,
             Err(errno) if done == 0 => return Err(errno),
             Err(_) => break,
         }
         done += count as u64;
     }
     Ok(done)
+}
+
+/// Hands bytes to the console; others run while it is busy. `EINTR` where the program is to end.
+fn send(mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        bytes = &bytes[console::write_some(bytes)..];
+        sched::breathe();
+        if signal::ends_wait() {
+            return Err(Errno::EINTR);
+        }
+    }
+    Ok(())
 }
 
 /// Refuses buffers that reach out of the user half, as Linux does before it touches them.
@@ -145,8 +168,13 @@ fn check_range(buffer: u64, length: u64) -> Result<(), Errno> {
 /// readv(2).
 pub(super) fn readv([number, vector, count, ..]: Arguments) -> Answer {
     let open = descriptor(number)?.file;
+    let mut empty = Empty::Wait;
     each_buffer(vector, count, |buffer, length| {
-        read_into(&open, buffer, length)
+        let count = read_into(&open, buffer, length, empty)?;
+        if count > 0 {
+            empty = Empty::Return;
+        }
+        Ok(count)
     })
 }
 

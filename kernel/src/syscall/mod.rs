@@ -42,6 +42,8 @@ pub(crate) fn dispatch(frame: &mut TrapFrame) {
         number,
         ..
     } = *frame;
+    // As on Linux only the lower half of rax counts.
+    let number = u64::from(number as u32);
     let answer = match Sysno::new(number as usize) {
         Some(call) => serve(call, [rdi, rsi, rdx, r10, r8, r9], frame),
         None => missing(number),

@@ -33,6 +33,9 @@ pub(super) fn openat([directory, path, flags, ..]: Arguments) -> Answer {
         Err(Errno::ENOENT) if flags & O_CREAT != 0 => return Err(Errno::EROFS),
         found => found?,
     };
+    if file.is_link() {
+        return Err(Errno::ELOOP);
+    }
     if flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL {
         return Err(Errno::EEXIST);
     }

@@ -15,8 +15,9 @@ use crate::fs;
 use crate::process::exec;
 use crate::process::fork::{self as forking, Memory, Start};
 use crate::process::stack::{self, List};
-use crate::process::table::{self, Children, Found, Status, Wanted};
+use crate::process::table;
 use crate::process::usage::Counters;
+use crate::process::wait::{self, Children, Found, Patience, Status, Wanted};
 use crate::process::{current, sched};
 
 /// Bytes that arguments, environment and their pointers may have: a quarter of the stack's limit, as on Linux.
@@ -51,6 +52,9 @@ pub(super) fn clone(
     };
     if flags & !(KNOWN | 0xff) != 0 || flags & 0xff != SIGCHLD {
         return Err(Errno::ENOSYS);
+    }
+    if flags & CLONE_SETTLS != 0 && tls >= mm::space::USER_END.address() {
+        return Err(Errno::EPERM);
     }
     let start = Start {
         stack: Some(stack).filter(|&stack| stack != 0),
@@ -93,17 +97,19 @@ pub(super) fn execve(
 
 /// Copies the strings that the pointers at `array` lead to, up to a null pointer. No array is an empty one.
 fn copy_strings(strings: &mut stack::Arguments, list: List, array: u64) -> Result<(), Errno> {
+    if array == 0 {
+        return Ok(());
+    }
     let mut at = array;
-    while array != 0 {
+    loop {
         let [pointer] = user::read_words(at)?;
         if pointer == 0 {
-            break;
+            return Ok(());
         }
         let string: Vec<u8> = user::string(pointer, stack::MAX_STRING, Errno::E2BIG)?;
         strings.push(list, &string, MAX_ARGUMENTS)?;
         at = at.wrapping_add(8);
     }
-    Ok(())
 }
 
 /// _exit(2).
@@ -125,26 +131,28 @@ pub(super) fn wait4([pid, status, options, usage, ..]: Arguments) -> Answer {
         pid if pid < 0 => return Err(Errno::ECHILD),
         pid => Children::One(pid as u32),
     };
-    let wanted = Wanted {
-        stopped: options & WUNTRACED != 0,
-        continued: options & WCONTINUED != 0,
+    if options & (__WALL | __WCLONE) == __WCLONE {
+        // Only children that tell their parent by another signal than SIGCHLD, which there are none of.
+        return Err(Errno::ECHILD);
+    }
+    let mut wanted = Wanted::empty();
+    wanted.set(Wanted::STOPPED, options & WUNTRACED != 0);
+    wanted.set(Wanted::CONTINUED, options & WCONTINUED != 0);
+    let patience = if options & WNOHANG != 0 {
+        Patience::Return
+    } else {
+        Patience::Wait
     };
-    let process = current();
-    loop {
-        match table::reap(process.pid, children, wanted) {
-            Found::Ended(child, ended) => {
-                process.usage.add_child(&child.usage);
-                return report(child.pid, ended, &child.usage.total(), status, usage);
-            }
-            Found::Changed(child, news) => {
-                let used = table::find(child).map(|child| child.usage.total());
-                return report(child, news, &used.unwrap_or_default(), status, usage);
-            }
-            Found::Nobody => return Err(Errno::ECHILD),
-            Found::Alive if options & WNOHANG != 0 => return Ok(0),
-            Found::Alive if process.signals.is_ending() => return Err(Errno::EINTR),
-            Found::Alive => sched::park(),
+    match wait::wait(children, wanted, patience)? {
+        Found::Ended(child, ended) => {
+            current().usage.add_child(&child.usage);
+            report(child.pid, ended, &child.usage.total(), status, usage)
         }
+        Found::Changed(child, news) => {
+            let used = table::find(child).map(|child| child.usage.total());
+            report(child, news, &used.unwrap_or_default(), status, usage)
+        }
+        Found::Alive | Found::Nobody => Ok(0),
     }
 }
 

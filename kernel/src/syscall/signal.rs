@@ -16,7 +16,11 @@ pub(super) fn kill([pid, number, ..]: Arguments) -> Answer {
         pid if pid > 0 => signal::kill(pid as u32, number)?,
         -1 => signal::kill_all(number)?,
         // There is one process group so far.
-        0 => signal::kill(current().pid, number)?,
+        0 => {
+            // Whether there are others in it or not, the caller is.
+            let _ = signal::kill_all(number);
+            signal::kill(current().pid, number)?;
+        }
         _ => return Err(Errno::ESRCH),
     }
     Ok(0)

@@ -4,7 +4,7 @@ use abi::Errno;
 use super::{Answer, Arguments, user};
 use crate::arch::memory::memory;
 use crate::arch::{exit, timer};
-use crate::process::table;
+use crate::process::{sched, signal, table};
 use crate::random;
 
 /// uname(2). The release is that of the Linux whose behaviour this kernel keeps.
@@ -53,10 +53,12 @@ pub(super) fn getrandom([buffer, length, flags, ..]: Arguments) -> Answer {
         let count = (length - done).min(piece.len() as u64);
         random::fill(&mut piece[..count as usize]);
         match user::write_bytes(buffer.wrapping_add(done), &piece[..count as usize]) {
+            Ok(()) if signal::ends_wait() => return Err(Errno::EINTR),
             Ok(()) => done += count,
             Err(errno) if done == 0 => return Err(errno),
             Err(_) => break,
         }
+        sched::breathe();
     }
     Ok(done)
 }

@@ -9,7 +9,7 @@ use abi::general::{
 use super::{Answer, Arguments, user};
 use crate::arch::timer;
 use crate::process::usage::timeval;
-use crate::process::{current, sched};
+use crate::process::{current, sched, signal};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -125,7 +125,7 @@ fn duration(address: u64) -> Result<u64, Errno> {
 /// Sleeps; a signal that ends the process ends the sleep too, and leaves the remaining time at `rest`.
 fn sleep_until(deadline: u64, rest: u64) -> Answer {
     while timer::nanoseconds() < deadline {
-        if current().signals.is_ending() {
+        if signal::ends_wait() {
             let left = deadline.saturating_sub(timer::nanoseconds());
             if rest != 0 {
                 user::write_words(rest, [left / SECOND, left % SECOND])?;

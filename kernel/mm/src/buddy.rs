@@ -4,6 +4,7 @@
 //! no search. Lists are linked through `mem_map`, which makes the allocator free of memory of its own. Nearly all
 //! traffic is single frames; those pass through a small stack of frames per CPU, and the lock here is taken once for
 //! every [`BATCH`] of them.
+use core::fmt::{self, Display, Formatter};
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -128,22 +129,78 @@ impl Buddy {
         }
     }
 
-    /// Walks every list; the first contradiction, in words.
-    pub(crate) fn check<M: Machine>(&self, machine: &M) -> Result<(), alloc::string::String> {
+    /// Walks every list, for the first contradiction.
+    ///
+    /// The answer is made of numbers: whoever words it may allocate, which needs the lists, and by then they are free.
+    pub(crate) fn check<M: Machine>(&self, machine: &M) -> Result<(), Contradiction> {
         let map = machine.mem_map();
         let listed = machine.pinned(|_| self.lists.lock().check(map))?;
-        let cached: usize = self
+        let cached = self
             .caches
             .iter()
             .map(|cache| machine.pinned(|_| cache.lock().len))
             .sum();
-        if listed + cached == self.free_frames() {
+        let counted = self.free_frames();
+        if listed + cached == counted {
             return Ok(());
         }
-        Err(alloc::format!(
-            "{listed} frames in lists and {cached} in caches, but the count of free frames says {}",
-            self.free_frames()
-        ))
+        Err(Contradiction::Count {
+            listed,
+            cached,
+            counted,
+        })
+    }
+}
+
+/// What can be wrong with the free lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contradiction {
+    /// A block's record says that it stands on another list, or in another place on it.
+    Misplaced {
+        number: u32,
+        order: u32,
+        before: u32,
+        recorded: (Use, u32, u32),
+    },
+    /// A block on a list is held.
+    Held { number: u32, references: u32 },
+    /// A list is longer than memory: it leads back into itself.
+    Endless { order: u32 },
+    /// Lists and caches don't add up to the count of free frames.
+    Count {
+        listed: usize,
+        cached: usize,
+        counted: usize,
+    },
+}
+
+impl Display for Contradiction {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Misplaced {
+                number,
+                order,
+                before,
+                recorded: (usage, its_order, prev),
+            } => write!(
+                f,
+                "frame {number} on the free list of order {order} is {usage:?} of order {its_order}, after {prev} instead of {before}"
+            ),
+            Self::Held { number, references } => {
+                write!(f, "frame {number} is free and has {references} references")
+            }
+            Self::Endless { order } => {
+                write!(f, "the free list of order {order} leads back into itself")
+            }
+            Self::Count {
+                listed,
+                cached,
+                counted,
+            } => write!(
+                f,
+                "{listed} frames in lists and {cached} in caches, but the count of free frames says {counted}"
+            ),
+        }
     }
 }
 
@@ -210,35 +267,44 @@ impl FreeLists {
         record.set(Use::FreeTail, 0);
     }
 
-    /// Counts the frames on all lists, or says which block stands wrong.
-    fn check(&self, map: &[FrameRecord]) -> Result<usize, alloc::string::String> {
+    /// Counts the frames on all lists, unless a block stands wrong.
+    fn check(&self, map: &[FrameRecord]) -> Result<usize, Contradiction> {
         let mut frames = 0;
         for order in 0..=MAX_ORDER {
             let (mut at, mut before) = (self.heads[order as usize], NIL);
             while at != NIL {
                 let record = &map[at as usize];
-                if record.usage() != Use::FreeBlock
-                    || record.order() != order
-                    || record.prev() != before
-                {
-                    return Err(alloc::format!(
-                        "frame {at} on the free list of order {order} is {:?} of order {}, after {} instead of {before}",
-                        record.usage(),
-                        record.order(),
-                        record.prev()
-                    ));
-                }
-                if record.references() != 0 {
-                    return Err(alloc::format!(
-                        "frame {at} is free and has {} references",
-                        record.references()
-                    ));
-                }
+                check_block(record, at, order, before)?;
                 frames += 1 << order;
+                if frames > map.len() {
+                    return Err(Contradiction::Endless { order });
+                }
                 (before, at) = (at, record.next());
             }
         }
         Ok(frames)
+    }
+}
+
+/// Compares a block's record with its place: behind `before` on the list of `order`.
+fn check_block(
+    record: &FrameRecord,
+    number: u32,
+    order: u32,
+    before: u32,
+) -> Result<(), Contradiction> {
+    let recorded = (record.usage(), record.order(), record.prev());
+    if recorded != (Use::FreeBlock, order, before) {
+        return Err(Contradiction::Misplaced {
+            number,
+            order,
+            before,
+            recorded,
+        });
+    }
+    match record.references() {
+        0 => Ok(()),
+        references => Err(Contradiction::Held { number, references }),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! What many spaces share stands here and is `Sync` with small locks or atomics of its own; algorithms take `&Memory`
 //! as an argument, so a test can have as many worlds as it likes.
+use alloc::string::{String, ToString};
 use core::ops::Range;
 
 use crate::buddy::Buddy;
@@ -190,7 +191,8 @@ impl<M: Machine> Memory<M> {
     }
 
     /// Checks the free lists against the counts; the first contradiction, in words.
-    pub fn check(&self) -> Result<(), alloc::string::String> {
-        self.buddy.check(&self.machine)
+    pub fn check(&self) -> Result<(), String> {
+        let checked = self.buddy.check(&self.machine);
+        checked.map_err(|contradiction| contradiction.to_string())
     }
 }

@@ -160,11 +160,18 @@ impl Drawing {
     /// Fails unless the space looks like `picture`, and everything that holds for spaces holds for this one.
     #[track_caller]
     pub(crate) fn shows(&self, picture: &str) {
+        self.shows_all(picture, &[]);
+    }
+
+    /// The same while `others` live in the same memory.
+    #[track_caller]
+    pub(crate) fn shows_all(&self, picture: &str, others: &[&AddressSpace]) {
         let seen: String = (0..picture.len() as u64)
             .map(|page| self.letter(FIRST + page))
             .collect();
         assert_eq!(seen, picture);
-        crate::check::check(&self.memory, &[&self.space], &[]).expect("the invariants hold");
+        let spaces: Vec<_> = others.iter().copied().chain([&self.space]).collect();
+        crate::check::check(&self.memory, &spaces, &[]).expect("the invariants hold");
     }
 
     fn letter(&self, page: Page) -> char {

@@ -266,3 +266,6 @@ impl From<OutOfMemory> for Outcome {
         Self::OutOfMemory
     }
 }
+
+#[cfg(test)]
+mod tests;

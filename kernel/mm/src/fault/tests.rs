@@ -1,0 +1,95 @@
+//! The life of one mapping as `README.md` draws it, and the ends of a fault that change nothing.
+use alloc::sync::Arc;
+
+use super::{Access, Denial, Outcome, Path};
+use crate::mmap::{Mapping, Place};
+use crate::page::PAGE_SIZE;
+use crate::page_cache::{CachedFile, ReadResult};
+use crate::page_table::Levels;
+use crate::space::AddressSpace;
+use crate::testing::{Drawing, FIRST, mapping, memory, path, space};
+use crate::vma::{Backing, VmFlags};
+
+/// How many hold the frame behind page number `page`; 0 where there is none.
+fn holders(drawing: &Drawing, space: &AddressSpace, page: u64) -> u32 {
+    let entry = space.table.entry(&drawing.memory, FIRST + page);
+    let bits = entry.map_or(0, |entry| entry.load(super::Acquire));
+    let leaf = crate::pte::Pte::decode(bits).leaf();
+    leaf.map_or(0, |leaf| drawing.memory.record(leaf.frame).references())
+}
+
+#[test]
+fn no_step_of_the_readme_is_wrong() {
+    let mut parent = Drawing::of("Wwww");
+    assert_eq!(parent.fault(1, Access::Read), Path::ZeroRead);
+    assert_eq!(parent.fault(2, Access::Write), Path::ZeroWrite);
+    assert_eq!(parent.fault(1, Access::Write), Path::CowZero);
+    let child = parent.space.fork(&parent.memory).expect("memory is left");
+    assert_eq!([1, 2].map(|page| holders(&parent, &child, page)), [2, 2]);
+    let address = (FIRST + 2).address();
+    let copied = child.handle_fault(&parent.memory, address, Access::Write);
+    assert_eq!(path(copied), Path::CowCopy);
+    assert_eq!(holders(&parent, &parent.space, 2), 1);
+    assert_eq!(parent.fault(2, Access::Write), Path::CowReuse);
+    parent.protect("  --", 'n').expect("allowed");
+    parent.shows_all("WwNn", &[&child]);
+    parent.protect("  --", 'w').expect("allowed");
+    parent.shows_all("Wwww", &[&child]);
+    assert_eq!(parent.fault(2, Access::Write), Path::Spurious);
+    parent.unmap(" -- ").expect("allowed");
+    parent.shows_all("W..W", &[&child]);
+    assert_eq!(holders(&parent, &child, 1), 1);
+    child.destroy(&parent.memory);
+    parent.shows("W..W");
+}
+
+#[test]
+fn no_access_without_a_right_is_served() {
+    //                           01234567
+    let drawing = Drawing::of("..RNXW..");
+    let denial = |page, access| {
+        let address = (FIRST + page).address();
+        match drawing.space.handle_fault(&drawing.memory, address, access) {
+            Outcome::Denied(denial) => denial,
+            other => panic!("page {page}: {other:?}"),
+        }
+    };
+    for access in [Access::Read, Access::Write, Access::Execute] {
+        assert_eq!(denial(1, access), Denial::Unmapped);
+        assert_eq!(denial(3, access), Denial::Forbidden);
+        assert_eq!(denial(6, access), Denial::Unmapped);
+        assert_eq!(denial(u64::MAX >> 13, access), Denial::Unmapped);
+    }
+    assert_eq!(denial(2, Access::Write), Denial::Forbidden);
+    assert_eq!(denial(2, Access::Execute), Denial::Forbidden);
+    assert_eq!(denial(4, Access::Write), Denial::Forbidden);
+    assert_eq!(denial(5, Access::Execute), Denial::Forbidden);
+}
+
+#[test]
+fn a_page_being_read_is_never_read_twice() {
+    let memory = memory(32, Levels::Four);
+    let mut space = space(&memory);
+    let file = CachedFile::try_new(1, PAGE_SIZE + 1).expect("the host has memory");
+    let request = Mapping {
+        backing: Backing::File {
+            file: Arc::new(file),
+            offset: 0,
+        },
+        ..mapping(FIRST..FIRST + 3, Place::Fixed, VmFlags::READ)
+    };
+    space.mmap(&memory, request).expect("free");
+    let fault = |page| space.handle_fault(&memory, (FIRST + page).address(), Access::Read);
+    let Outcome::NeedsRead(read) = fault(0) else {
+        panic!("nothing was in memory");
+    };
+    assert!(matches!(fault(0), Outcome::Busy));
+    read.complete(&memory, ReadResult::Failed);
+    let Outcome::NeedsRead(read) = fault(0) else {
+        panic!("a read that failed left nothing behind");
+    };
+    read.complete(&memory, ReadResult::Filled);
+    assert_eq!(path(fault(0)), Path::FileRead);
+    assert!(matches!(fault(1), Outcome::NeedsRead(_)), "the last byte");
+    assert!(matches!(fault(2), Outcome::Denied(Denial::PastEnd)));
+}

@@ -39,18 +39,22 @@ impl Symbols {
             .as_ref()?;
         let probe = address.checked_sub(KERNEL_BASE)?.checked_sub(1)?;
         let mut frames = loader.find_frames(probe).ok()?;
-        let frame = frames.next().ok().flatten();
-        let function = frame
+        let innermost = frames.next().ok().flatten();
+        let is_inlined = matches!(frames.next(), Ok(Some(_)));
+        let short = innermost
             .as_ref()
-            .and_then(|frame| frame.function.as_ref()?.demangle().ok().map(String::from));
-        let function = function.or_else(|| loader.find_symbol(probe).map(demangled))?;
-        let location = frame.and_then(|frame| frame.location);
-        Some(
-            match location.and_then(|location| Some((location.file?, location.line?))) {
-                Some((file, line)) => format!("{function} ({}:{line})", below_root(file)),
-                None => function,
-            },
-        )
+            .and_then(|frame| frame.function.as_ref()?.demangle().ok());
+        let function = match (short, loader.find_symbol(probe).map(demangled)) {
+            (Some(short), Some(full)) if is_inlined => format!("{short} in {full}"),
+            (_, Some(full)) => full,
+            (short, None) => short?.into_owned(),
+        };
+        let location = innermost.and_then(|frame| frame.location);
+        let place = location.and_then(|location| Some((location.file?, location.line?)));
+        Some(match place {
+            Some((file, line)) => format!("{function} ({}:{line})", below_root(file)),
+            None => function,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -168,7 +168,7 @@ fn a_timeout_has_a_code_of_its_own() -> Result<()> {
 fn ctrl_c_leaves_nothing_behind() -> Result<()> {
     const WHILE_IT_RUNS: Duration = Duration::from_secs(5);
     let (mut command, folder) = Run::boot(["--quiet", "cat"])?.into_parts();
-    command.process_group(0);
+    command.process_group(0).stderr(Stdio::null());
     let running = Running::start(command, Input::Silence)?;
     thread::sleep(WHILE_IT_RUNS);
     let boot = running.child.id();

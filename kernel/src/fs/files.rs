@@ -1,6 +1,7 @@
 //! Open files and the table of descriptors that a process holds them by.
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use abi::Errno;
@@ -8,9 +9,6 @@ use mm::OutOfMemory;
 
 use super::File;
 use crate::lock::{IrqLock, Rank};
-
-/// Descriptors that a process may have: RLIMIT_NOFILE's usual value.
-const MAX_FILES: usize = 1024;
 
 /// An open file description: what descriptors of several processes may share.
 pub(crate) struct OpenFile {
@@ -101,11 +99,16 @@ impl Files {
         place.cloned().ok_or(Errno::EBADF)
     }
 
-    /// Gives `descriptor` the lowest free number from `lowest` on.
-    pub(crate) fn add(&self, descriptor: Descriptor, lowest: usize) -> Result<usize, Errno> {
+    /// Gives `descriptor` the lowest free number of `numbers`.
+    pub(crate) fn add(
+        &self,
+        descriptor: Descriptor,
+        numbers: Range<usize>,
+    ) -> Result<usize, Errno> {
         let mut table = self.table.lock();
-        let free =
-            (lowest..MAX_FILES).find(|&number| table.get(number).is_none_or(Option::is_none));
+        let free = numbers
+            .into_iter()
+            .find(|&number| table.get(number).is_none_or(Option::is_none));
         let number = free.ok_or(Errno::EMFILE)?;
         make_room(&mut table, number)?;
         table[number] = Some(descriptor);
@@ -114,9 +117,6 @@ impl Files {
 
     /// Gives `descriptor` the number `number`, in the place of what was there.
     pub(crate) fn put(&self, descriptor: Descriptor, number: usize) -> Result<(), Errno> {
-        if number >= MAX_FILES {
-            return Err(Errno::EBADF);
-        }
         let mut table = self.table.lock();
         make_room(&mut table, number)?;
         let old = table[number].replace(descriptor);

@@ -4,7 +4,8 @@ use core::ops::Range;
 
 use abi::Errno;
 use elf::abi::{
-    EM_X86_64, ET_DYN, ET_EXEC, PF_R, PF_W, PF_X, PT_GNU_STACK, PT_INTERP, PT_LOAD, PT_PHDR,
+    EI_CLASS, EI_NIDENT, EI_VERSION, ELFCLASS64, ELFDATA2LSB, EM_X86_64, ET_DYN, ET_EXEC,
+    EV_CURRENT, PF_R, PF_W, PF_X, PT_GNU_STACK, PT_INTERP, PT_LOAD, PT_PHDR,
 };
 use elf::endian::LittleEndian;
 use elf::file::{Class, FileHeader, parse_ident};
@@ -158,12 +159,11 @@ fn refuse_interpreted(file: &File, header: &ProgramHeader) -> Errno {
 }
 
 fn parse_header(start: &[u8; HEADER]) -> Option<FileHeader<LittleEndian>> {
-    const IDENT: usize = elf::abi::EI_NIDENT;
-    let ident = parse_ident::<LittleEndian>(start).ok()?;
-    if !matches!(ident.1, Class::ELF64) {
-        return None;
-    }
-    FileHeader::parse_tail(ident, &start[IDENT..]).ok()
+    // Linux doesn't look at what the file says of its class, byte order and version.
+    let mut start = *start;
+    start[EI_CLASS..=EI_VERSION].copy_from_slice(&[ELFCLASS64, ELFDATA2LSB, EV_CURRENT]);
+    let ident = parse_ident::<LittleEndian>(&start).ok()?;
+    FileHeader::parse_tail(ident, &start[EI_NIDENT..]).ok()
 }
 
 /// Checks what the file says of a segment against arithmetic.

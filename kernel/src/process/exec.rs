@@ -56,9 +56,7 @@ pub(crate) fn execve(
     arguments: Arguments,
 ) -> Result<(), Errno> {
     let process = super::current();
-    let limits = process
-        .space()
-        .map_or(Limits::default(), |space| space.read().limits);
+    let limits = process.limits().memory();
     match load(file, path, arguments, limits) {
         Ok(program) => {
             enter(&process, &program);

@@ -43,7 +43,6 @@ fn tell_parent(process: &Process, status: Status) {
     if let Some(parent) = parent {
         signal::send(&parent, SIGCHLD);
         if parent.signals.ignores_children() {
-            parent.usage.add_child(&process.usage);
             table::forget(process.pid);
         }
     }

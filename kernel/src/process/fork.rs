@@ -53,7 +53,14 @@ pub(crate) fn fork(frame: &TrapFrame, memory: Memory, start: Start) -> Result<u3
 
 fn copy(parent: &Process, pid: u32, space: Arc<Space>) -> Result<Arc<Process>, Errno> {
     let files = parent.files.fork().map_err(|_| Errno::ENOMEM)?;
-    let child = Process::new(pid, parent.name(), space, files, parent.signals.fork());
+    let child = Process::new(
+        pid,
+        parent.name(),
+        space,
+        files,
+        parent.signals.fork(),
+        parent.limits(),
+    );
     Arc::try_new(child).map_err(|_| Errno::ENOMEM)
 }
 

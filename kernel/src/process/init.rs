@@ -2,9 +2,9 @@
 use alloc::sync::Arc;
 
 use abi::Errno;
-use mm::space::Limits;
 
 use super::exec::Failure;
+use super::limits::Limits;
 use super::signal::Signals;
 use super::stack::{Arguments, List};
 use super::table::{INIT, Reserved};
@@ -34,12 +34,20 @@ pub(crate) fn start() -> ! {
 
 fn make() -> Result<Arc<Thread>, Failure> {
     let no_memory = |_| Errno::ENOMEM;
+    let limits = Limits::new();
     let file = fs::open_program(PATH)?;
-    let program = exec::load(&file, PATH, arguments()?, Limits::default())?;
+    let program = exec::load(&file, PATH, arguments()?, limits.memory())?;
     let reserved = Reserved::new().map_err(no_memory)?;
     assert_eq!(reserved.pid(), INIT, "init is the first process");
     let files = Files::with_console().map_err(no_memory)?;
-    let process = Process::new(INIT, program.name, program.space, files, Signals::new());
+    let process = Process::new(
+        INIT,
+        program.name,
+        program.space,
+        files,
+        Signals::new(),
+        limits,
+    );
     let process = Arc::try_new(process).map_err(|_| Errno::ENOMEM)?;
     let (fpu, bases) = fork::fresh_state().map_err(no_memory)?;
     let frame = TrapFrame::user(program.entry, program.stack);

@@ -12,6 +12,7 @@ pub(crate) mod exit;
 pub(crate) mod fork;
 pub(crate) mod init;
 mod layout;
+pub(crate) mod limits;
 mod queue;
 pub(crate) mod sched;
 pub(crate) mod signal;
@@ -37,6 +38,7 @@ use crate::console;
 use crate::drivers::framebuffer;
 use crate::fs::files::Files;
 use crate::lock::{IrqLock, Rank};
+use limits::{Limit, Limits};
 use signal::{Demand, Signals};
 
 /// A running program.
@@ -49,6 +51,8 @@ pub(crate) struct Process {
     pub(crate) signals: Signals,
     /// Time and faults.
     pub(crate) usage: Usage,
+    /// What it may use.
+    limits: IrqLock<Limits>,
     /// The program's name, as `comm` in proc(5).
     name: IrqLock<Name>,
     /// `None` once the process has ended.
@@ -94,17 +98,36 @@ impl Process {
         space: Arc<Space>,
         files: Files,
         signals: Signals,
+        limits: Limits,
     ) -> Self {
         Self {
             pid,
             files,
             signals,
             usage: Usage::default(),
+            limits: IrqLock::new(Rank::Process, limits),
             name: IrqLock::new(Rank::Process, name),
             root: AtomicU64::new(space.root().address()),
             space: IrqLock::new(Rank::Process, Some(space)),
             thread: IrqLock::new(Rank::Process, Weak::new()),
             borrows_space: AtomicBool::new(false),
+        }
+    }
+
+    /// What the process may use.
+    pub(crate) fn limits(&self) -> Limits {
+        *self.limits.lock()
+    }
+
+    /// Changes what the process may use. Memory that is only borrowed keeps its owner's limits.
+    pub(crate) fn set_limit(&self, resource: u32, limit: Limit) {
+        let limits = {
+            let mut limits = self.limits.lock();
+            limits.set(resource, limit);
+            *limits
+        };
+        if let Some(space) = self.space().filter(|_| !self.is_borrowing()) {
+            space.write().limits = limits.memory();
         }
     }
 

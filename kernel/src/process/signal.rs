@@ -274,6 +274,9 @@ pub(crate) fn ends_wait() -> bool {
 /// kill(2) for one process. Signal 0 only asks whether it exists.
 pub(crate) fn kill(pid: u32, signal: u32) -> Result<(), Errno> {
     let process = table::find(pid).ok_or(Errno::ESRCH)?;
+    if signal > SIGNALS {
+        return Err(Errno::EINVAL);
+    }
     if signal != 0 && pid != table::INIT {
         send(&process, signal);
     }

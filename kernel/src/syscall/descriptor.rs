@@ -44,14 +44,15 @@ pub(super) fn fcntl([number, command, argument, ..]: Arguments) -> Answer {
 }
 
 fn duplicate(open: Descriptor, lowest: u64, on_exec: OnExec) -> Answer {
-    let lowest = usize::try_from(lowest as i32)
-        .ok()
-        .filter(|&lowest| lowest < 1024)
-        .ok_or(Errno::EINVAL)?;
-    current()
-        .files
-        .add(Descriptor { on_exec, ..open }, lowest)
-        .map(|number| number as u64)
+    let process = current();
+    let limit = process.limits().files();
+    let lowest = usize::try_from(lowest as i32).map_err(|_| Errno::EINVAL)?;
+    if lowest >= limit {
+        return Err(Errno::EINVAL);
+    }
+    let descriptor = Descriptor { on_exec, ..open };
+    let number = process.files.add(descriptor, lowest..limit)?;
+    Ok(number as u64)
 }
 
 /// dup(2).
@@ -87,5 +88,9 @@ pub(super) fn dup3([old, new, flags, ..]: Arguments) -> Answer {
 
 fn put(open: Descriptor, number: u64, on_exec: OnExec) -> Result<(), Errno> {
     let number = usize::try_from(number as i32).map_err(|_| Errno::EBADF)?;
-    current().files.put(Descriptor { on_exec, ..open }, number)
+    let process = current();
+    if number >= process.limits().files() {
+        return Err(Errno::EBADF);
+    }
+    process.files.put(Descriptor { on_exec, ..open }, number)
 }

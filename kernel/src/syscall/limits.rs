@@ -1,48 +1,28 @@
-//! Resource limits, see getrlimit(2): those of memory are kept with the space, which enforces them.
+//! Reading and setting resource limits, see getrlimit(2).
 use abi::Errno;
-use abi::general::{
-    RLIMIT_AS, RLIMIT_CORE, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_NOFILE, RLIMIT_STACK,
-};
-use mm::space::Limits;
+use abi::general::RLIMIT_NOFILE;
 
 use super::{Answer, Arguments, user};
+use crate::process::limits::Limit;
 use crate::process::{Process, current, table};
 
-const UNLIMITED: u64 = u64::MAX;
+/// The most descriptors that may ever be allowed: Linux's default `fs.nr_open`.
+const MOST_FILES: u64 = 1 << 20;
 
-/// How many resources have a limit.
-const RESOURCES: u32 = 16;
-
-/// The limit that now holds for `resource`, and the highest to which it may be raised.
 fn get(process: &Process, resource: u32) -> Result<[u64; 2], Errno> {
-    let limits = process
-        .space()
-        .map_or(Limits::default(), |space| space.read().limits);
-    match resource {
-        RLIMIT_AS => Ok([limits.address_space, UNLIMITED]),
-        RLIMIT_DATA => Ok([limits.data, UNLIMITED]),
-        RLIMIT_STACK => Ok([limits.stack, UNLIMITED]),
-        RLIMIT_CORE => Ok([0, UNLIMITED]),
-        RLIMIT_NOFILE => Ok([1024, 1024]),
-        RLIMIT_MEMLOCK => Ok([8 << 20, 8 << 20]),
-        resource if resource < RESOURCES => Ok([UNLIMITED, UNLIMITED]),
-        _ => Err(Errno::EINVAL),
-    }
+    let limit = process.limits().get(resource).ok_or(Errno::EINVAL)?;
+    Ok([limit.soft, limit.hard])
 }
 
 fn set(process: &Process, resource: u32, [soft, hard]: [u64; 2]) -> Result<(), Errno> {
-    if soft > hard || resource >= RESOURCES {
+    get(process, resource)?;
+    if soft > hard {
         return Err(Errno::EINVAL);
     }
-    let space = process.space().ok_or(Errno::ESRCH)?;
-    let limits = &mut space.write().limits;
-    match resource {
-        RLIMIT_AS => limits.address_space = soft,
-        RLIMIT_DATA => limits.data = soft,
-        RLIMIT_STACK => limits.stack = soft,
-        // The others limit what can't be had here, or are fixed.
-        _ => {}
+    if resource == RLIMIT_NOFILE && hard > MOST_FILES {
+        return Err(Errno::EPERM);
     }
+    process.set_limit(resource, Limit { soft, hard });
     Ok(())
 }
 

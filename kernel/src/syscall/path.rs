@@ -55,16 +55,14 @@ pub(super) fn openat([directory, path, flags, ..]: Arguments) -> Answer {
     } else {
         OnExec::Keep
     };
-    current()
-        .files
-        .add(
-            Descriptor {
-                file: open,
-                on_exec,
-            },
-            0,
-        )
-        .map(|number| number as u64)
+    let process = current();
+    let numbers = 0..process.limits().files();
+    let descriptor = Descriptor {
+        file: open,
+        on_exec,
+    };
+    let number = process.files.add(descriptor, numbers)?;
+    Ok(number as u64)
 }
 
 /// `path`, if it starts at the root or at the working directory, which is the root.

@@ -11,7 +11,7 @@ const SET: u64 = 8;
 
 /// kill(2).
 pub(super) fn kill([pid, number, ..]: Arguments) -> Answer {
-    let number = number_or_none(number)?;
+    let number = number as u32;
     match pid as i32 {
         pid if pid > 0 => signal::kill(pid as u32, number)?,
         -1 => signal::kill_all(number)?,
@@ -32,7 +32,7 @@ pub(super) fn tkill([thread, number, ..]: Arguments) -> Answer {
         .ok()
         .filter(|&thread| thread > 0)
         .ok_or(Errno::EINVAL)?;
-    signal::kill(thread, number_or_none(number)?)?;
+    signal::kill(thread, number as u32)?;
     Ok(0)
 }
 
@@ -46,13 +46,6 @@ pub(super) fn tgkill([process, thread, number, ..]: Arguments) -> Answer {
         return Err(Errno::ESRCH);
     }
     tkill([thread, number, 0, 0, 0, 0])
-}
-
-fn number_or_none(number: u64) -> Result<u32, Errno> {
-    u32::try_from(number as i32)
-        .ok()
-        .filter(|&number| number <= SIGNALS)
-        .ok_or(Errno::EINVAL)
 }
 
 /// rt_sigaction(2).

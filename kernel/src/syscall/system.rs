@@ -31,11 +31,11 @@ pub(super) fn sysinfo([info, ..]: Arguments) -> Answer {
     let memory = memory();
     let mut words = [0; 14];
     words[0] = timer::nanoseconds() / 1_000_000_000;
-    words[4] = memory.managed_frames() as u64;
-    words[5] = memory.free_frames() as u64;
+    words[4] = memory.managed_frames() as u64 * mm::PAGE_SIZE;
+    words[5] = memory.free_frames() as u64 * mm::PAGE_SIZE;
     words[10] = table::count() as u64;
     // Behind the counts of high memory, which is none, stands the unit of all sizes: 32 bits, then padding.
-    words[13] = mm::PAGE_SIZE;
+    words[13] = 1;
     user::write_words(info, words)?;
     Ok(0)
 }

@@ -1,9 +1,9 @@
 //! Clocks and sleeping.
 use abi::Errno;
 use abi::general::{
-    CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, CLOCK_MONOTONIC_RAW,
-    CLOCK_PROCESS_CPUTIME_ID, CLOCK_REALTIME, CLOCK_REALTIME_COARSE, CLOCK_TAI,
-    CLOCK_THREAD_CPUTIME_ID, TIMER_ABSTIME,
+    CLOCK_BOOTTIME, CLOCK_BOOTTIME_ALARM, CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE,
+    CLOCK_MONOTONIC_RAW, CLOCK_PROCESS_CPUTIME_ID, CLOCK_REALTIME, CLOCK_REALTIME_ALARM,
+    CLOCK_REALTIME_COARSE, CLOCK_TAI, CLOCK_THREAD_CPUTIME_ID, TIMER_ABSTIME,
 };
 
 use super::{Answer, Arguments, user};
@@ -92,9 +92,11 @@ pub(super) fn nanosleep([wanted, rest, ..]: Arguments) -> Answer {
 /// clock_nanosleep(2).
 pub(super) fn clock_nanosleep([id, flags, wanted, rest, ..]: Arguments) -> Answer {
     let now = match id as u32 {
-        CLOCK_THREAD_CPUTIME_ID => return Err(Errno::EINVAL),
         CLOCK_REALTIME | CLOCK_TAI | CLOCK_MONOTONIC | CLOCK_BOOTTIME => clock(id as u32)?,
-        CLOCK_PROCESS_CPUTIME_ID
+        CLOCK_THREAD_CPUTIME_ID
+        | CLOCK_REALTIME_ALARM
+        | CLOCK_BOOTTIME_ALARM
+        | CLOCK_PROCESS_CPUTIME_ID
         | CLOCK_MONOTONIC_RAW
         | CLOCK_REALTIME_COARSE
         | CLOCK_MONOTONIC_COARSE => {

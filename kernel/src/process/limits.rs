@@ -1,0 +1,78 @@
+//! What a process may use, see getrlimit(2). Those limits that are kept here alone bound what can't be had yet.
+use abi::general::{
+    RLIMIT_AS, RLIMIT_CORE, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_NICE,
+    RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_RTPRIO, RLIMIT_SIGPENDING, RLIMIT_STACK,
+};
+
+use super::table::PID_MAX;
+
+/// How many resources have a limit.
+const RESOURCES: usize = 16;
+
+/// No limit.
+const UNLIMITED: u64 = u64::MAX;
+
+/// A limit that holds, and the highest to which it may be raised.
+#[derive(Clone, Copy)]
+pub(crate) struct Limit {
+    pub(crate) soft: u64,
+    pub(crate) hard: u64,
+}
+
+/// A limit for each resource, by Linux's numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits([Limit; RESOURCES]);
+
+impl Limits {
+    /// What Linux gives its first process.
+    pub(crate) fn new() -> Self {
+        let mut limits = Self(
+            [Limit {
+                soft: UNLIMITED,
+                hard: UNLIMITED,
+            }; RESOURCES],
+        );
+        let processes = u64::from(PID_MAX) / 2;
+        for (resource, soft, hard) in [
+            (RLIMIT_STACK, 8 << 20, UNLIMITED),
+            (RLIMIT_CORE, 0, UNLIMITED),
+            (RLIMIT_NPROC, processes, processes),
+            (RLIMIT_NOFILE, 1024, 4096),
+            (RLIMIT_MEMLOCK, 8 << 20, 8 << 20),
+            (RLIMIT_SIGPENDING, processes, processes),
+            (RLIMIT_MSGQUEUE, 819_200, 819_200),
+            (RLIMIT_NICE, 0, 0),
+            (RLIMIT_RTPRIO, 0, 0),
+        ] {
+            limits.0[resource as usize] = Limit { soft, hard };
+        }
+        limits
+    }
+
+    /// The limit for `resource`, if there is such a resource.
+    pub(crate) fn get(&self, resource: u32) -> Option<Limit> {
+        self.0.get(resource as usize).copied()
+    }
+
+    /// Sets the limit for `resource`, where there is such a resource.
+    pub(super) fn set(&mut self, resource: u32, limit: Limit) {
+        if let Some(place) = self.0.get_mut(resource as usize) {
+            *place = limit;
+        }
+    }
+
+    /// Those that the address space enforces.
+    pub(crate) fn memory(&self) -> mm::space::Limits {
+        let soft = |resource: u32| self.0[resource as usize].soft;
+        mm::space::Limits {
+            address_space: soft(RLIMIT_AS),
+            data: soft(RLIMIT_DATA),
+            stack: soft(RLIMIT_STACK),
+        }
+    }
+
+    /// How many descriptors there may be.
+    pub(crate) fn files(&self) -> usize {
+        self.0[RLIMIT_NOFILE as usize].soft as usize
+    }
+}

@@ -19,7 +19,7 @@ pub struct Memory<M> {
     pub machine: M,
     /// Linux's vmstat counters.
     pub stats: Stats,
-    buddy: Buddy,
+    pub(crate) buddy: Buddy,
     zero: Frame,
     kernel_half: Option<Frame>,
     levels: Levels,

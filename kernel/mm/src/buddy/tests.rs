@@ -2,8 +2,9 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::MAX_ORDER;
-use crate::frame::Frame;
+use super::{Contradiction, MAX_ORDER};
+use crate::frame::{Frame, NIL, Use};
+use crate::machine::PhysMem;
 use crate::memory::Memory;
 use crate::page_table::Levels;
 use crate::testing::{Random, TestMachine, memory};
@@ -105,4 +106,31 @@ fn no_block_stays_in_pieces() {
         .chain(odd)
         .for_each(|frame| memory.free(frame));
     assert_eq!((0..3).map_while(largest).count(), 2);
+}
+
+#[test]
+fn no_wrong_record_of_a_free_block_is_overlooked() {
+    let memory = memory((1 << MAX_ORDER) - 1, Levels::Four);
+    let number = 1 << (MAX_ORDER - 1);
+    let record = &memory.machine.mem_map()[number as usize];
+    let check = || memory.buddy.check(&memory.machine);
+    assert_eq!((record.usage(), check()), (Use::FreeBlock, Ok(())));
+
+    record.set_references(3);
+    let held = Contradiction::Held {
+        number,
+        references: 3,
+    };
+    assert_eq!(check(), Err(held));
+    record.set_references(0);
+
+    record.set(Use::Kernel, MAX_ORDER - 1);
+    let misplaced = Contradiction::Misplaced {
+        number,
+        order: MAX_ORDER - 1,
+        before: NIL,
+        recorded: (Use::Kernel, MAX_ORDER - 1, NIL),
+    };
+    assert_eq!(check(), Err(misplaced));
+    assert!(memory.check().is_err_and(|words| words.contains("Kernel")));
 }

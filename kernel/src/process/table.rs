@@ -1,7 +1,7 @@
 //! Who exists and who is whose child: one table by process number, under one lock.
 //!
 //! Families are linked by number inside the table. Each parent has a list of children that live and one of those that
-//! ended, so that `wait` for any child takes one step however many live.
+//! ended, both in order of age, so that `wait` for any child finds the oldest in one step however many live.
 use alloc::sync::Arc;
 
 use mm::OutOfMemory;
@@ -24,6 +24,7 @@ static TABLE: IrqLock<Table> = IrqLock::new(
     Table {
         entries: Entries::new(),
         last: NOBODY,
+        made: 0,
         count: 0,
     },
 );
@@ -32,6 +33,8 @@ struct Table {
     entries: Entries,
     /// The number given last.
     last: u32,
+    /// Processes ever made.
+    made: u64,
     count: usize,
 }
 
@@ -39,18 +42,35 @@ struct Table {
 pub(super) struct Entry {
     state: State,
     parent: u32,
-    /// First of the children that live, and of those that ended.
-    living: u32,
-    ended: u32,
-    /// Siblings in the same list.
+    /// The children that live, and those that ended.
+    living: Ends,
+    ended: Ends,
+    /// Grows with each process that is made.
+    age: u64,
+    /// Which of its parent's lists it is in, and its siblings there.
+    list: List,
     previous: u32,
     next: u32,
     /// What the parent may want to know of a child that lives.
     news: Option<Status>,
 }
 
-/// A parent's lists.
+/// A list's first and last.
 #[derive(Clone, Copy)]
+struct Ends {
+    first: u32,
+    last: u32,
+}
+
+impl Ends {
+    const NONE: Self = Self {
+        first: NOBODY,
+        last: NOBODY,
+    };
+}
+
+/// A parent's lists.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum List {
     Living,
     Ended,
@@ -61,15 +81,17 @@ impl Entry {
         Self {
             state: State::Vacant,
             parent: NOBODY,
-            living: NOBODY,
-            ended: NOBODY,
+            living: Ends::NONE,
+            ended: Ends::NONE,
+            age: 0,
+            list: List::Living,
             previous: NOBODY,
             next: NOBODY,
             news: None,
         }
     }
 
-    fn head(&mut self, list: List) -> &mut u32 {
+    fn ends(&mut self, list: List) -> &mut Ends {
         match list {
             List::Living => &mut self.living,
             List::Ended => &mut self.ended,
@@ -107,47 +129,57 @@ impl Table {
                 .is_none_or(|entry| matches!(entry.state, State::Vacant))
         };
         let pid = numbers.into_iter().find(vacant).ok_or(OutOfMemory)?;
-        self.entries.take(pid)?.state = State::Reserved;
+        let entry = self.entries.take(pid)?;
+        self.made += 1;
+        (entry.state, entry.age) = (State::Reserved, self.made);
         self.last = pid;
         self.count += 1;
         Ok(pid)
     }
 
+    /// Puts `child` into a list of `parent`, behind those that are older. The newest, and who ends in turn, is last.
     fn link(&mut self, parent: u32, child: u32, list: List) {
-        let next = core::mem::replace(self.entry(parent).head(list), child);
-        if next != NOBODY {
-            self.entry(next).previous = child;
+        let age = self.entry(child).age;
+        let ends = *self.entry(parent).ends(list);
+        let mut before = ends.last;
+        while before != NOBODY && self.entry(before).age > age {
+            before = self.entry(before).previous;
+        }
+        let after = match before {
+            NOBODY => core::mem::replace(&mut self.entry(parent).ends(list).first, child),
+            _ => core::mem::replace(&mut self.entry(before).next, child),
+        };
+        match after {
+            NOBODY => self.entry(parent).ends(list).last = child,
+            _ => self.entry(after).previous = child,
         }
         let entry = self.entry(child);
-        (entry.parent, entry.previous, entry.next) = (parent, NOBODY, next);
+        (entry.parent, entry.list) = (parent, list);
+        (entry.previous, entry.next) = (before, after);
     }
 
     fn unlink(&mut self, child: u32) {
         let Entry {
             parent,
+            list,
             previous,
             next,
             ..
         } = *self.entry(child);
-        if next != NOBODY {
-            self.entry(next).previous = previous;
+        match previous {
+            NOBODY => self.entry(parent).ends(list).first = next,
+            _ => self.entry(previous).next = next,
         }
-        if previous != NOBODY {
-            self.entry(previous).next = next;
-            return;
+        match next {
+            NOBODY => self.entry(parent).ends(list).last = previous,
+            _ => self.entry(next).previous = previous,
         }
-        let parent = self.entry(parent);
-        let list = if parent.living == child {
-            List::Living
-        } else {
-            List::Ended
-        };
-        *parent.head(list) = next;
     }
 
     /// Gives all children on one list of `from` to init.
     fn adopt(&mut self, from: u32, list: List) {
-        while let Some(child) = Some(*self.entry(from).head(list)).filter(|&child| child != NOBODY)
+        while let Some(child) =
+            Some(self.entry(from).ends(list).first).filter(|&child| child != NOBODY)
         {
             self.unlink(child);
             self.link(INIT, child, list);
@@ -200,7 +232,7 @@ impl Table {
         let first = self
             .entries
             .get(parent)
-            .and_then(|entry| real(entry.living));
+            .and_then(|entry| real(entry.living.first));
         core::iter::successors(first, move |&pid| real(self.entries.get(pid)?.next))
     }
 
@@ -289,7 +321,7 @@ pub(super) fn wake_parent(pid: u32) {
 /// Process `pid` has ended with `status`: its children go to init, it waits to be noticed by its parent.
 pub(super) fn bury(pid: u32, status: Status) -> Burial {
     let mut table = TABLE.lock();
-    let orphans_ended = table.entry(pid).ended != NOBODY;
+    let orphans_ended = table.entry(pid).ended.first != NOBODY;
     table.adopt(pid, List::Living);
     table.adopt(pid, List::Ended);
     let entry = table.entry(pid);
@@ -331,7 +363,7 @@ pub(super) fn forget(pid: u32) {
 pub(super) fn reap(parent: u32, children: Children, wanted: Wanted) -> Found {
     let mut table = TABLE.lock();
     let ended = match children {
-        Children::Any => table.entry(parent).ended,
+        Children::Any => table.entry(parent).ended.first,
         Children::One(pid) => pid,
     };
     if let Some(State::Zombie(process, status)) = table.child(parent, ended) {

@@ -1,0 +1,43 @@
+//! The pure parts of the kernel's machine side, compiled for the workstation: ordinary tests reach them here.
+//!
+//! The kernel itself is a program for a bare machine and can't be linked against. Its files that touch no device are
+//! included by path instead, all as modules of this root, and each is tested in a file beside this one.
+#![cfg(test)]
+#![expect(dead_code, reason = "the kernel uses what the tests do not")]
+
+extern crate alloc;
+
+mod drivers {
+    pub(crate) mod serial {
+        //! Stands in for the driver, of which the options need only the ports' names.
+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Port {
+            Com1,
+            Com3,
+        }
+    }
+}
+
+#[path = "../../kernel/src/drivers/framebuffer/canvas.rs"]
+mod canvas;
+#[path = "../../kernel/src/console/framing.rs"]
+mod framing;
+#[path = "../../kernel/src/drivers/framebuffer/grid.rs"]
+mod grid;
+#[path = "../../kernel/src/options.rs"]
+mod options;
+#[path = "../../kernel/src/console/ring.rs"]
+mod ring;
+#[path = "../../kernel/src/heap/sizes.rs"]
+mod sizes;
+#[path = "../../kernel/src/heap/slab.rs"]
+mod slab;
+#[path = "../../kernel/src/console/terminal.rs"]
+mod terminal;
+
+mod test_canvas;
+mod test_grid;
+mod test_options;
+mod test_slab;
+mod test_terminal;

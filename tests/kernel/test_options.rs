@@ -1,0 +1,81 @@
+//! The command line: what is an option, what is the program's, and what is only warned of.
+use log::LevelFilter;
+
+use crate::drivers::serial::Port;
+use crate::options::{
+    Exit, Layout, Options, Panic, Stdin, Stdio, Trace, program_words, unknown_words,
+};
+
+fn line(words: &[&str]) -> Vec<u8> {
+    words
+        .iter()
+        .flat_map(|word| word.bytes().chain([0]))
+        .collect()
+}
+
+#[test]
+fn every_option_is_taken_and_the_last_one_wins() {
+    let line = line(&[
+        "log=ttyS0",
+        "log=none",
+        "loglevel=debug",
+        "console=ttyS2",
+        "stdin=framed",
+        "stdio=pipe",
+        "exit=qemu",
+        "trace=faults",
+        "panic=test",
+        "norandomize",
+    ]);
+    let all = Options {
+        log: None,
+        level: LevelFilter::Debug,
+        console: Some(Port::Com3),
+        stdin: Stdin::Framed,
+        stdio: Stdio::Pipe,
+        exit: Exit::Qemu,
+        trace: Trace::Faults,
+        panic: Panic::Test,
+        layout: Layout::Fixed,
+    };
+    assert_eq!(Options::parse(&line), all);
+    assert_eq!(unknown_words(&line).count(), 0);
+}
+
+#[test]
+fn an_unknown_word_changes_nothing_but_is_told() {
+    let line = line(&["bogus", "log=ttyS9", "norandomize=no", "", "stdin"]);
+    assert_eq!(Options::parse(&line), Options::DEFAULT);
+    let unknown: Vec<_> = unknown_words(&line).collect();
+    assert_eq!(
+        unknown,
+        [
+            &b"bogus"[..],
+            b"log=ttyS9",
+            b"norandomize=no",
+            b"",
+            b"stdin"
+        ]
+    );
+}
+
+#[test]
+fn words_of_the_program_are_not_taken_for_options() {
+    let line = line(&["stdio=pipe", "--", "/bin/a b", "", "log=none", "--"]);
+    assert_eq!(
+        Options::parse(&line),
+        Options {
+            stdio: Stdio::Pipe,
+            ..Options::DEFAULT
+        }
+    );
+    let program: Vec<_> = program_words(&line).collect();
+    assert_eq!(program, [&b"/bin/a b"[..], b"", b"log=none", b"--"]);
+}
+
+#[test]
+fn no_program_is_no_words() {
+    assert_eq!(program_words(b"").count(), 0);
+    assert_eq!(program_words(b"log=none\0").count(), 0);
+    assert_eq!(program_words(b"log=none\0--\0").count(), 0);
+}

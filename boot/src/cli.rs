@@ -166,7 +166,7 @@ impl FromStr for Memory {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const SMALLEST: u64 = 16;
+        const SMALLEST: u64 = 24;
         const LARGEST: u64 = 1 << 20;
         let (digits, unit) = match text.strip_suffix(['G', 'g']) {
             Some(digits) => (digits, 1024),

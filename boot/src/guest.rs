@@ -30,12 +30,9 @@ pub(crate) struct Plan {
 }
 
 /// Starts the machine and stays with it until it ends, by itself or by force.
-pub(crate) fn run(
-    arguments: impl FnOnce(Numbers) -> Result<Vec<OsString>>,
-    plan: Plan,
-) -> Result<Outcome> {
+pub(crate) fn run(arguments: impl FnOnce(Numbers) -> Vec<OsString>, plan: Plan) -> Result<Outcome> {
     let (near, far) = wires::lay()?;
-    let mut qemu = Qemu(spawn(&arguments(far.numbers())?, far)?);
+    let mut qemu = Qemu(spawn(&arguments(far.numbers()), far)?);
     let (event, events) = channel();
     let (signal, gone) = (event.clone(), event.clone());
     plan.interrupts

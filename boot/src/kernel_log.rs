@@ -44,44 +44,28 @@ impl<W: Write> KernelLog<W> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => return self.finish(),
             };
-            let was_silent = !self.spoken;
-            self.push(&buffer[..read])?;
-            if was_silent && self.spoken {
+            self.pending.extend_from_slice(&buffer[..read]);
+            if !self.spoken && self.look_for_banner() {
                 on_banner();
             }
+            self.pass_whole_lines()?;
         }
     }
 
-    fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.pending.extend_from_slice(bytes);
-        if !self.spoken {
-            self.look_for_banner();
-        }
-        if self.spoken {
-            self.pass_whole_lines()
-        } else {
-            Ok(())
-        }
-    }
-
-    fn look_for_banner(&mut self) {
-        match self
-            .pending
-            .windows(BANNER.len())
-            .position(|window| window == BANNER)
-        {
-            Some(start) => {
-                self.pending.drain(..start);
-                self.spoken = true;
-            }
-            None => {
-                let surplus = self.pending.len().saturating_sub(NOISE_KEPT);
-                self.pending.drain(..surplus);
-            }
-        }
+    /// Drops what comes before the banner, or, as long as there is none, what is too old to be of use.
+    fn look_for_banner(&mut self) -> bool {
+        let mut windows = self.pending.windows(BANNER.len());
+        let banner = windows.position(|window| window == BANNER);
+        let surplus = self.pending.len().saturating_sub(NOISE_KEPT);
+        self.pending.drain(..banner.unwrap_or(surplus));
+        self.spoken = banner.is_some();
+        self.spoken
     }
 
     fn pass_whole_lines(&mut self) -> io::Result<()> {
+        if !self.spoken {
+            return Ok(());
+        }
         let Some(last) = self.pending.iter().rposition(|byte| *byte == b'\n') else {
             return Ok(());
         };
@@ -117,12 +101,23 @@ mod tests {
     use super::*;
     use std::path::Path;
 
+    /// Yields a piece a read, as a wire does.
+    struct Pieces<'a>(std::slice::Iter<'a, &'a str>);
+
+    impl Read for Pieces<'_> {
+        fn read(&mut self, mut buffer: &mut [u8]) -> io::Result<usize> {
+            self.0
+                .next()
+                .map_or(Ok(0), |piece| buffer.write(piece.as_bytes()))
+        }
+    }
+
     fn filtered(pieces: &[&str]) -> String {
         let mut log = KernelLog::new(Vec::new(), Symbols::new(Path::new("/no/such/file")));
-        for piece in pieces {
-            log.push(piece.as_bytes()).expect("a Vec takes every byte");
-        }
-        log.finish().expect("a Vec takes every byte");
+        let mut banners = 0;
+        let copied = log.copy_from(Pieces(pieces.iter()), || banners += 1);
+        copied.expect("a Vec takes every byte");
+        assert_eq!(banners, usize::from(log.spoken));
         String::from_utf8(log.sink).expect("the log is text")
     }
 

@@ -23,6 +23,18 @@ pub(crate) enum Ending {
     ByUs,
 }
 
+/// Refuses what QEMU would refuse later, or what would hang without a word.
+pub(crate) fn check(machine: &MachineArgs) -> Result<()> {
+    const UEFI_NEEDS: u64 = 48;
+    if machine.icount && machine.cpus > 1 {
+        bail!("--icount counts the instructions of one processor: leave --cpus away");
+    }
+    if machine.uefi && machine.memory.0 < UEFI_NEEDS {
+        bail!("UEFI firmware alone fills so little memory: give --memory {UEFI_NEEDS}M or more");
+    }
+    Ok(())
+}
+
 /// The words that follow `qemu-system-x86_64`.
 pub(crate) fn arguments(
     machine: &MachineArgs,
@@ -30,10 +42,7 @@ pub(crate) fn arguments(
     disk: &Path,
     wires: Numbers,
     ending: Ending,
-) -> Result<Vec<OsString>> {
-    if machine.icount && machine.cpus > 1 {
-        bail!("--icount counts the instructions of one processor: leave --cpus away");
-    }
+) -> Vec<OsString> {
     let board = match machine.machine {
         Board::Pc => "pc",
         Board::Q35 => "q35",
@@ -55,7 +64,7 @@ pub(crate) fn arguments(
     if machine.icount {
         words.pair("-icount", "shift=0,sleep=off");
     }
-    Ok(words.0)
+    words.0
 }
 
 #[derive(Default)]
@@ -139,19 +148,16 @@ mod tests {
 
     fn line(options: &str) -> Result<String> {
         let cli = Cli::try_parse_from(std::iter::once("boot").chain(options.split_whitespace()))?;
+        let machine = &cli.run.machine;
+        check(machine)?;
         let wires = Numbers {
             log: 3,
             code: 4,
             ending: 5,
             control: 6,
         };
-        let words = arguments(
-            &cli.run.machine,
-            None,
-            Path::new("/tmp/a,b.img"),
-            wires,
-            Ending::ByKernel,
-        )?;
+        let disk = Path::new("/tmp/a,b.img");
+        let words = arguments(machine, None, disk, wires, Ending::ByKernel);
         Ok(words
             .join(&OsString::from(" "))
             .to_string_lossy()
@@ -192,8 +198,12 @@ mod tests {
     }
 
     #[test]
-    fn counted_instructions_need_one_processor() {
-        assert!(line("--icount").is_ok());
-        assert!(line("--icount --cpus 2").is_err());
+    fn machines_that_cannot_work_are_refused() {
+        for options in ["--icount", "--memory 24M", "--uefi --memory 48M"] {
+            assert!(line(options).is_ok(), "{options} is refused");
+        }
+        for options in ["--icount --cpus 2", "--memory 23M", "--uefi --memory 47M"] {
+            assert!(line(options).is_err(), "{options} is accepted");
+        }
     }
 }

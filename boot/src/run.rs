@@ -21,11 +21,16 @@ use crate::outcome::Outcome;
 use crate::ovmf::{self, Ovmf};
 use crate::progress::Voice;
 use crate::qemu::{self, Ending};
+use crate::screenshot;
 use crate::symbols::Symbols;
 use crate::watch::{Moment, Picture};
 
 /// Boots in QEMU.
 pub(crate) fn run(args: &RunArgs) -> Result<Outcome> {
+    qemu::check(&args.machine)?;
+    args.screenshot
+        .as_deref()
+        .map_or(Ok(()), screenshot::check)?;
     let voice = if args.quiet {
         Voice::Quiet
     } else {

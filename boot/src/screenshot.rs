@@ -4,7 +4,17 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
+
+/// Refuses a place where no picture can be written, before anyone has waited for it.
+pub(crate) fn check(to: &Path) -> Result<()> {
+    ensure!(
+        parent(to).is_dir(),
+        "there is no folder for the picture {}",
+        to.display()
+    );
+    Ok(())
+}
 
 /// Turns QEMU's PPM file into what the target's name asks for: a copy, or a PNG.
 pub(crate) fn convert(ppm: &Path, to: &Path) -> Result<()> {

@@ -1,6 +1,6 @@
 # Faultline's commands, a target each. Every one sets up the machine by itself where something is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test sim qemu check image clean
+.PHONY: help setup run test sim bugs qemu check image clean
 
 # For shells that were open before rustup was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -23,6 +23,9 @@ test: setup ## Run every test, fastest first
 
 sim: setup ## Run the simulator's tests alone
 	cargo test $(LOCKED) -p sim
+
+bugs: setup ## Prove the simulator: it must find every bug of tests/sim/bugs
+	tests/sim/bugs.sh
 
 qemu: setup ## Run each program on Linux and in QEMU, on BIOS and on UEFI
 	cargo test $(LOCKED) -p test-programs

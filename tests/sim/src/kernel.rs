@@ -2,7 +2,7 @@
 //!
 //! The counterpart of the real kernel's `fault.rs`, with the disk as one more source of trouble: a read may end at once,
 //! much later, out of order, or with an error.
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -26,6 +26,7 @@ pub struct Kernel {
     /// The world of all spaces.
     pub memory: Memory<SoftMachine>,
     reads: RefCell<VecDeque<Read>>,
+    faults: Cell<u64>,
 }
 
 /// How an instruction, or the kernel's own access, ended.
@@ -56,6 +57,7 @@ impl Kernel {
         Ok(Self {
             memory,
             reads: RefCell::default(),
+            faults: Cell::new(0),
         })
     }
 
@@ -67,6 +69,11 @@ impl Kernel {
     /// The processor's walker.
     pub fn mmu(&self) -> Mmu<'_> {
         Mmu::new(self.machine(), self.memory.levels() as u32)
+    }
+
+    /// How many page faults the processors took.
+    pub fn faults(&self) -> u64 {
+        self.faults.get()
     }
 
     /// One instruction of a program in `space`, on the executing CPU.
@@ -110,6 +117,7 @@ impl Kernel {
         disk: Disk,
     ) -> Sound<Option<End>> {
         let PageFault { address, code } = fault;
+        self.faults.update(|count| count + 1);
         if code.has(ErrorCode::RESERVED) {
             return Err(Broken(format!(
                 "the tables that lead to {address:#x} are corrupt"

@@ -106,8 +106,8 @@ enum Verb {
 const USUAL: [(u64, Verb); 16] = [
     (20, Verb::Spawn),
     (1, Verb::Exec),
-    (8, Verb::Fork),
-    (3, Verb::Exit),
+    (10, Verb::Fork),
+    (4, Verb::Exit),
     (40, Verb::Map),
     (20, Verb::Unmap),
     (30, Verb::Protect),

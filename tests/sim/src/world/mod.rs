@@ -14,7 +14,6 @@ use std::sync::Arc;
 use mm::Frame;
 use mm::page_cache::CachedFile;
 use mm::page_table::Levels;
-use mm::stats::Counter;
 
 use crate::broken::{Sound, demand};
 use crate::failing_heap::{Fired, failing_at};
@@ -89,10 +88,10 @@ impl World {
     /// Does one step on both sides and compares; whatever may have changed is looked at.
     pub fn step(&mut self, step: &Step) -> Sound<Answer> {
         self.kernel.machine().run_on(step.cpu);
-        let faults = self.faults();
+        let faults = self.kernel.faults();
         let answer = self.perform(&step.op)?;
-        let may_have_changed = answer != Answer::Nothing;
-        if may_have_changed && (self.faults() != faults || !is_access(&step.op)) {
+        let went_through = matches!(step.op, Op::Touch(..)) && self.kernel.faults() == faults;
+        if answer != Answer::Nothing && !went_through {
             self.inspect()?;
         }
         if !matches!(step.op, Op::FailHeap(_)) {
@@ -147,10 +146,6 @@ impl World {
         Ok(())
     }
 
-    fn faults(&self) -> u64 {
-        self.kernel.memory.stats.get(Counter::pgfault)
-    }
-
     /// How often `path` was taken.
     pub fn taken(&self, path: mm::fault::Path) -> u64 {
         self.kernel.memory.stats.path(path)
@@ -199,11 +194,6 @@ impl World {
     fn process(&mut self, pid: Pid) -> Option<&mut Process> {
         self.processes.get_mut(pid)?.as_mut()
     }
-}
-
-/// Whether the operation reaches `mm` only by faults.
-fn is_access(op: &Op) -> bool {
-    matches!(op, Op::Touch(..) | Op::Peek(..) | Op::Poke(..))
 }
 
 /// Whether there was something to do.

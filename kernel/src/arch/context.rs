@@ -10,9 +10,10 @@ use super::stack::KernelStack;
 use super::trap::{TrapFrame, return_to_user};
 use super::{gdt, interrupts, paging, percpu};
 
-/// Where a thread that does not run continues.
+/// A kernel stack and where its thread continues on it. It owns the stack, so the two can't be confused.
 pub(crate) struct Context {
-    /// Its stack pointer; 0 while it runs, so that nobody can run it twice.
+    stack: KernelStack,
+    /// The stack pointer; 0 while the thread runs, so that nobody can run it twice.
     rsp: AtomicU64,
 }
 
@@ -26,9 +27,9 @@ struct Saved {
 }
 
 impl Context {
-    /// The context of a new thread, which enters ring 3 with the registers of `frame`, after
-    /// [`begin`](crate::process::sched::begin). `stack` must be the one that it is then switched to with.
-    pub(crate) fn new_user(stack: &KernelStack, frame: &TrapFrame) -> Self {
+    /// The context of a new thread on `stack`, which enters ring 3 with the registers of `frame`, after
+    /// [`begin`](crate::process::sched::begin).
+    pub(crate) fn new_user(stack: KernelStack, frame: &TrapFrame) -> Self {
         let return_address = first_steps as *const () as u64;
         let saved = Saved {
             callee_saved: [0; 6],
@@ -36,9 +37,10 @@ impl Context {
             frame: *frame,
         };
         let rsp = stack.top() - size_of::<Saved>() as u64;
-        // SAFETY: the top of a mapped stack that no thread runs on yet; 16-byte aligned less 8.
+        // SAFETY: the top of a mapped stack that is given away here, so no thread runs on it; 16-byte aligned less 8.
         unsafe { (rsp as *mut Saved).write(saved) };
         Self {
+            stack,
             rsp: AtomicU64::new(rsp),
         }
     }
@@ -51,28 +53,42 @@ impl Context {
     }
 }
 
-/// Continues `to`, which owns `stack`; returns when somebody switches back to `from`, which is the thread that runs here.
-pub(crate) fn switch(from: &Context, to: &Context, stack: &KernelStack) {
-    let rsp = prepare(to, stack);
+/// A stack can't be given up under the thread that runs on it.
+impl Drop for Context {
+    fn drop(&mut self) {
+        assert!(*self.rsp.get_mut() != 0, "a thread that runs is dropped");
+    }
+}
+
+/// Continues `to`; returns when somebody switches back to `from`, which is the thread that runs here.
+pub(crate) fn switch(from: &Context, to: &Context) {
+    assert_eq!(
+        percpu::kernel_rsp(),
+        from.stack.top(),
+        "a switch away from a thread that does not run here"
+    );
+    let rsp = prepare(to);
     // SAFETY: `to` was saved by this function or made by `new_user`, and runs nowhere else; `from` is where we are.
     unsafe { swap_stacks(from.rsp.as_ptr(), rsp) }
 }
 
-/// Continues `to`, which owns `stack`, and never comes back: the current stack is not used again.
-pub(crate) fn launch(to: &Context, stack: &KernelStack) -> ! {
-    let rsp = prepare(to, stack);
+/// Continues `to` and never comes back: the stack of boot is not used again.
+pub(crate) fn launch(to: &Context) -> ! {
+    assert_eq!(percpu::kernel_rsp(), 0, "a thread runs already");
+    let rsp = prepare(to);
     let mut nowhere = 0;
     // SAFETY: as in `switch`.
     unsafe { swap_stacks(&mut nowhere, rsp) };
     unreachable!("the stack of boot was run again")
 }
 
-/// Makes `stack` the one that entries from ring 3 start on.
-fn prepare(to: &Context, stack: &KernelStack) -> u64 {
+/// Makes the stack of `to` the one that entries from ring 3 start on; returns where to continue on it.
+fn prepare(to: &Context) -> u64 {
     assert!(!interrupts::are_enabled(), "a switch with interrupts on");
-    percpu::set_kernel_rsp(stack.top());
-    gdt::set_kernel_stack(percpu::index(), stack.top());
-    to.take()
+    let rsp = to.take();
+    percpu::set_kernel_rsp(to.stack.top());
+    gdt::set_kernel_stack(percpu::index(), to.stack.top());
+    rsp
 }
 
 /// Saves the current stack's state, its pointer to `from`, and continues on the stack at `to`.
@@ -115,7 +131,11 @@ extern "C" fn begin() {
     crate::process::sched::begin();
 }
 
-/// Has the processor walk the tables at physical address `root`, those of an address space that stays alive meanwhile.
+/// Has the processor walk the tables at physical address `root`.
+///
+/// The contract, which no type holds yet: `root` came from an address space's `root()`, and that space lives until
+/// another one is active here. A process keeps its space until it has called [`activate_kernel`], and `sched` asks the
+/// process whose thread it is about to run; all that is left to check here is that the table shows the kernel.
 pub(crate) fn activate(root: u64) {
     if root == percpu::root() {
         return;

@@ -1,8 +1,11 @@
 //! The kernel's own page tables: built once at boot, shared by every address space, changed only for stacks and devices.
 //!
 //! Every entry of the top-level table's upper half that can ever be used is filled at boot, so a new address space
-//! copies the half once and sees all later changes. Addresses here are plain numbers: physical ones come from the boot
-//! memory or from frames that the kernel holds for good.
+//! copies the half once and sees all later changes.
+//!
+//! Addresses here are plain numbers. The contract of all functions that take the physical address of a table, none of
+//! which leaves `arch`: it is a root in use, or was read from an entry that leads to a table, or is a zeroed frame that
+//! the caller has taken out of boot memory or of `mm` and keeps for as long as it hangs in the tables.
 use core::sync::atomic::{AtomicU64, Ordering::*};
 
 use mm::OutOfMemory;
@@ -69,7 +72,7 @@ pub(super) fn set_root(root: u64) {
 
 /// The 512 entries of the table at physical address `table`.
 pub(super) fn entries(table: u64) -> &'static [AtomicU64; 512] {
-    // SAFETY: `table` is a root or was read from an entry that leads to a table; both lie in the direct map for good.
+    // SAFETY: the module's contract: `table` is one, and the direct map shows all memory for good.
     unsafe { &*pointer_to(table) }
 }
 

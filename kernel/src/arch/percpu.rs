@@ -135,6 +135,11 @@ fn running<'a>() -> Option<&'a Thread> {
     unsafe { (load::<CURRENT>() as *const Thread).as_ref() }
 }
 
+/// Top of the stack of the thread that runs here; 0 before the first.
+pub(super) fn kernel_rsp() -> u64 {
+    load::<KERNEL_RSP>()
+}
+
 pub(super) fn set_kernel_rsp(top: u64) {
     store::<KERNEL_RSP>(top);
 }

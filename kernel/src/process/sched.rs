@@ -148,7 +148,7 @@ fn switch_from(me: &Thread, next: Arc<Thread>) {
     }
     let previous = percpu::set_current(next);
     SCHEDULER.lock().previous = previous;
-    percpu::with_current(|next| context::switch(&me.context, &next.context, &next.stack));
+    percpu::with_current(|next| context::switch(&me.context, &next.context));
 }
 
 /// Gives the processor to the first thread of all; the stack that boot ran on is not used again.
@@ -159,7 +159,7 @@ pub(super) fn run_first(thread: Arc<Thread>) -> ! {
     }
     let none = percpu::set_current(thread);
     debug_assert!(none.is_none(), "a thread ran before the first");
-    percpu::with_current(|thread| context::launch(&thread.context, &thread.stack))
+    percpu::with_current(|thread| context::launch(&thread.context))
 }
 
 /// First act of a thread on its own stack: drops the hold on the one before it, which may end that one.

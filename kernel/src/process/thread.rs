@@ -1,4 +1,4 @@
-//! A thread: a kernel stack, the registers that wait on it, and the process that it runs for.
+//! A thread: a kernel stack with the registers that wait on it, and the process that it runs for.
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -18,7 +18,6 @@ pub(crate) struct Thread {
     /// The process that it runs for.
     pub(crate) process: Arc<Process>,
     pub(super) context: Context,
-    pub(super) stack: KernelStack,
     pub(super) fpu: FpuState,
     pub(super) bases: Bases,
     pub(super) next_ready: Link,
@@ -41,12 +40,10 @@ impl Thread {
         fpu: FpuState,
         bases: Bases,
     ) -> Result<Arc<Self>, OutOfMemory> {
-        let stack = KernelStack::try_new()?;
-        let context = Context::new_user(&stack, frame);
+        let context = Context::new_user(KernelStack::try_new()?, frame);
         let thread = Self {
             process,
             context,
-            stack,
             fpu,
             bases,
             next_ready: Link::new(None),

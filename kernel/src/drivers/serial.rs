@@ -1,8 +1,9 @@
 //! The serial ports: COM1 for the kernel's log, COM3 for the programs' standard streams, polled.
 //!
-//! A port that isn't there is `None`, and nobody minds. No call here waits for long: the other end may be a pipe that
-//! nobody reads. Those who must lose nothing ([`Serial::send`]) ask again later, those who must not hang
-//! ([`Serial::send_or_drop`]) give up and remember it.
+//! A port that isn't there is `None`, and nobody minds. The other end may be a pipe that nobody reads, so while the
+//! machine lives no call here waits for long: those who must lose nothing ([`Serial::send`]) ask again later, those who
+//! must not hang ([`Serial::send_or_drop`]) give up and remember it. Only a machine that starts or ends waits a second
+//! or two ([`Serial::drain`], [`Serial::send_patiently`]).
 use core::hint::spin_loop;
 
 use uart_16550::backend::PioBackend;
@@ -10,8 +11,10 @@ use uart_16550::{BaudRate, Config, Uart16550, spec::registers::LSR};
 
 use crate::lock::{IrqLock, Rank};
 
-/// How often the transmitter is asked before it counts as stuck: for a second or two, as a question takes about a
-/// microsecond on the bus. A full FIFO is sent in 1.4 ms at 115,200 baud, but a busy host may let a guest wait.
+/// How often the transmitter is asked for the sake of one line of the log or of echo, with interrupts off: 50 ms, as a
+/// question takes about a microsecond on the bus. At 115,200 baud that is time for 560 characters.
+const LINE_PATIENCE: u32 = 50_000;
+/// How often it is asked where nothing else is left to do: a busy host may let a guest wait.
 const PATIENCE: u32 = 1_000_000;
 
 /// A serial port, by its usual name.
@@ -47,8 +50,10 @@ pub(crate) struct Serial {
     newline: Newline,
     /// The carriage return of a newline has gone out and the newline has not.
     returned: bool,
-    /// The last wait was in vain.
-    stuck: bool,
+    /// How often [`Serial::send_or_drop`] may still ask the transmitter before this line ends.
+    patience: u32,
+    /// Something of this line has gone out.
+    moved: bool,
 }
 
 impl Serial {
@@ -80,7 +85,8 @@ impl Serial {
             uart,
             newline: Newline::Plain,
             returned: false,
-            stuck: false,
+            patience: LINE_PATIENCE,
+            moved: false,
         })
     }
 
@@ -108,20 +114,23 @@ impl Serial {
         sent
     }
 
-    /// Sends `bytes`, or what the line takes of them in reasonable time. A line that was stuck gets no second wait
-    /// until it moves again.
-    pub(crate) fn send_or_drop(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let sent = if self.stuck {
-                self.send(bytes)
-            } else {
-                self.send_patiently(bytes)
-            };
-            self.stuck = sent == 0;
-            if self.stuck {
-                return;
+    /// Sends `bytes`, or what the port takes of them in the time that a line of text has. A port that took nothing of
+    /// a line is not waited for again until it moves.
+    pub(crate) fn send_or_drop(&mut self, bytes: &[u8]) {
+        let mut patience = self.patience;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let sent = self.send_within(rest, &mut patience);
+            if sent == 0 {
+                break;
             }
-            bytes = &bytes[sent..];
+            self.moved = true;
+            rest = &rest[sent..];
+        }
+        self.patience = patience;
+        if bytes.ends_with(b"\n") {
+            self.patience = if self.moved { LINE_PATIENCE } else { 0 };
+            self.moved = false;
         }
     }
 
@@ -131,15 +140,22 @@ impl Serial {
         (0..PATIENCE).any(&mut is_idle)
     }
 
-    /// [`Serial::send`], with a wait for the transmitter; 0 where it is stuck.
+    /// [`Serial::send`], with a long wait for the transmitter; 0 where it is stuck. For a panic.
     pub(crate) fn send_patiently(&mut self, bytes: &[u8]) -> usize {
-        for _ in 0..PATIENCE {
-            match self.send(bytes) {
-                0 => spin_loop(),
-                sent => return sent,
+        let mut patience = PATIENCE;
+        self.send_within(bytes, &mut patience)
+    }
+
+    /// [`Serial::send`], asking again as often as `patience` allows, which it uses up.
+    fn send_within(&mut self, bytes: &[u8], patience: &mut u32) -> usize {
+        loop {
+            let sent = self.send(bytes);
+            if sent > 0 || *patience == 0 {
+                return sent;
             }
+            *patience -= 1;
+            spin_loop();
         }
-        0
     }
 
     /// A byte that has arrived, if there is one.

@@ -63,8 +63,9 @@ impl Tables {
     }
 }
 
-/// Gives the calling CPU, number `cpu`, its own segments; emergencies still use the current stack.
-pub(super) fn init(cpu: usize) {
+/// Gives the calling CPU, number `cpu`, its own segments; emergencies use the stacks that end at `tops`.
+pub(super) fn init(cpu: usize, tops: [u64; IST_STACKS]) {
+    set_interrupt_stacks(cpu, tops);
     let tables = &TABLES[cpu];
     // SAFETY: this CPU's own table, not loaded yet.
     unsafe { tables.gdt.get().write(descriptors(tables.tss.get())) };

@@ -99,13 +99,13 @@ unsafe fn enter(root: u64, top: u64, then: extern "C" fn() -> !) -> ! {
 
 /// Gives `mm` the loader's memory. Once, after [`take_over`]; also sets up the stacks of emergencies.
 pub(crate) fn reclaim() {
-    let loader = LOADER
-        .lock()
-        .take()
+    let mut guard = LOADER.lock();
+    let loader = guard
+        .as_ref()
         .expect("memory is taken over first, and given back once");
     for frames in loader.ranges() {
         // The promise of `Memory::new`: the loader is gone, its tables and stack are not used, and what is still
-        // needed of its memory (the kernel's image, the archive) was taken out. `take` makes it happen once.
+        // needed of its memory (the kernel's image, the archive) was taken out. The `None` below makes it happen once.
         memory().add_frames(frames.clone());
     }
     gdt::set_interrupt_stacks(0, stack::emergency_tops(percpu::address(0)));
@@ -114,6 +114,7 @@ pub(crate) fn reclaim() {
         memory().managed_frames() / 256,
         loader.frames() * 4
     );
+    *guard = None;
 }
 
 impl Map {

@@ -1,7 +1,9 @@
 //! The machine: everything that needs privileged instructions, raw addresses or `unsafe`, behind functions that are safe.
 //!
-//! The rest of the kernel forbids `unsafe`; each block here says why it is sound. What the machine calls in return:
-//! `fault::page_fault`, `process::{exception, before_user, tick}`, `process::sched::begin` and `syscall::dispatch`.
+//! The rest of the kernel denies `unsafe`, but for four thin places that need a word of it where they are and say so:
+//! `heap::arena`, `heap::global`, `drivers::serial` and `drivers::keyboard`. Each block says why it is sound. Numbers
+//! that are addresses don't leave this module, but for the roots of address spaces (`context::activate`) and what
+//! `direct_map` and `ioremap` say. What the machine calls in return: `fault::page_fault`, `process::{exception, before_user, tick}`, `process::sched::begin` and `syscall::dispatch`.
 mod apic;
 pub(crate) mod boot;
 pub(crate) mod check;
@@ -40,7 +42,8 @@ pub(crate) fn init(info: &BootInfo) {
 
 /// Exceptions are reported from here on.
 pub(crate) fn init_traps() {
-    gdt::init(0);
+    let top = stack::early_emergency_top(percpu::address(0));
+    gdt::init(0, [top; stack::IST_STACKS]);
     idt::init();
 }
 

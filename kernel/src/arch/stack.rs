@@ -6,6 +6,7 @@
 //! Slots come in groups of 64, which is what one last-level table serves: a group's table comes with its first stack and
 //! goes with its last, so a machine at rest holds no memory for stacks that were. The lowest free slot is taken, to
 //! keep the groups few. Slots 0 to 3 are the first CPU's: its boot stack and the three of emergencies.
+use core::cell::UnsafeCell;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Release;
 
@@ -33,6 +34,18 @@ const GROUPS: usize = 1024;
 const BOOT_SLOTS: usize = 1 + IST_STACKS;
 
 static SLOTS: IrqLock<Slots> = IrqLock::new(Rank::KernelTables, Slots::new());
+
+/// The stack of all emergencies until the first CPU has those of its own: a slot's size and alignment, all of it stack,
+/// without a guard. One serves, as each emergency ends the machine.
+#[repr(C, align(32768))]
+struct EarlyStack(UnsafeCell<[u64; SLOT_SIZE as usize / 8]>);
+
+const _: () = assert!(align_of::<EarlyStack>() as u64 == SLOT_SIZE);
+
+// SAFETY: `early_emergency_top` writes its last word before the processor knows of it; then it is the processor's.
+unsafe impl Sync for EarlyStack {}
+
+static EARLY: EarlyStack = EarlyStack(UnsafeCell::new([0; SLOT_SIZE as usize / 8]));
 
 /// Which slots are taken.
 struct Slots {
@@ -185,14 +198,27 @@ pub(super) fn boot_top() -> u64 {
     top(0)
 }
 
+/// Top of the emergency stack that needs no tables of ours, once `percpu` is where its last word leads.
+pub(super) fn early_emergency_top(percpu: VirtAddr) -> u64 {
+    let end = EARLY.0.get() as u64 + SLOT_SIZE;
+    // SAFETY: the last word of a static that nothing uses yet.
+    unsafe { emergency_top(end, percpu) }
+}
+
 /// Tops of the first CPU's emergency stacks, once `percpu` is where their last words lead.
 pub(super) fn emergency_tops(percpu: VirtAddr) -> [u64; IST_STACKS] {
-    core::array::from_fn(|number| {
-        let word = (top(number + 1) - 8) as *mut u64;
-        // SAFETY: the last word of a mapped stack that nothing uses yet.
-        unsafe { word.write(percpu.as_u64()) };
-        top(number + 1) - 16
-    })
+    // SAFETY: the last words of mapped stacks that nothing uses yet.
+    core::array::from_fn(|number| unsafe { emergency_top(top(number + 1), percpu) })
+}
+
+/// Makes the last word of the slot that ends at `end` lead to `percpu`, and leaves the stack below it, aligned to 16.
+///
+/// # Safety
+/// The word is mapped and nobody else's.
+unsafe fn emergency_top(end: u64, percpu: VirtAddr) -> u64 {
+    // SAFETY: the caller's promise.
+    unsafe { ((end - 8) as *mut u64).write(percpu.as_u64()) };
+    end - 16
 }
 
 /// Whether `address` lies in the slot of a stack but not on the stack: somebody overran it.
@@ -204,8 +230,12 @@ pub(super) fn is_guard(address: u64) -> bool {
 
 /// Calls `visit` with the lowest and highest guard page of each slot that is taken.
 pub(super) fn for_each_guard(mut visit: impl FnMut([u64; 2])) {
-    let taken = SLOTS.lock().taken;
-    for slot in (0..GROUPS * GROUP).filter(|slot| taken[slot / GROUP] >> (slot % GROUP) & 1 == 1) {
-        visit([top(slot) - SLOT_SIZE, bottom(slot) - PAGE]);
+    for group in 0..GROUPS {
+        // A word at a time: all of them would fill half of the stack that this runs on.
+        let taken = SLOTS.lock().taken[group];
+        for slot in (0..GROUP).filter(|slot| taken >> slot & 1 == 1) {
+            let slot = group * GROUP + slot;
+            visit([top(slot) - SLOT_SIZE, bottom(slot) - PAGE]);
+        }
     }
 }

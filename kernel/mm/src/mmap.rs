@@ -174,12 +174,13 @@ fn fixed(address: u64, length: u64) -> Result<Range<Page>, Error> {
 
 /// The pages that a hint names, raised to the lowest that may be mapped; `None` for no hint or one out of bounds.
 fn hint(address: u64, len: u64, ceiling: Page) -> Option<Range<Page>> {
-    let start = Page::containing(address);
-    if start == Page::new(0) || start.number() > ceiling.number().checked_sub(len)? {
+    let named = Page::containing(address);
+    if named == Page::new(0) {
         return None;
     }
-    let start = start.max(USER_START);
-    Some(start..start + len)
+    let start = named.max(USER_START);
+    let last = ceiling.number().checked_sub(len)?;
+    (start.number() <= last).then(|| start..start + len)
 }
 
 #[cfg(test)]

@@ -93,3 +93,17 @@ fn a_page_being_read_is_never_read_twice() {
     assert!(matches!(fault(1), Outcome::NeedsRead(_)), "the last byte");
     assert!(matches!(fault(2), Outcome::Denied(Denial::PastEnd)));
 }
+
+#[test]
+fn no_fault_is_counted_that_never_passed_its_area() {
+    let drawing = Drawing::of("..RW..");
+    let counted = || drawing.memory.stats.get(crate::stats::Counter::pgfault);
+    for (page, access) in [(0, Access::Read), (2, Access::Write)] {
+        let address = (FIRST + page).address();
+        let outcome = drawing.space.handle_fault(&drawing.memory, address, access);
+        assert!(matches!(outcome, Outcome::Denied(_)));
+    }
+    assert_eq!(counted(), 0);
+    drawing.fault(3, Access::Write);
+    assert_eq!(counted(), 1);
+}

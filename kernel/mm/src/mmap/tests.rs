@@ -114,6 +114,12 @@ fn low_areas_never_leave_the_lowest_two_gigabytes() {
     }
     let address = drawing.space.mmap(&drawing.memory, request(0x7fff_f000));
     assert_eq!(address, Ok(0x4000_4000), "a hint that reaches out");
+    let raised = Mapping {
+        length: 0x7fff_f000,
+        ..request(0x1000)
+    };
+    let address = drawing.space.mmap(&drawing.memory, raised);
+    assert_eq!(address, Err(Error::OutOfMemory), "one that is raised first");
 }
 
 #[test]

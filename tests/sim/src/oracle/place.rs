@@ -31,8 +31,9 @@ impl Oracle {
         let is_low = request.place == Place::Low;
         let ceiling = if is_low { LOW.1 } else { TASK_END };
         let hint = request.span.address >> 12;
-        if hint != 0 && hint <= ceiling.saturating_sub(len) && len <= ceiling {
-            let hint = hint.max(TASK_START);
+        let raised = hint.max(TASK_START);
+        if hint != 0 && raised <= ceiling.saturating_sub(len) && len <= ceiling {
+            let hint = raised;
             let room = (hint, hint + len);
             if self.gaps().any(|gap| gap.0 <= room.0 && room.1 <= gap.1) {
                 return Some(hint);

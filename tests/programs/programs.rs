@@ -40,7 +40,19 @@ pub(crate) fn trials() -> Result<Vec<Trial>> {
                 .map(|name| trial(firmware, name, move |name| in_qemu(name, option))),
         );
     }
+    trials.push(trial("bios", "twenty_thousand_lives", |_| many_lives()));
     Ok(trials)
+}
+
+/// 20,000 processes forked, executed, ended: the checked kernel counts every frame at the end, and panics over a loss.
+fn many_lives() -> Result<()> {
+    let booted = Run::boot(["--checked", "--", "fork_tree", "20000"])?.end(Input::Nothing)?;
+    booted.expect_code(0)?;
+    let all_back = booted
+        .log
+        .contains("every frame that processes held is back");
+    ensure!(all_back, "frames are not back\n{}", booted.report());
+    Ok(())
 }
 
 /// The programs by their sources, so that listing the tests builds nothing.

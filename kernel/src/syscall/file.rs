@@ -44,6 +44,20 @@ fn read_into(open: &OpenFile, buffer: u64, length: u64, empty: Empty) -> Answer 
     }
 }
 
+/// How long a reader asks again and again before it sleeps: a sender in full flow fills the port's few bytes much faster
+/// than the timer ticks. In nanoseconds.
+const SOON: u64 = 2_000_000;
+
+/// Lets others run until the next look at the port: at once where input may come soon, else at the next tick.
+fn wait_for_input(soon: u64) {
+    let now = timer::nanoseconds();
+    if now < soon {
+        sched::yield_now();
+    } else {
+        sched::park_until(now + timer::TICK_NANOSECONDS);
+    }
+}
+
 /// Whether a read of a stream waits where nothing is there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Empty {
@@ -54,6 +68,7 @@ enum Empty {
 /// Takes the input that is there, up to `length` bytes; where there is none, waits for some if `empty` says so.
 fn read_console(buffer: u64, length: u64, mut empty: Empty) -> Answer {
     let mut done = 0;
+    let soon = timer::nanoseconds() + SOON;
     while done < length {
         let mut piece = [0; PIECE];
         let want = (length - done).min(PIECE as u64) as usize;
@@ -67,7 +82,7 @@ fn read_console(buffer: u64, length: u64, mut empty: Empty) -> Answer {
                 if signal::ends_wait() {
                     return Err(Errno::EINTR);
                 }
-                sched::park_until(timer::nanoseconds() + timer::TICK_NANOSECONDS);
+                wait_for_input(soon);
             }
             Input::Empty | Input::Eof => break,
         }

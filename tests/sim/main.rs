@@ -93,7 +93,7 @@ fn coverage() -> Result<(), Failed> {
         sum.add(&run(&plan(seed)).map_err(|failure| failure.to_string())?);
     }
     for (path, count) in Path::ALL.into_iter().zip(sum.paths) {
-        if count < 50 {
+        if count < 100 {
             return Err(format!("{} happened {count} times", path.name()).into());
         }
     }

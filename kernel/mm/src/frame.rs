@@ -1,9 +1,12 @@
 //! Physical frames and the record kept of each: who holds it, what it is, and its place in a list.
 //!
 //! A [`Frame`] is the right to touch 4 KiB of physical memory through the safe [`PhysMem`](crate::machine::PhysMem), so
-//! it can't be made up: its field is private, and the only ways to one are [`Memory::new`](crate::Memory::new), which
-//! mints the ranges that the machine's side hands over once (`arch::memory` in the kernel, which says the same), and
-//! the entries of page tables and records, which hold frames that were minted before.
+//! it must not be made up: its field is private. Frames are minted from the ranges given to
+//! [`Memory::new`](crate::Memory::new) and [`Memory::add_frames`](crate::Memory::add_frames), from the table given to
+//! [`Memory::set_kernel_half`](crate::Memory::set_kernel_half), and read back from tables and records. Those three can't be
+//! `unsafe` in a crate that forbids the word; only `arch::memory` may call them, and each range once: it says so too.
+//! A frame is a number that can be copied. The copy is good for as long as its holder's reference is; whoever gives the
+//! reference up (the heap by [`Memory::free`](crate::Memory::free), a gather after its shootdown) keeps no copy.
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
 
 use crate::page::PAGE_SHIFT;

@@ -34,9 +34,11 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
     let space = current().space().ok_or(Errno::ENOMEM)?;
     let start = {
         let mut space = space.write();
-        // Linux looks for a place before it looks at the kind, and programs can tell.
-        space.check_mmap(&mapping).map_err(errno)?;
-        kind?;
+        if let Err(refusal) = kind {
+            // Linux looks for a place before it looks at the kind, and programs can tell.
+            space.check_mmap(&mapping).map_err(errno)?;
+            return Err(refusal);
+        }
         space.mmap(memory(), mapping).map_err(errno)?
     };
     if flags & MAP_LOCKED != 0 || flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE {

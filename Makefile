@@ -36,7 +36,7 @@ check: setup ## All that a change must pass: formatting, clippy, every test
 	cargo run $(LOCKED) -- lint
 	cargo test $(LOCKED)
 
-image: setup ## Write disk images for BIOS and UEFI machines (target/images)
+image: setup ## Write a disk image that boots on BIOS and UEFI machines (target/images)
 	cargo run $(LOCKED) -- image
 
 clean: ## Remove everything that was built

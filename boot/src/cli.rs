@@ -31,7 +31,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Boot in QEMU and run a program, or the tour and the shell (the default).
     Run(Box<RunArgs>),
-    /// Write disk images for BIOS and for UEFI machines.
+    /// Write a disk image that boots on BIOS and on UEFI machines.
     Image(ImageArgs),
     /// Build the kernel and the programs, and stop there.
     Build(BuildArgs),
@@ -116,7 +116,7 @@ pub(crate) struct MachineArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImageArgs {
-    /// The folder to write faultline-bios.img and faultline-uefi.img into.
+    /// The folder to write faultline.img into.
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,
     #[command(flatten)]

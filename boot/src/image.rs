@@ -1,29 +1,61 @@
-//! Disk images, one a firmware. The loader is told to be silent: the log belongs to the kernel.
+//! Disk images that boot on BIOS and on UEFI machines alike, so that nobody has to know which one a machine is.
+//!
+//! `bootloader` makes a disk for each firmware. Its BIOS disk keeps kernel and initramfs in a FAT partition, and UEFI
+//! firmware looks into the FAT partitions of a removable disk for `EFI/BOOT/BOOTX64.EFI`: with that file added, one
+//! partition serves both. The loader is told to be silent: the log belongs to the kernel.
 
+use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use bootloader::{BootConfig, DiskImageBuilder};
+use mbrman::{BOOT_ACTIVE, BOOT_INACTIVE, CHS, MBR};
 
-/// Which firmware starts the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Firmware {
-    Bios,
-    Uefi,
-}
+/// Bytes of a disk's sector, the unit in which firmware reads.
+pub(crate) const SECTOR: u32 = 512;
+
+/// Where UEFI firmware looks on a disk that it has not been told about.
+const UEFI_LOADER: &str = "efi/boot/bootx64.efi";
 
 /// Writes a bootable disk with a kernel and its initramfs.
-pub(crate) fn write(firmware: Firmware, kernel: &Path, initramfs: &Path, to: &Path) -> Result<()> {
+pub(crate) fn write(kernel: &Path, initramfs: &Path, to: &Path) -> Result<()> {
+    write_disk(kernel, initramfs, to)
+        .with_context(|| format!("cannot write the disk image {}", to.display()))
+}
+
+fn write_disk(kernel: &Path, initramfs: &Path, to: &Path) -> Result<()> {
     let mut config = BootConfig::default();
     config.frame_buffer_logging = false;
     config.serial_logging = false;
-    let mut builder = DiskImageBuilder::new(kernel.to_owned());
-    builder
+    DiskImageBuilder::new(kernel.to_owned())
         .set_ramdisk(initramfs.to_owned())
-        .set_boot_config(&config);
-    let written = match firmware {
-        Firmware::Bios => builder.create_bios_image(to),
-        Firmware::Uefi => builder.create_uefi_image(to),
-    };
-    written.with_context(|| format!("cannot write the disk image {}", to.display()))
+        .set_boot_config(&config)
+        .set_file_contents(UEFI_LOADER.to_owned(), uefi_loader()?)
+        .create_bios_image(to)?;
+    please_picky_firmware(to)
+}
+
+/// The crate gives its UEFI loader away only as a folder for booting from a network.
+fn uefi_loader() -> Result<Vec<u8>> {
+    let folder = tempfile::tempdir()?;
+    DiskImageBuilder::empty().create_uefi_tftp_folder(folder.path())?;
+    Ok(fs::read(folder.path().join("bootloader"))?)
+}
+
+/// The partition table as other sticks have it. Some firmware takes a stick with two active partitions for a damaged
+/// one, and some reads a disk's geometry off the table, where nothing but zeroes make it divide by zero. The loader
+/// looks at neither.
+fn please_picky_firmware(disk: &Path) -> Result<()> {
+    const LOADER: usize = 1;
+    const FILES: usize = 2;
+    let mut file = File::options().read(true).write(true).open(disk)?;
+    let mut table = MBR::read_from(&mut file, SECTOR)?;
+    for (index, boot) in [(LOADER, BOOT_INACTIVE), (FILES, BOOT_ACTIVE)] {
+        let partition = &mut table[index];
+        // "Beyond what cylinders, heads and sectors can say", on a disk of 255 heads with 63 sectors each.
+        let beyond = CHS::new(1023, 254, 63);
+        (partition.boot, partition.first_chs, partition.last_chs) = (boot, beyond, beyond);
+    }
+    table.write_into(&mut file)?;
+    Ok(())
 }

@@ -13,7 +13,7 @@ use crate::artifacts::{self, Artifacts, Freshness};
 use crate::cargo::{self, Flavour, Package};
 use crate::cli::{BuildArgs, ImageArgs, Payload, RunArgs};
 use crate::guest::{self, Plan};
-use crate::image::{self, Firmware};
+use crate::image;
 use crate::initramfs::Tree;
 use crate::interrupts::Interrupts;
 use crate::kernel_log::KernelLog;
@@ -86,7 +86,7 @@ fn picture(args: &RunArgs, folder: &TempDir) -> Option<Picture> {
     })
 }
 
-/// Writes both images and says where they are.
+/// Writes the disk image and says where it is.
 pub(crate) fn image(args: &ImageArgs) -> Result<Outcome> {
     let folder = args
         .output
@@ -100,18 +100,13 @@ pub(crate) fn image(args: &ImageArgs) -> Result<Outcome> {
         .context("cannot create a temporary folder")?;
     let initramfs = scratch.path().join("initramfs");
     tree.write(&initramfs, &command_line(&[], &args.payload))?;
-    for (firmware, name) in [
-        (Firmware::Bios, "faultline-bios.img"),
-        (Firmware::Uefi, "faultline-uefi.img"),
-    ] {
-        let (fresh, to) = (scratch.path().join(name), folder.join(name));
-        image::write(firmware, &artifacts.kernel, &initramfs, &fresh)?;
-        if let Some(signal) = interrupts.pending() {
-            return Ok(Outcome::Interrupted(signal));
-        }
-        fs::rename(&fresh, &to).with_context(|| format!("cannot write {}", to.display()))?;
-        println!("{}", to.display());
+    let (fresh, to) = (scratch.path().join("disk"), folder.join("faultline.img"));
+    image::write(&artifacts.kernel, &initramfs, &fresh)?;
+    if let Some(signal) = interrupts.pending() {
+        return Ok(Outcome::Interrupted(signal));
     }
+    fs::rename(&fresh, &to).with_context(|| format!("cannot write {}", to.display()))?;
+    println!("{}", to.display());
     Ok(Outcome::Program(0))
 }
 
@@ -202,17 +197,12 @@ impl Files {
             TempDir::with_prefix("faultline-").context("cannot create a temporary folder")?;
         let path = |name: &str| folder.path().join(name);
         let (initramfs, disk, symbols) = (path("initramfs"), path("disk.img"), path("symbols"));
-        let firmware = if args.machine.uefi {
-            Firmware::Uefi
-        } else {
-            Firmware::Bios
-        };
         tree.write(&initramfs, command_line)?;
-        image::write(firmware, &artifacts.kernel, &initramfs, &disk)?;
+        image::write(&artifacts.kernel, &initramfs, &disk)?;
         fs::copy(&artifacts.symbols, &symbols).context("cannot copy the kernel's symbols")?;
-        let firmware = match firmware {
-            Firmware::Bios => None,
-            Firmware::Uefi => Some(own_variables(ovmf::find()?, &path("variables.fd"))?),
+        let firmware = match args.machine.uefi {
+            true => Some(own_variables(ovmf::find()?, &path("variables.fd"))?),
+            false => None,
         };
         Ok(Self {
             folder,

@@ -78,8 +78,8 @@ const TESTS: &[(&str, Body)] = &[
         a_picture_is_taken_before_the_end,
     ),
     (
-        "both_images_are_written_and_nothing_else",
-        both_images_are_written_and_nothing_else,
+        "the_image_is_written_and_nothing_else",
+        the_image_is_written_and_nothing_else,
     ),
 ];
 
@@ -303,28 +303,21 @@ fn a_picture_is_taken_before_the_end() -> Result<()> {
     Ok(())
 }
 
-fn both_images_are_written_and_nothing_else() -> Result<()> {
+fn the_image_is_written_and_nothing_else() -> Result<()> {
     const SIGNATURE: std::ops::Range<usize> = 510..512;
     let folder = tempfile::tempdir()?;
     let options = ["image", "--no-build", "--output"].map(AsRef::as_ref);
     Run::new(options.into_iter().chain([folder.path().as_os_str()]))?
         .end(Input::Nothing)?
         .expect_code(0)?;
-    let mut names: Vec<_> = fs::read_dir(folder.path())?
+    let names: Vec<_> = fs::read_dir(folder.path())?
         .filter_map(|entry| Some(entry.ok()?.file_name()))
         .collect();
-    names.sort();
+    ensure!(names == ["faultline.img"], "the folder holds {names:?}");
+    let image = fs::read(folder.path().join("faultline.img"))?;
     ensure!(
-        names == ["faultline-bios.img", "faultline-uefi.img"],
-        "the folder holds {names:?}"
+        image.get(SIGNATURE) == Some(&[0x55, 0xaa]),
+        "it does not start a machine"
     );
-    for name in names {
-        let image = fs::read(folder.path().join(&name))?;
-        ensure!(
-            image.get(SIGNATURE) == Some(&[0x55, 0xaa]),
-            "{} does not start a machine",
-            name.display()
-        );
-    }
     Ok(())
 }

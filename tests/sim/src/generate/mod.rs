@@ -2,17 +2,17 @@
 //!
 //! Seeds differ in kind and not only in chance: each draws how often every operation happens, including never, and the
 //! few places in the address space where everything happens. Crowded places make neighbours, and neighbours make bugs.
+mod accesses;
 mod forecast;
+mod machine;
 mod places;
 
-use std::rc::Rc;
-
 use crate::op::{
-    Disk, DiskResult, Extent, Growth, Kind, Op, Pid, Place, Populate, Request, Reserve, Rights,
-    Rival, Source, Span, Step, Touch,
+    DiskResult, Extent, Growth, Op, Pid, Place, Populate, Request, Reserve, Rights, Source, Span,
+    Step,
 };
-use crate::oracle::{Area, Rules};
-use crate::plan::{Config, Exhaustion, Plan};
+use crate::oracle::Area;
+use crate::plan::{Config, Plan};
 use crate::random::Random;
 use forecast::Forecast;
 use places::Places;
@@ -20,7 +20,7 @@ use places::Places;
 /// The plan of `seed`, with `length` steps. A longer plan begins like a shorter one.
 pub fn generate(seed: u64, length: usize) -> Plan {
     let mut random = Random::new(seed);
-    let config = config(&mut random);
+    let config = machine::config(&mut random);
     let places = Places::new(&mut random, &config);
     let mut author = Author {
         weights: weights(&mut random),
@@ -36,48 +36,6 @@ pub fn generate(seed: u64, length: usize) -> Plan {
         seed,
         steps,
         config,
-    }
-}
-
-fn config(random: &mut Random) -> Config {
-    let frames = match random.below(4) {
-        0 => random.between(24, 40),
-        1 => random.between(40, 90),
-        2 => random.between(90, 200),
-        _ => random.between(200, 500),
-    };
-    let mut size = |least| match random.below(2) {
-        0 => random.between(least, 10) * 4096,
-        _ => random.between(least * 4096 - 4095, 10 * 4096),
-    };
-    let files = Rc::from([size(4), size(1), size(1)]);
-    let limit = |random: &mut Random, low, high| match random.below(4) {
-        0 => random.between(low, high) * 4096,
-        _ => u64::MAX,
-    };
-    let mmap_base = 0x7_ffff_0000 - random.below(1 << 20);
-    let stack_top = mmap_base + random.between(0x400, 0x4000);
-    let rules = Rules {
-        mmap_base,
-        bottom_up_base: 0x2_aaaa_0000,
-        heap_start: 0x406_000 + random.below(3) * 0x800,
-        address_space: limit(random, 60, 800),
-        data: limit(random, 30, 300),
-        stack: match random.below(3) {
-            0 => 8 << 20,
-            _ => random.between(3, 400) * 4096,
-        },
-        memory: frames,
-        files,
-    };
-    Config {
-        levels: random.pick(&[4, 4, 5]),
-        cpus: random.between(2, 4) as usize,
-        frames: frames as u32,
-        processes: random.between(1, 5) as usize,
-        rules,
-        stack_top,
-        exhaustion: random.pick(&[Exhaustion::Kills, Exhaustion::Waits]),
     }
 }
 
@@ -292,55 +250,6 @@ impl Author<'_> {
             0 => start - 1,
             1 => self.random.word() >> 16,
             _ => start + self.random.below(16 * 4096),
-        }
-    }
-
-    fn touch(&mut self, pid: Pid) -> Op {
-        let (word, area) = (self.word(), self.area(pid));
-        let address = match self.random.below(300) {
-            0 => 0xffff_8000_0000_0000 | self.random.word() >> 17,
-            1 => self.random.word() >> 17,
-            _ => self.places.touched_page(&mut self.random, area) * 4096,
-        };
-        let touch = Touch {
-            address: (address & !4095) + word * 8,
-            kind: self.kind(),
-            disk: self
-                .random
-                .weighted(&[(70, Disk::Prompt), (22, Disk::Late), (8, Disk::Broken)]),
-        };
-        let rival = self.random.chance(10).then(|| Rival {
-            cpu: self.cpu(),
-            word: self.word(),
-            kind: self.kind(),
-        });
-        Op::Touch(pid, touch, rival)
-    }
-
-    fn kind(&mut self) -> Kind {
-        match self.random.below(20) {
-            0..9 => Kind::Read,
-            9 => Kind::Execute,
-            _ => Kind::Write(self.random.word()),
-        }
-    }
-
-    /// Few words, so that they meet again; the first and last of a page among them.
-    fn word(&mut self) -> u64 {
-        self.random.pick(&[0, 1, 7, 64, 255, 256, 510, 511])
-    }
-
-    /// A range of bytes that may cross words and pages.
-    fn bytes(&mut self, pid: Pid) -> Span {
-        let area = self.area(pid);
-        let page = match self.random.below(50) {
-            0 => 0xf_ffff_8000_0000 + self.random.below(1 << 20),
-            _ => self.places.page(&mut self.random, area),
-        };
-        let offset = self.random.pick(&[0, 3, 8, 2040, 4070, 4088, 4095]);
-        Span {
-            address: page * 4096 + offset,
-            length: self.random.between(0, 40),
         }
     }
 

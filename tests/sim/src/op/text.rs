@@ -1,0 +1,117 @@
+//! Operations in words, as reports and drawn tests print them.
+use std::fmt;
+
+use super::{
+    Disk, Extent, Growth, Kind, Op, Place, Populate, Request, Reserve, Rights, Source, Span, Step,
+    Touch,
+};
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cpu{} {}", self.cpu, self.op)
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spawn(pid) => write!(f, "pid{pid} begins"),
+            Self::Exec(pid) => write!(f, "pid{pid} execve()"),
+            Self::Fork { parent, child } => write!(f, "pid{parent} fork() of pid{child}"),
+            Self::Exit(pid) => write!(f, "pid{pid} exit()"),
+            Self::Map(pid, request) => write!(f, "pid{pid} mmap({request})"),
+            Self::Unmap(pid, span) => write!(f, "pid{pid} munmap({span})"),
+            Self::Protect(pid, span, rights, Extent::Named) => {
+                write!(f, "pid{pid} mprotect({span}, {rights})")
+            }
+            Self::Protect(pid, span, rights, Extent::GrowsDown) => {
+                write!(f, "pid{pid} mprotect({span}, {rights}, growsdown)")
+            }
+            Self::Brk(pid, address) => write!(f, "pid{pid} brk({address:#x})"),
+            Self::Touch(pid, touch, None) => write!(f, "pid{pid} {touch}"),
+            Self::Touch(pid, touch, Some(rival)) => write!(
+                f,
+                "pid{pid} {touch}, meanwhile on cpu{} {} word {} of the page",
+                rival.cpu, rival.kind, rival.word
+            ),
+            Self::Peek(pid, span) => write!(f, "kernel reads pid{pid} ({span})"),
+            Self::Poke(pid, span, bytes) => {
+                write!(f, "kernel writes pid{pid} ({span}, bytes {bytes:#x})")
+            }
+            Self::FinishRead { skip, result } => {
+                write!(f, "disk ends read {skip} of those waiting: {result:?}")
+            }
+            Self::Evict(file) => write!(f, "page cache evicts file{file}"),
+            Self::Hoard(order) => write!(f, "kernel takes a block of order {order}"),
+            Self::LeaveFree(frames) => write!(f, "kernel takes all but {frames} frames"),
+            Self::Release => write!(f, "kernel gives back what it took"),
+            Self::FailHeap(index) => write!(f, "heap fails from allocation {index} on"),
+        }
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.span, self.rights)?;
+        match self.place {
+            Place::Hint => {}
+            Place::Fixed => write!(f, ", fixed")?,
+            Place::NoReplace => write!(f, ", fixed_noreplace")?,
+            Place::Low => write!(f, ", 32bit")?,
+        }
+        if self.growth == Growth::Down {
+            write!(f, ", growsdown")?;
+        }
+        if self.reserve == Reserve::Not {
+            write!(f, ", noreserve")?;
+        }
+        if self.populate == Populate::Now {
+            write!(f, ", populate")?;
+        }
+        match self.source {
+            Source::Zero => Ok(()),
+            Source::File { file, offset } => write!(f, ", file{file} from page {offset}"),
+        }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}, ", self.address)?;
+        if self.length.is_multiple_of(4096) {
+            write!(f, "{} pages", self.length / 4096)
+        } else {
+            write!(f, "{:#x} bytes", self.length)
+        }
+    }
+}
+
+impl fmt::Display for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (right, letter) in [(Self::R, 'r'), (Self::W, 'w'), (Self::X, 'x')] {
+            write!(f, "{}", if self.has(right) { letter } else { '-' })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Touch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:#x}", self.kind, self.address)?;
+        match self.disk {
+            Disk::Prompt => Ok(()),
+            Disk::Late => write!(f, " (disk late)"),
+            Disk::Broken => write!(f, " (disk broken)"),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read => write!(f, "reads"),
+            Self::Write(value) => write!(f, "writes {value:#x} to"),
+            Self::Execute => write!(f, "executes"),
+        }
+    }
+}

@@ -48,9 +48,9 @@ pub(crate) struct Payload {
     /// Use the kernel with every debug assertion on.
     #[arg(long)]
     pub checked: bool,
-    /// Log each page fault: address, path taken, entry before and after.
-    #[arg(long)]
-    pub trace: bool,
+    /// Log as it happens: page faults (unless told otherwise), system calls, who runs; several with commas between.
+    #[arg(long, value_enum, value_name = "KINDS", value_delimiter = ',', num_args = 0..=1, require_equals = true, default_missing_value = "faults")]
+    pub trace: Vec<TraceKind>,
     /// Give the kernel an option (repeatable), for example loglevel=debug; boot/README.md lists them.
     #[arg(long = "option", value_name = "KEY=VALUE", value_parser = kernel_option)]
     pub options: Vec<String>,
@@ -69,6 +69,9 @@ pub(crate) struct RunArgs {
     /// Write the kernel's log to FILE instead of standard error.
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
+    /// Write the trace to FILE instead of the log, an object of JSON a line; boot/README.md says what is in it.
+    #[arg(long, value_name = "FILE")]
+    pub trace_file: Option<PathBuf>,
     /// Hide the kernel's log and the build steps.
     #[arg(long, short)]
     pub quiet: bool,
@@ -156,6 +159,28 @@ pub(crate) enum Board {
     Pc,
     /// The Q35 board: PCI Express.
     Q35,
+}
+
+/// What a trace shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TraceKind {
+    /// Page faults: address, path taken, entry before and after.
+    Faults,
+    /// System calls: name, arguments, what came back.
+    Syscalls,
+    /// Who runs, who comes next and why, who wakes whom.
+    Sched,
+}
+
+impl TraceKind {
+    /// The kernel's word for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Faults => "faults",
+            Self::Syscalls => "syscalls",
+            Self::Sched => "sched",
+        }
+    }
 }
 
 /// An amount of memory in MiB.
@@ -267,6 +292,20 @@ mod tests {
     }
 
     #[test]
+    fn a_trace_shows_faults_unless_it_is_told_and_leaves_the_program_alone() {
+        use TraceKind::{Faults, Sched, Syscalls};
+        for (line, kinds) in [
+            ("hello", &[][..]),
+            ("--trace hello", &[Faults]),
+            ("--trace=syscalls,sched hello", &[Syscalls, Sched]),
+        ] {
+            let payload = parse(line).run.payload;
+            assert_eq!(payload.trace, kinds, "{line}");
+            assert_eq!(payload.program, ["hello"], "{line}");
+        }
+    }
+
+    #[test]
     fn nonsense_is_refused() {
         for line in [
             "--memory 3",
@@ -278,6 +317,7 @@ mod tests {
             "--timeout 0",
             "--timeout 1.5",
             "--option --",
+            "--trace=all",
         ] {
             let words = std::iter::once("boot").chain(line.split_whitespace());
             assert!(Cli::try_parse_from(words).is_err(), "`{line}` is accepted");

@@ -1,7 +1,8 @@
 //! The kernel's log on its way from COM1 to the person: firmware noise before the kernel's banner is dropped, addresses of
-//! a backtrace get names, lines come out as soon as they are whole.
+//! a backtrace get names, lines come out as soon as they are whole, records of the trace go to a file of their own.
 
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
 
 use crate::symbols::Symbols;
 
@@ -11,20 +12,49 @@ const BANNER: &[u8] = b"faultline:";
 /// Firmware may be chatty; more than this of it is of no use to anyone.
 const NOISE_KEPT: usize = 64 * 1024;
 
+/// What stands between a line's time and a record of the trace.
+const TRACE: &str = " trace: {";
+
+/// The file that a trace goes to.
+pub(crate) struct TraceFile {
+    file: BufWriter<File>,
+    /// Records of which a busy machine's port lost a part.
+    damaged: u64,
+}
+
+impl TraceFile {
+    pub(crate) fn new(file: File) -> Self {
+        Self {
+            file: BufWriter::new(file),
+            damaged: 0,
+        }
+    }
+
+    fn take(&mut self, record: &str) -> io::Result<()> {
+        if serde_json::from_str::<serde_json::Value>(record).is_err() {
+            self.damaged += 1;
+            return Ok(());
+        }
+        writeln!(self.file, "{record}")
+    }
+}
+
 /// A filter between the raw bytes of COM1 and a sink.
 pub(crate) struct KernelLog<W> {
     sink: W,
     symbols: Symbols,
+    trace: Option<TraceFile>,
     /// Bytes that are not passed on yet: noise before the banner, later the unfinished line.
     pending: Vec<u8>,
     spoken: bool,
 }
 
 impl<W: Write> KernelLog<W> {
-    pub(crate) fn new(sink: W, symbols: Symbols) -> Self {
+    pub(crate) fn new(sink: W, symbols: Symbols, trace: Option<TraceFile>) -> Self {
         Self {
             sink,
             symbols,
+            trace,
             pending: Vec::new(),
             spoken: false,
         }
@@ -79,6 +109,11 @@ impl<W: Write> KernelLog<W> {
 
     fn pass(&mut self, line: &[u8]) -> io::Result<()> {
         let text = String::from_utf8_lossy(line);
+        if let Some(trace) = &mut self.trace
+            && let Some(start) = text.find(TRACE)
+        {
+            return trace.take(&text[start + TRACE.len() - 1..]);
+        }
         match self.symbols.explain(&text) {
             Some(explained) => writeln!(self.sink, "{explained}"),
             None => writeln!(self.sink, "{text}"),
@@ -91,6 +126,16 @@ impl<W: Write> KernelLog<W> {
             true if rest.is_empty() => {}
             true => self.pass(&rest)?,
             false => self.sink.write_all(&rest)?,
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.file.flush()?;
+            let damaged = trace.damaged;
+            if damaged > 0 {
+                writeln!(
+                    self.sink,
+                    "boot: {damaged} records of the trace were damaged on their way"
+                )?;
+            }
         }
         self.sink.flush()
     }
@@ -113,7 +158,7 @@ mod tests {
     }
 
     fn filtered(pieces: &[&str]) -> String {
-        let mut log = KernelLog::new(Vec::new(), Symbols::new(Path::new("/no/such/file")));
+        let mut log = KernelLog::new(Vec::new(), Symbols::new(Path::new("/no/such/file")), None);
         let mut banners = 0;
         let copied = log.copy_from(Pieces(pieces.iter()), || banners += 1);
         copied.expect("a Vec takes every byte");
@@ -140,5 +185,27 @@ mod tests {
             filtered(&["faultline: a\nfaultline: b"]),
             "faultline: a\nfaultline: b\n"
         );
+    }
+
+    #[test]
+    fn records_of_the_trace_leave_the_log_and_damaged_ones_are_counted() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("trace");
+        let trace = TraceFile::new(File::create(&path)?);
+        let symbols = Symbols::new(Path::new("/no/such/file"));
+        let mut log = KernelLog::new(Vec::new(), symbols, Some(trace));
+        let lines = [
+            "faultline:    0.1 hello\n",
+            "faultline:    0.2 trace: {\"pid\":1}\n",
+            "faultline:    0.3 trace: {\"pid\nfaultline: bye\n",
+        ];
+        log.copy_from(Pieces(lines.iter()), || {})?;
+        let text = String::from_utf8_lossy(&log.sink);
+        assert_eq!(
+            text,
+            "faultline:    0.1 hello\nfaultline: bye\nboot: 1 records of the trace were damaged on their way\n"
+        );
+        assert_eq!(std::fs::read_to_string(path)?, "{\"pid\":1}\n");
+        Ok(())
     }
 }

@@ -16,7 +16,7 @@ use crate::guest::{self, Plan};
 use crate::image;
 use crate::initramfs::Tree;
 use crate::interrupts::Interrupts;
-use crate::kernel_log::KernelLog;
+use crate::kernel_log::{KernelLog, TraceFile};
 use crate::outcome::Outcome;
 use crate::ovmf::{self, Ovmf};
 use crate::progress::Voice;
@@ -41,8 +41,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<Outcome> {
     } else {
         "stdio=pipe"
     };
-    let options = ["console=ttyS2", "stdin=framed", stdio, "exit=qemu"];
-    let log = log_sink(args)?;
+    let mut options = vec!["console=ttyS2", "stdin=framed", stdio, "exit=qemu"];
+    if args.trace_file.is_some() {
+        options.extend(["traceformat=json", "trace=faults"]);
+    }
+    let (log, trace) = (log_sink(args)?, trace_file(args)?);
     let (artifacts, tree) = gather(&args.payload, voice)?;
     let interrupts = Interrupts::watch()?;
     let files = Files::lay_out(
@@ -58,7 +61,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Outcome> {
     let plan = Plan {
         timeout: args.timeout,
         picture: picture(args, &files.folder),
-        log: KernelLog::new(log, Symbols::new(&files.symbols)),
+        log: KernelLog::new(log, Symbols::new(&files.symbols), trace),
         booting: voice.step("booting"),
         interrupts,
     };
@@ -162,7 +165,9 @@ fn check_program(program: &OsStr, tree: &Tree) -> Result<()> {
 
 /// Words that each end with a NUL byte: options, `--`, the program and its arguments.
 fn command_line(options: &[&str], payload: &Payload) -> Vec<u8> {
-    let trace = payload.trace.then_some("trace=faults");
+    let kinds: Vec<_> = payload.trace.iter().map(|kind| kind.name()).collect();
+    let trace = format!("trace={}", kinds.join(","));
+    let trace = (!kinds.is_empty()).then_some(trace.as_str());
     let chosen = payload.options.iter().map(String::as_str);
     let options = options
         .iter()
@@ -233,6 +238,15 @@ fn log_sink(args: &RunArgs) -> Result<Box<dyn Write + Send>> {
         None if args.quiet => Box::new(io::sink()),
         None => Box::new(io::stderr()),
     })
+}
+
+fn trace_file(args: &RunArgs) -> Result<Option<TraceFile>> {
+    let Some(path) = &args.trace_file else {
+        return Ok(None);
+    };
+    let file = File::create(path)
+        .with_context(|| format!("cannot write the trace to {}", path.display()))?;
+    Ok(Some(TraceFile::new(file)))
 }
 
 fn gdb_line(symbols: &Path) -> String {

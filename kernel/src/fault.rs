@@ -6,23 +6,17 @@ use alloc::sync::Arc;
 
 use abi::Errno;
 use abi::general::SIGKILL;
-use mm::fault::Change;
-use mm::trace::{Record, Trace};
 use mm::{Access, Denial, Outcome};
 use x86_64::structures::idt::PageFaultErrorCode as Code;
 
 use crate::arch::memory::memory;
 use crate::arch::trap::TrapFrame;
 use crate::arch::{interrupts, percpu, report, timer, uaccess};
+use crate::options::Kinds;
 use crate::process::table::{self, INIT};
 use crate::process::wait::Status;
 use crate::process::{self, Process, Space, sched, signal};
-use crate::{fs, heap, options};
-
-static TRACE: Trace = Trace::new();
-
-/// Records that are kept for each CPU until they are logged.
-const TRACE_RECORDS: usize = 16_384;
+use crate::{fs, heap, trace};
 
 /// How a fault that may go on ended.
 enum Served {
@@ -34,20 +28,14 @@ enum Served {
     OutOfMemory,
 }
 
-/// Starts the trace, if the command line wants one.
-pub(crate) fn init() {
-    if options::get().trace == options::Trace::Faults
-        && TRACE.start(&memory().machine, 1, TRACE_RECORDS).is_err()
-    {
-        log::warn!("no memory for the fault trace");
-    }
-}
-
 /// Vector 14. `address` is CR2.
 pub(crate) fn page_fault(frame: &mut TrapFrame, address: u64) {
     let code = Code::from_bits_truncate(frame.error);
     if code.contains(Code::MALFORMED_TABLE) {
         report::kernel_fault(frame, address);
+    }
+    if !frame.is_user() && uaccess::end_peek(frame) {
+        return;
     }
     if !frame.is_user() && !may_fault(frame, address) {
         report::kernel_fault(frame, address);
@@ -114,8 +102,8 @@ fn serve(space: &Space, address: u64, access: Access) -> Served {
     let outcome = shared.handle_fault(memory(), address, access);
     if let Outcome::Resolved(change) = &outcome {
         count(&shared);
-        if TRACE.is_on() {
-            trace(&shared, address, access, *change, start);
+        if trace::wants(Kinds::FAULTS) {
+            trace::fault(&shared, address, access, *change, start);
         }
     }
     drop(shared);
@@ -233,33 +221,4 @@ pub(crate) fn write_remote(space: &Space, mut address: u64, mut bytes: &[u8]) ->
         }
     }
     Ok(())
-}
-
-fn trace(space: &mm::AddressSpace, address: u64, access: Access, change: Change, start: u64) {
-    let (from, to) = space
-        .find_vma(address)
-        .map_or((0, 0), |vma| (vma.start.address(), vma.end.address()));
-    let record = Record {
-        time: timer::nanoseconds(),
-        pid: process::current().pid,
-        address,
-        access,
-        start: from,
-        end: to,
-        change,
-        cycles: timer::cycles() - start,
-    };
-    TRACE.push(&memory().machine, record);
-}
-
-/// Logs and forgets what the trace holds.
-pub(crate) fn log_trace() {
-    while TRACE.is_on()
-        && let Some((record, lost)) = TRACE.pop(&memory().machine)
-    {
-        if lost > 0 {
-            log::info!("fault: {lost} records were overwritten");
-        }
-        log::info!("fault: {}", record.line(memory()));
-    }
 }

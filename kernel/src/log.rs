@@ -20,6 +20,15 @@ static LOGGER: Logger = Logger;
 /// Held for a whole record.
 static RECORD: IrqLock<()> = IrqLock::new(Rank::Log, ());
 
+/// Who reads a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Somebody at the screen or at the port.
+    Person,
+    /// Whatever is behind the port.
+    Program,
+}
+
 /// Nanoseconds since boot.
 static CLOCK: Once<fn() -> u64> = Once::new();
 
@@ -49,7 +58,7 @@ impl Log for Logger {
                 record,
                 &mut Shared {
                     port: options::get().log,
-                    colour: colour(record.level()),
+                    colour: Some(colour(record.level())),
                 },
             );
         }
@@ -105,7 +114,8 @@ fn send_in_panic(serial: &mut Serial, mut bytes: &[u8]) {
 /// Where the log goes otherwise.
 struct Shared {
     port: Option<Port>,
-    colour: Colour,
+    /// `None` where the line is not for the screen.
+    colour: Option<Colour>,
 }
 
 impl Write for Shared {
@@ -115,7 +125,9 @@ impl Write for Shared {
         {
             serial.send_or_drop(text.as_bytes());
         }
-        framebuffer::write_log(text.as_bytes(), self.colour);
+        if let Some(colour) = self.colour {
+            framebuffer::write_log(text.as_bytes(), colour);
+        }
         Ok(())
     }
 }
@@ -161,15 +173,34 @@ impl<W: Write> Write for Lines<'_, W> {
     }
 }
 
+/// Writes a line of the trace, whatever the level of the log: somebody asked for it. It carries the time of what it
+/// tells of, not of its writing.
+pub(crate) fn write_trace(nanoseconds: u64, text: fmt::Arguments<'_>, reader: Reader) {
+    let colour = (reader == Reader::Person).then_some(Colour::GREY);
+    let mut out = Shared {
+        port: options::get().log,
+        colour,
+    };
+    let _whole = RECORD.lock();
+    if colour.is_some() {
+        framebuffer::begin_log();
+    }
+    write_lines(Level::Info, nanoseconds, text, &mut out);
+}
+
 fn write_record(record: &Record, out: &mut impl Write) {
     let nanoseconds = CLOCK.get().map_or(0, |clock| clock());
+    write_lines(record.level(), nanoseconds, *record.args(), out);
+}
+
+fn write_lines(level: Level, nanoseconds: u64, text: fmt::Arguments<'_>, out: &mut impl Write) {
     let mut lines = Lines {
         out,
-        level: record.level(),
+        level,
         nanoseconds,
     };
     // The writers never fail; a `Display` of a message that does leaves half a line.
-    let _ = lines.begin().and_then(|()| lines.write_fmt(*record.args()));
+    let _ = lines.begin().and_then(|()| lines.write_fmt(text));
     let _ = out.write_str("\n");
 }
 

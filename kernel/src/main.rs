@@ -22,6 +22,7 @@ mod options;
 mod process;
 mod random;
 mod syscall;
+mod trace;
 
 use core::mem;
 
@@ -68,7 +69,7 @@ extern "C" fn on_own_memory() -> ! {
     ::log::info!("page tables: {}", arch::check::self_check());
     console::init();
     fs::init(arch::boot::initramfs());
-    fault::init();
+    trace::init();
     arch::timer::start_ticking();
     if options::get().panic == options::Panic::Test {
         panic!("the command line asked for a panic");

@@ -12,11 +12,13 @@
 //! | `stdin=` | `raw`, `framed` | `raw` | a terminal is at the other end, or bytes with an escape for end of file |
 //! | `stdio=` | `tty`, `pipe` | `tty` | what the standard streams claim to be |
 //! | `exit=` | `halt`, `qemu` | `halt` | how the machine ends: power off, or through `isa-debug-exit` |
-//! | `trace=` | `faults`, `none` | `none` | what is logged as it happens |
+//! | `trace=` | `none`, or of `faults`, `syscalls`, `sched` some, with commas between | `none` | what is logged as it happens |
+//! | `traceformat=` | `text`, `json` | `text` | whether the trace is for a person or for a program |
 //! | `panic=` | `test`, `none` | `none` | whether the kernel panics after booting, so that its report can be seen |
 //! | `norandomize` | | off | stack, heap and mappings at the same addresses in every run |
 use alloc::boxed::Box;
 
+use bitflags::bitflags;
 use log::LevelFilter;
 use spin::Once;
 
@@ -49,13 +51,26 @@ pub(crate) enum Exit {
     Qemu,
 }
 
-/// What is logged as it happens.
+bitflags! {
+    /// What is logged as it happens.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct Kinds: u8 {
+        /// Page faults that were served.
+        const FAULTS = 1 << 0;
+        /// System calls that came back.
+        const SYSCALLS = 1 << 1;
+        /// Who runs, and who wakes whom.
+        const SCHED = 1 << 2;
+    }
+}
+
+/// For whom the trace is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trace {
-    /// Nothing.
-    None,
-    /// A line for each page fault.
-    Faults,
+pub(crate) enum TraceFormat {
+    /// A person: lines of text.
+    Text,
+    /// A program: an object of JSON a line.
+    Json,
 }
 
 /// Whether the kernel panics on purpose.
@@ -92,7 +107,9 @@ pub(crate) struct Options {
     /// How the machine ends.
     pub(crate) exit: Exit,
     /// What is logged as it happens.
-    pub(crate) trace: Trace,
+    pub(crate) trace: Kinds,
+    /// For whom that is written.
+    pub(crate) trace_format: TraceFormat,
     /// Whether the kernel panics on purpose.
     pub(crate) panic: Panic,
     /// Where a program's parts lie.
@@ -108,7 +125,8 @@ impl Options {
         stdin: Stdin::Raw,
         stdio: Stdio::Tty,
         exit: Exit::Halt,
-        trace: Trace::None,
+        trace: Kinds::empty(),
+        trace_format: TraceFormat::Text,
         panic: Panic::None,
         layout: Layout::Random,
     };
@@ -138,8 +156,10 @@ impl Options {
             ("exit", value) => {
                 self.exit = choose(value, [("halt", Exit::Halt), ("qemu", Exit::Qemu)])?
             }
-            ("trace", value) => {
-                self.trace = choose(value, [("none", Trace::None), ("faults", Trace::Faults)])?
+            ("trace", value) => self.trace = kinds(value)?,
+            ("traceformat", value) => {
+                let formats = [("text", TraceFormat::Text), ("json", TraceFormat::Json)];
+                self.trace_format = choose(value, formats)?
             }
             ("panic", value) => {
                 self.panic = choose(value, [("none", Panic::None), ("test", Panic::Test)])?
@@ -160,6 +180,24 @@ fn port(value: &str) -> Option<Option<Port>> {
             ("none", None),
         ],
     )
+}
+
+/// Kinds with commas between, each a value of its own.
+fn kinds(value: &str) -> Option<Kinds> {
+    let kind = |name| {
+        choose(
+            name,
+            [
+                ("none", Kinds::empty()),
+                ("faults", Kinds::FAULTS),
+                ("syscalls", Kinds::SYSCALLS),
+                ("sched", Kinds::SCHED),
+            ],
+        )
+    };
+    value
+        .split(',')
+        .try_fold(Kinds::empty(), |all, name| Some(all | kind(name)?))
 }
 
 fn choose<T, const N: usize>(value: &str, choices: [(&str, T); N]) -> Option<T> {

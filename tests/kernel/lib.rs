@@ -19,16 +19,24 @@ mod drivers {
     }
 }
 
+#[path = "../../kernel/src/trace/call.rs"]
+mod call;
 #[path = "../../kernel/src/drivers/framebuffer/canvas.rs"]
 mod canvas;
+#[path = "../../kernel/src/trace/event.rs"]
+mod event;
 #[path = "../../kernel/src/console/framing.rs"]
 mod framing;
 #[path = "../../kernel/src/drivers/framebuffer/grid.rs"]
 mod grid;
+#[path = "../../kernel/src/trace/names.rs"]
+mod names;
 #[path = "../../kernel/src/options.rs"]
 mod options;
 #[path = "../../kernel/src/console/ring.rs"]
 mod ring;
+#[path = "../../kernel/src/trace/shape.rs"]
+mod shape;
 #[path = "../../kernel/src/heap/sizes.rs"]
 mod sizes;
 #[path = "../../kernel/src/heap/slab.rs"]
@@ -41,3 +49,4 @@ mod test_grid;
 mod test_options;
 mod test_slab;
 mod test_terminal;
+mod test_trace;

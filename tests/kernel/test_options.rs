@@ -3,7 +3,7 @@ use log::LevelFilter;
 
 use crate::drivers::serial::Port;
 use crate::options::{
-    Exit, Layout, Options, Panic, Stdin, Stdio, Trace, program_words, unknown_words,
+    Exit, Kinds, Layout, Options, Panic, Stdin, Stdio, TraceFormat, program_words, unknown_words,
 };
 
 fn line(words: &[&str]) -> Vec<u8> {
@@ -24,6 +24,7 @@ fn every_option_is_taken_and_the_last_one_wins() {
         "stdio=pipe",
         "exit=qemu",
         "trace=faults",
+        "traceformat=json",
         "panic=test",
         "norandomize",
     ]);
@@ -34,7 +35,8 @@ fn every_option_is_taken_and_the_last_one_wins() {
         stdin: Stdin::Framed,
         stdio: Stdio::Pipe,
         exit: Exit::Qemu,
-        trace: Trace::Faults,
+        trace: Kinds::FAULTS,
+        trace_format: TraceFormat::Json,
         panic: Panic::Test,
         layout: Layout::Fixed,
     };
@@ -78,4 +80,14 @@ fn no_program_is_no_words() {
     assert_eq!(program_words(b"").count(), 0);
     assert_eq!(program_words(b"log=none\0").count(), 0);
     assert_eq!(program_words(b"log=none\0--\0").count(), 0);
+}
+
+#[test]
+fn kinds_of_the_trace_gather_and_one_wrong_one_spoils_the_word() {
+    let kinds = |word: &str| Options::parse(&line(&[word])).trace;
+    assert_eq!(kinds("trace=faults,syscalls,sched"), Kinds::all());
+    assert_eq!(kinds("trace=sched"), Kinds::SCHED);
+    for word in ["trace=none", "trace=faults,bogus", "trace=", "trace"] {
+        assert_eq!(kinds(word), Kinds::empty(), "{word}");
+    }
 }

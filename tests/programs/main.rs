@@ -6,6 +6,7 @@ mod foreign;
 mod programs;
 mod run;
 mod tool;
+mod trace;
 mod transcript;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         Ok(programs) => programs
             .into_iter()
             .chain(commands::trials())
+            .chain(trace::trials())
             .chain([foreign::trial()])
             .collect::<Vec<_>>(),
         Err(error) => return refuse(&error),

@@ -1,11 +1,13 @@
-//! The fault trace: a ring of the latest faults for each CPU, for whoever wants to watch.
+//! The trace: what a fault was, and a ring for each CPU of the latest events, for whoever wants to watch.
 //!
-//! Writers are faults, so writing must be cheap and must not wait: one uncontended lock per CPU, a fixed ring that
-//! overwrites the oldest. A reader is told how many records it missed.
+//! Writers are faults and whatever else the kernel traces, so writing must be cheap and must not wait: one uncontended
+//! lock per CPU, a fixed ring that overwrites the oldest. A reader is told how many records it missed. The ring does not
+//! care what it holds; that all kinds of events share one is what keeps their order.
 mod text;
 
+pub use text::Entry;
+
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use spin::Mutex;
 
@@ -16,11 +18,7 @@ use crate::machine::Cpu;
 
 /// One served fault.
 #[derive(Clone, Copy, Debug)]
-pub struct Record {
-    /// Nanoseconds since boot.
-    pub time: u64,
-    /// The process.
-    pub pid: u32,
+pub struct Fault {
     /// The faulting byte address.
     pub address: u64,
     /// What was tried.
@@ -31,26 +29,22 @@ pub struct Record {
     pub end: u64,
     /// Path, entry before, entry after.
     pub change: Change,
-    /// Time-stamp counter cycles from the handler's entry to the answer.
-    pub cycles: u64,
 }
 
 /// The rings of all CPUs.
-pub struct Trace {
-    on: AtomicBool,
-    rings: [Mutex<Ring>; MAX_CPUS],
+pub struct Trace<R> {
+    rings: [Mutex<Ring<R>>; MAX_CPUS],
 }
 
-impl Trace {
-    /// A trace that is off and has no memory yet.
+impl<R: Copy> Trace<R> {
+    /// A trace that has no memory yet, and forgets everything.
     pub const fn new() -> Self {
         Self {
-            on: AtomicBool::new(false),
             rings: [const { Mutex::new(Ring::new()) }; MAX_CPUS],
         }
     }
 
-    /// Gives the first `cpus` CPUs rings of `capacity` records and starts recording.
+    /// Gives the first `cpus` CPUs rings of `capacity` records.
     pub fn start<C: Cpu>(
         &self,
         machine: &C,
@@ -67,44 +61,37 @@ impl Trace {
                 }
             });
         }
-        self.on.store(true, Relaxed);
         Ok(())
     }
 
-    /// Whether faults are recorded: the one load that a fault pays when they are not.
-    #[inline]
-    pub fn is_on(&self) -> bool {
-        self.on.load(Relaxed)
-    }
-
-    /// Adds a record to the calling CPU's ring.
-    pub fn push<C: Cpu>(&self, machine: &C, record: Record) {
-        machine.pinned(|cpu| self.rings[cpu].lock().push(record));
+    /// Adds a record to the calling CPU's ring, and says how many nobody has read yet.
+    pub fn push<C: Cpu>(&self, machine: &C, record: R) -> u64 {
+        machine.pinned(|cpu| self.rings[cpu].lock().push(record))
     }
 
     /// Takes the oldest record that is left in the rings, CPU by CPU, and the count of those overwritten before it.
-    pub fn pop<C: Cpu>(&self, machine: &C) -> Option<(Record, u64)> {
+    pub fn pop<C: Cpu>(&self, machine: &C) -> Option<(R, u64)> {
         self.rings
             .iter()
             .find_map(|ring| machine.pinned(|_| ring.lock().pop()))
     }
 }
 
-impl Default for Trace {
+impl<R: Copy> Default for Trace<R> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-struct Ring {
+struct Ring<R> {
     /// Grows up to its capacity, then wraps.
-    records: Vec<Record>,
+    records: Vec<R>,
     /// Sequence numbers of the next record written and the next one read.
     written: u64,
     read: u64,
 }
 
-impl Ring {
+impl<R: Copy> Ring<R> {
     const fn new() -> Self {
         Self {
             records: Vec::new(),
@@ -113,10 +100,10 @@ impl Ring {
         }
     }
 
-    fn push(&mut self, record: Record) {
+    fn push(&mut self, record: R) -> u64 {
         let capacity = self.records.capacity();
         if capacity == 0 {
-            return;
+            return 0;
         }
         if self.records.len() < capacity {
             self.records.push(record);
@@ -124,9 +111,10 @@ impl Ring {
             self.records[(self.written % capacity as u64) as usize] = record;
         }
         self.written += 1;
+        self.written - self.read
     }
 
-    fn pop(&mut self) -> Option<(Record, u64)> {
+    fn pop(&mut self) -> Option<(R, u64)> {
         let capacity = self.records.capacity() as u64;
         let oldest = self.written.saturating_sub(capacity);
         let lost = oldest.saturating_sub(self.read);
@@ -143,25 +131,6 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::Path;
-
-    fn record(address: u64) -> Record {
-        let change = Change {
-            path: Path::ZeroRead,
-            before: 0,
-            after: 1,
-        };
-        Record {
-            time: 0,
-            pid: 1,
-            address,
-            access: Access::Read,
-            start: 0,
-            end: 0,
-            change,
-            cycles: 0,
-        }
-    }
 
     #[test]
     fn no_record_is_lost_in_silence() {
@@ -170,19 +139,30 @@ mod tests {
             ..Ring::new()
         };
         let capacity = ring.records.capacity() as u64;
-        (0..capacity + 3).for_each(|address| ring.push(record(address)));
+        (0..capacity + 3).for_each(|number| {
+            ring.push(number);
+        });
         let read: Vec<_> = core::iter::from_fn(|| ring.pop()).collect();
         assert_eq!(read[0].1, 3);
         assert_eq!(read.len() as u64, capacity);
-        assert!(
-            read.iter()
-                .enumerate()
-                .all(|(number, (record, _))| record.address == number as u64 + 3)
-        );
+        let mut numbers = read.iter().map(|(number, _)| *number);
+        assert!(numbers.by_ref().eq(3..capacity + 3));
+    }
+
+    #[test]
+    fn what_nobody_has_read_is_counted() {
+        let mut ring = Ring {
+            records: Vec::with_capacity(4),
+            ..Ring::new()
+        };
+        assert_eq!([ring.push('a'), ring.push('b')], [1, 2]);
+        assert_eq!(ring.pop(), Some(('a', 0)));
+        assert_eq!(ring.push('c'), 2);
     }
 
     #[test]
     fn an_empty_ring_never_yields() {
-        assert!(Ring::new().pop().is_none());
+        assert!(Ring::<u8>::new().pop().is_none());
+        assert_eq!(Ring::new().push(1), 0, "a ring without memory forgets");
     }
 }

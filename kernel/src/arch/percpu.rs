@@ -54,6 +54,8 @@ bitflags! {
         const RESCHEDULE = 1 << 0;
         /// A signal waits for the current thread.
         const SIGNAL = 1 << 1;
+        /// The trace waits to be written.
+        const TRACE = 1 << 2;
     }
 }
 

@@ -36,6 +36,26 @@ pub(crate) fn copy_to_user(to: u64, from: &[u8]) -> Result<(), Fault> {
     done(from.len(), left)
 }
 
+/// Fills the beginning of `into` with what of ring 3's memory at `from` is present, and returns how much that is. No
+/// fault is served for it: nothing changes, and nobody waits.
+pub(crate) fn peek(into: &mut [u8], from: u64) -> usize {
+    let length = USER_END.saturating_sub(from).min(into.len() as u64) as usize;
+    // SAFETY: `into` is ours and long enough; the range lies in the user half, where faults are fixed up.
+    let left = unsafe { peek_bytes(into.as_mut_ptr(), from as *const u8, length) };
+    length - left
+}
+
+/// Ends a [`peek`] that was interrupted by a fault; false if it was no peek.
+#[inline]
+pub(crate) fn end_peek(frame: &mut TrapFrame) -> bool {
+    let address = |label: unsafe extern "C" fn()| label as *const () as u64;
+    let peeking = frame.rip == address(uaccess_peek);
+    if peeking {
+        frame.rip = address(uaccess_peeked);
+    }
+    peeking
+}
+
 /// Whether all of the range is ring 3's.
 fn check(start: u64, length: usize) -> Result<(), Fault> {
     debug_assert_eq!(percpu::ranks(), 0, "a user copy while a lock is held");
@@ -95,6 +115,8 @@ unsafe extern "C" {
     fn uaccess_rest();
     fn uaccess_bytes();
     fn uaccess_end();
+    fn uaccess_peek();
+    fn uaccess_peeked();
 }
 
 /// Copies `length` bytes and returns how many were left.
@@ -115,6 +137,29 @@ unsafe extern "C" fn copy(to: *mut u8, from: *const u8, length: usize) -> usize 
         "uaccess_rest: lea rcx, [rdx + rcx * 8]",
         "uaccess_bytes: rep movsb",
         "uaccess_end: mov rax, rcx",
+        "cmp byte ptr [rip + {smap}], 0",
+        "je 2f",
+        "clac",
+        "2: ret",
+        smap = sym SMAP,
+    )
+}
+
+/// Like [`copy`], but the first fault ends it.
+///
+/// # Safety
+/// `to` is the kernel's own memory, `from` lies in the user half.
+#[unsafe(naked)]
+unsafe extern "C" fn peek_bytes(to: *mut u8, from: *const u8, length: usize) -> usize {
+    naked_asm!(
+        "mov rcx, rdx",
+        "cmp byte ptr [rip + {smap}], 0",
+        "je 2f",
+        "stac",
+        ".global uaccess_peek, uaccess_peeked",
+        "2:",
+        "uaccess_peek: rep movsb",
+        "uaccess_peeked: mov rax, rcx",
         "cmp byte ptr [rip + {smap}], 0",
         "je 2f",
         "clac",

@@ -6,14 +6,14 @@ use super::wait::{Children, Found, Status, Wanted};
 use super::{Process, audit, current, sched, signal};
 use crate::arch::memory::memory;
 use crate::arch::{context, exit as machine, interrupts};
-use crate::fault;
+use crate::trace;
 
 /// Ends the running process, whose end is decided. Called with nothing of worth on the kernel stack.
 pub(super) fn exit_current() -> ! {
     interrupts::enable();
     let process = current();
     give_up(&process);
-    fault::log_trace();
+    trace::write_all();
     let status = process.signals.ended().unwrap_or(Status::exited(0));
     if process.pid == INIT {
         end_machine(status);
@@ -59,6 +59,7 @@ fn end_machine(status: Status) -> ! {
         while let Found::Ended(..) = table::reap(INIT, Children::Any, Wanted::empty()) {}
         sched::yield_now();
     }
+    trace::write_all();
     log::info!("{}", audit::Faults);
     match audit::verdict() {
         Ok(()) => log::info!("every frame that processes held is back"),

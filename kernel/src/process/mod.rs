@@ -32,12 +32,14 @@ pub(crate) use space::Space;
 use thread::Thread;
 use usage::Usage;
 
+use crate::arch::interrupts;
 use crate::arch::percpu::{self, Attention};
 use crate::arch::trap::TrapFrame;
 use crate::console;
 use crate::drivers::framebuffer;
 use crate::fs::files::Files;
 use crate::lock::{IrqLock, Rank};
+use crate::trace;
 use limits::{Limit, Limits};
 use signal::{Demand, Signals};
 
@@ -206,8 +208,13 @@ pub(crate) fn before_user(_frame: &mut TrapFrame) {
                 Demand::End => exit::exit_current(),
             }
         }
+        if attention.contains(Attention::TRACE) {
+            interrupts::enable();
+            trace::write_all();
+            interrupts::disable();
+        }
         if attention.contains(Attention::RESCHEDULE) {
-            sched::yield_now();
+            sched::preempt();
         }
     }
 }

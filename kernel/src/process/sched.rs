@@ -12,6 +12,11 @@ use super::thread::Thread;
 use crate::arch::percpu::{self, Attention};
 use crate::arch::{context, interrupts, timer};
 use crate::lock::{IrqLock, Rank};
+use crate::options::Kinds;
+use crate::trace::{self, Why};
+
+/// Runs where nobody is ready.
+const NOBODY: u32 = 0;
 
 static SCHEDULER: IrqLock<Scheduler> = IrqLock::new(Rank::Scheduler, Scheduler::new());
 
@@ -33,6 +38,9 @@ impl Scheduler {
 
     fn wake(&mut self, thread: &Arc<Thread>) {
         if thread.parked.swap(false, Relaxed) {
+            if trace::wants(Kinds::SCHED) {
+                trace::wake(thread.process.pid);
+            }
             self.ready.push(thread.clone());
         } else {
             thread.woken.store(true, Relaxed);
@@ -53,9 +61,18 @@ pub(super) fn start(thread: Arc<Thread>) {
 
 /// Lets everyone else who is ready run first.
 pub(crate) fn yield_now() {
+    step_aside(Why::Yielded);
+}
+
+/// The same at the end of a slice.
+pub(super) fn preempt() {
+    step_aside(Why::Preempted);
+}
+
+fn step_aside(why: Why) {
     interrupts::without(|| {
         SCHEDULER.lock().ready.push(percpu::current());
-        switch();
+        switch(why);
     });
 }
 
@@ -64,7 +81,7 @@ pub(crate) fn breathe() {
     let attention = percpu::take_attention();
     percpu::raise(attention - Attention::RESCHEDULE);
     if attention.contains(Attention::RESCHEDULE) {
-        yield_now();
+        preempt();
     }
 }
 
@@ -79,7 +96,7 @@ pub(crate) fn park() {
             }
             me.parked.store(true, Relaxed);
         }
-        switch();
+        switch(Why::Blocked);
     });
 }
 
@@ -109,19 +126,21 @@ pub(super) fn tick() {
 /// Leaves the processor to others for good. The caller has given up all that it held.
 pub(super) fn exit() -> ! {
     interrupts::disable();
-    switch();
+    switch(Why::Exited);
     unreachable!("a thread that ended was run again")
 }
 
 /// Runs the next ready thread; returns when the caller's turn comes. Interrupts are off.
-fn switch() {
+fn switch(why: Why) {
+    let mut from = (me(), why);
     let next = loop {
         let next = SCHEDULER.lock().ready.pop();
         match next {
             Some(thread) => break thread,
-            None => wait(),
+            None => wait(&mut from),
         }
     };
+    note_switch(from, next.process.pid);
     // References, not clones: a thread that ends here for good must not leave a count on its stack.
     percpu::with_current(|me| {
         if !core::ptr::eq(me, &*next) {
@@ -133,10 +152,29 @@ fn switch() {
     });
 }
 
-/// Halts until the next interrupt. That time is nobody's.
-fn wait() {
+fn me() -> u32 {
+    percpu::with_current(|thread| thread.process.pid)
+}
+
+/// For the trace: the processor goes to process `to`.
+fn note_switch((from, why): (u32, Why), to: u32) {
+    if trace::wants(Kinds::SCHED) && from != to {
+        trace::switch(from, to, why);
+    }
+}
+
+/// Halts until the next interrupt. That time is nobody's: process 0 has it, as whose the switch began.
+fn wait(from: &mut (u32, Why)) {
+    note_switch(*from, NOBODY);
+    *from = (NOBODY, Why::Idle);
     percpu::with_current(|thread| thread.idle.store(true, Relaxed));
-    interrupts::wait();
+    if trace::write_one() {
+        // Whoever interrupts may make somebody ready, so the caller looks before it halts.
+        interrupts::enable();
+        interrupts::disable();
+    } else {
+        interrupts::wait();
+    }
     percpu::with_current(|thread| thread.idle.store(false, Relaxed));
 }
 

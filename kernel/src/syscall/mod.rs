@@ -18,6 +18,8 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use abi::{Errno, Sysno};
 
 use crate::arch::trap::TrapFrame;
+use crate::options::Kinds;
+use crate::trace;
 
 /// The six arguments.
 type Arguments = [u64; 6];
@@ -32,6 +34,14 @@ static MISSING: [AtomicU64; KNOWN] = [const { AtomicU64::new(0) }; KNOWN];
 
 /// Serves the call in `frame` and leaves its answer there.
 pub(crate) fn dispatch(frame: &mut TrapFrame) {
+    if trace::wants(Kinds::SYSCALLS) {
+        trace::call(frame, answer);
+    } else {
+        answer(frame);
+    }
+}
+
+fn answer(frame: &mut TrapFrame) {
     let TrapFrame {
         rdi,
         rsi,

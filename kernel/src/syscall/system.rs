@@ -5,7 +5,7 @@ use super::{Answer, Arguments, user};
 use crate::arch::memory::memory;
 use crate::arch::{exit, timer};
 use crate::process::{sched, signal, table};
-use crate::random;
+use crate::{random, trace};
 
 /// uname(2). The release is that of the Linux whose behaviour this kernel keeps.
 pub(super) fn uname([name, ..]: Arguments) -> Answer {
@@ -73,6 +73,7 @@ pub(super) fn reboot([magic, magic2, command, ..]: Arguments) -> Answer {
     if magic as u32 != MAGIC || !MAGIC2.contains(&(magic2 as u32)) {
         return Err(Errno::EINVAL);
     }
+    trace::write_all();
     match command as u32 {
         RESTART => exit::restart(),
         HALT => exit::halt(),

@@ -1,52 +1,24 @@
-//! A record as a line of text, for the log.
+//! A fault as text.
 //!
 //! A record may be old: the frames that its entries name may serve someone else by now. So this stands inside the crate,
 //! where entries can be read, and what comes out is text: numbers and rights, never a [`Frame`].
 use core::fmt::{Display, Formatter, Result};
 
-use super::Record;
+use super::Fault;
 use crate::fault::Access;
 use crate::frame::Frame;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::pte::{Leaf, Pte, PteFlags};
 
-impl Record {
-    /// The record in words. `memory` is the world that it comes from, and knows the zero page.
-    pub fn line<M: Machine>(&self, memory: &Memory<M>) -> impl Display {
-        Line {
-            record: *self,
-            zero: memory.zero_frame(),
-        }
-    }
-}
-
-struct Line {
-    record: Record,
-    zero: Frame,
-}
-
-impl Display for Line {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let Record {
-            pid,
-            address,
-            access,
-            start,
-            end,
-            change,
-            cycles,
-            ..
-        } = self.record;
-        let path = change.path.name();
-        let [before, after] = [change.before, change.after].map(|bits| Entry {
+impl Fault {
+    /// The last-level entry before and after the fault. `memory` is the world that it comes from, and knows the zero
+    /// page.
+    pub fn entries<M: Machine>(&self, memory: &Memory<M>) -> [Entry; 2] {
+        [self.change.before, self.change.after].map(|bits| Entry {
             bits,
-            zero: self.zero,
-        });
-        write!(
-            f,
-            "[{pid}] {access} {address:#x} in {start:#x}-{end:#x}: {path}, {before} -> {after}, {cycles} cycles"
-        )
+            zero: memory.zero_frame(),
+        })
     }
 }
 
@@ -60,8 +32,8 @@ impl Display for Access {
     }
 }
 
-/// A last-level entry.
-struct Entry {
+/// A last-level entry, in words.
+pub struct Entry {
     bits: u64,
     zero: Frame,
 }
@@ -119,9 +91,7 @@ mod tests {
         let memory = memory(8, Levels::Four);
         let other = memory.allocate(0).expect("there is a frame");
         let mapped = |frame, flags| Pte::Mapped(Leaf { frame, flags }).encode();
-        let record = Record {
-            time: 0,
-            pid: 7,
+        let fault = Fault {
             address: 0x1_2345,
             access: Access::Write,
             start: 0x1_0000,
@@ -131,12 +101,9 @@ mod tests {
                 before: mapped(memory.zero_frame(), PteFlags::NO_EXECUTE),
                 after: mapped(other, PteFlags::WRITABLE | PteFlags::DIRTY),
             },
-            cycles: 9,
         };
-        let expected = alloc::format!(
-            "[7] write 0x12345 in 0x10000-0x20000: COW of the zero page, zero page r-- -> frame {:#x} rwx dirty, 9 cycles",
-            other.number()
-        );
-        assert_eq!(record.line(&memory).to_string(), expected);
+        let [before, after] = fault.entries(&memory).map(|entry| entry.to_string());
+        let expected = alloc::format!("frame {:#x} rwx dirty", other.number());
+        assert_eq!((before.as_str(), after), ("zero page r--", expected));
     }
 }

@@ -45,7 +45,7 @@ impl AddressSpace {
         // One page more must be free, so that the heap never touches what lies above it.
         let fits = new < USER_END && self.is_free_guarded(&(old..new + 1));
         let allowed =
-            self.may_expand(len) && self.may_add_data(len) && self.areas.len() < MAX_AREAS;
+            self.may_expand(len) && self.may_add_data(len) && self.areas.len() <= MAX_AREAS;
         if !fits || !allowed || len > memory.managed_frames() as u64 {
             return Err(Error::OutOfMemory);
         }

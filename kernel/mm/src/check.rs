@@ -76,9 +76,10 @@ impl AddressSpace {
                 self.mapped
             ));
         }
-        let mut resident = 0;
+        let (mut resident, mut tables) = (0, 0);
         let mut first_wrong = None;
         self.table.survey(memory, &mut |seen| {
+            tables += u64::from(matches!(seen, Seen::Table(_)));
             if let Seen::Entry(page, bits) = seen
                 && let Some(leaf) = Pte::decode(bits).leaf()
             {
@@ -94,6 +95,11 @@ impl AddressSpace {
             None if resident != self.resident_pages() => Err(format!(
                 "the tables hold {resident} frames, the books say {}",
                 self.resident_pages()
+            )),
+            // The top one is not among those that the table counts.
+            None if tables != self.table.tables() + 1 => Err(format!(
+                "there are {tables} tables with the top one, the books say {} without",
+                self.table.tables()
             )),
             None => Ok(()),
         }

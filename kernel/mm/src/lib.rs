@@ -23,6 +23,7 @@ pub mod memory;
 pub mod mmap;
 pub mod mprotect;
 pub mod munmap;
+pub mod oom;
 pub mod page;
 pub mod page_cache;
 pub mod page_table;

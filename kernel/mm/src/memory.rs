@@ -145,6 +145,8 @@ impl<M: Machine> Memory<M> {
             });
         self.stats
             .add(Counter::pgalloc_normal, u64::from(frame.is_some()) << order);
+        let refused = frame.is_none() && order == 0;
+        self.stats.add(Counter::allocstall_normal, refused.into());
         frame.ok_or(OutOfMemory)
     }
 

@@ -50,6 +50,7 @@ impl AddressSpace {
             return Err(Error::Invalid);
         }
         self.promise(memory, &pages, &mapping)?;
+        self.may_cut(&pages)?;
         self.areas.reserve(3)?;
         self.unmap(memory, &pages);
         let Mapping { flags, backing, .. } = mapping;
@@ -81,7 +82,8 @@ impl AddressSpace {
         if let Backing::File { offset, .. } = &mapping.backing {
             offset.checked_add(len).ok_or(Error::Overflow)?;
         }
-        if self.areas.len() >= MAX_AREAS || len > USER_END.number() {
+        // As on Linux, a new area may pass the limit by one; what splits an area may not.
+        if self.areas.len() > MAX_AREAS || len > USER_END.number() {
             return Err(Error::OutOfMemory);
         }
         match mapping.place {

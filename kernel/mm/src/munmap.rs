@@ -14,6 +14,7 @@ use crate::memory::Memory;
 use crate::page::{PAGE_SIZE, Page};
 use crate::pte::Pte;
 use crate::space::{AddressSpace, MAX_AREAS, user_pages};
+use crate::vma::Vma;
 
 impl AddressSpace {
     /// Removes every page of `length` bytes from `address`; holes are fine. See munmap(2) for the errors.
@@ -27,19 +28,19 @@ impl AddressSpace {
             return Err(Error::Invalid);
         }
         let pages = user_pages(address, length).ok_or(Error::Invalid)?;
-        if self.cuts_a_hole(&pages) && self.areas.len() >= MAX_AREAS {
-            return Err(Error::OutOfMemory);
-        }
+        self.may_cut(&pages)?;
         self.areas.reserve(2)?;
         self.unmap(memory, &pages);
         Ok(())
     }
 
-    /// Whether taking `pages` away leaves two areas of one.
-    fn cuts_a_hole(&self, pages: &Range<Page>) -> bool {
-        self.areas
-            .at(pages.start)
-            .is_some_and(|vma| vma.start < pages.start && pages.end < vma.end)
+    /// Refuses to take `pages` away where that leaves two areas of one, and there are as many as there may be.
+    pub(crate) fn may_cut(&self, pages: &Range<Page>) -> Result<(), Error> {
+        let around = |vma: &Vma| vma.start < pages.start && pages.end < vma.end;
+        if self.areas.len() >= MAX_AREAS && self.areas.at(pages.start).is_some_and(around) {
+            return Err(Error::OutOfMemory);
+        }
+        Ok(())
     }
 
     /// Removes areas and entries of `pages`. Room for two splits must have been reserved.

@@ -5,7 +5,7 @@
 //! reference to an entry, once found, stays good for as long as the space is borrowed.
 use core::ops::Range;
 use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use crate::error::OutOfMemory;
 use crate::frame::{Frame, Use};
@@ -40,6 +40,8 @@ pub(crate) enum Seen {
 pub struct PageTable {
     root: Frame,
     levels: u32,
+    /// Tables below the top one.
+    tables: AtomicU64,
 }
 
 impl PageTable {
@@ -47,12 +49,18 @@ impl PageTable {
         Ok(Self {
             root: memory.allocate_root()?,
             levels: memory.levels() as u32,
+            tables: AtomicU64::new(0),
         })
     }
 
     /// The top-level table: what CR3 holds while the space is active.
     pub fn root(&self) -> Frame {
         self.root
+    }
+
+    /// Tables below the top one: what Linux counts as a process's page tables.
+    pub fn tables(&self) -> u64 {
+        self.tables.load(Relaxed)
     }
 
     /// The page behind the last that the user half of the tables can map; far behind `USER_END` with 5 levels.
@@ -94,10 +102,29 @@ impl PageTable {
             let entry = &memory.machine.words(table)[index(page, level)];
             table = match pte::table(entry.load(Acquire)) {
                 Some(next) => next,
-                None => add_table(memory, entry)?,
+                None => self.add_table(memory, entry)?,
             };
         }
         Ok(table)
+    }
+
+    /// Hangs a new table into `entry`, or finds the one that another CPU hung there first.
+    fn add_table<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        entry: &AtomicU64,
+    ) -> Result<Frame, OutOfMemory> {
+        let new = memory.allocate_zeroed(Use::Table)?;
+        match entry.compare_exchange(0, pte::to_table(new), AcqRel, Acquire) {
+            Ok(_) => {
+                self.tables.fetch_add(1, Relaxed);
+                Ok(new)
+            }
+            Err(other) => {
+                memory.put(new);
+                pte::table(other).ok_or(OutOfMemory)
+            }
+        }
     }
 
     /// The entries of `count` pages from `page` on, all in one last-level table, which is made if missing.
@@ -146,7 +173,8 @@ impl PageTable {
         pages: &Range<Page>,
         hole: &Range<Page>,
     ) {
-        free_below(gather, self.root, self.levels - 1, pages, hole);
+        let freed = free_below(gather, self.root, self.levels - 1, pages, hole);
+        *self.tables.get_mut() -= freed;
     }
 
     /// Gives the top-level table up. Nothing is mapped any more and no CPU walks it.
@@ -172,28 +200,18 @@ fn index(page: Page, level: u32) -> usize {
     (page.number() >> (INDEX_BITS * level)) as usize % WORDS
 }
 
-/// Hangs a new table into `entry`, or finds the one that another CPU hung there first.
-fn add_table<M: Machine>(memory: &Memory<M>, entry: &AtomicU64) -> Result<Frame, OutOfMemory> {
-    let new = memory.allocate_zeroed(Use::Table)?;
-    match entry.compare_exchange(0, pte::to_table(new), AcqRel, Acquire) {
-        Ok(_) => Ok(new),
-        Err(other) => {
-            memory.put(new);
-            pte::table(other).ok_or(OutOfMemory)
-        }
-    }
-}
-
-/// Frees the tables below `table`, which stands at `level`, that serve any of `pages` and lie inside `hole` as a whole.
+/// Frees the tables below `table`, which stands at `level`, that serve any of `pages` and lie inside `hole` as a whole;
+/// how many those were.
 fn free_below<M: Machine>(
     gather: &mut Gather<'_, M>,
     table: Frame,
     level: u32,
     pages: &Range<Page>,
     hole: &Range<Page>,
-) {
+) -> u64 {
     let words = gather.memory().machine.words(table);
     let mut page = pages.start;
+    let mut freed = 0;
     while page < pages.end {
         let first = Page::new(page.number() & !(span(level) - 1));
         let whole = first..first + span(level);
@@ -203,19 +221,16 @@ fn free_below<M: Machine>(
             continue;
         };
         if level > 1 {
-            free_below(
-                gather,
-                below,
-                level - 1,
-                &page::intersection(pages, &whole),
-                hole,
-            );
+            let served = page::intersection(pages, &whole);
+            freed += free_below(gather, below, level - 1, &served, hole);
         }
         if hole.start <= whole.start && whole.end <= hole.end {
             entry.store(0, Release);
             gather.table(below, whole);
+            freed += 1;
         }
     }
+    freed
 }
 
 /// Shows what `entries`, which stand at `level` and begin with that of page `base`, hold and lead to.

@@ -15,9 +15,12 @@ pub enum Counter {
     pgfree,
     pgfault,
     pgmajfault,
+    /// Single frames that could not be had.
+    allocstall_normal,
+    oom_kill,
 }
 
-const COUNTERS: usize = Counter::pgmajfault as usize + 1;
+const COUNTERS: usize = Counter::oom_kill as usize + 1;
 
 /// The counters of a world.
 #[derive(Debug, Default)]
@@ -34,7 +37,8 @@ impl Stats {
         }
     }
 
-    pub(crate) fn add(&self, counter: Counter, count: u64) {
+    /// Notes that `counter`'s event happened `count` times.
+    pub fn add(&self, counter: Counter, count: u64) {
         self.events[counter as usize].fetch_add(count, Relaxed);
     }
 

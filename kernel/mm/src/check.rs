@@ -5,6 +5,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
+use alloc::vec::Vec;
 use core::sync::atomic::Ordering::Acquire;
 
 use crate::frame::{Frame, Use};
@@ -15,7 +16,7 @@ use crate::page_cache::CachedFile;
 use crate::page_table::Seen;
 use crate::pte::{Leaf, Pte, PteFlags};
 use crate::space::AddressSpace;
-use crate::vma::{VmFlags, Vma};
+use crate::vma::{Backing, VmFlags, Vma};
 
 type Verdict = Result<(), String>;
 
@@ -25,6 +26,7 @@ struct Claim {
     tables: u32,
     mappings: u32,
     caches: u32,
+    indexes: u32,
 }
 
 /// Checks a whole world: `spaces` are all spaces there are, `files` all files that were ever mapped.
@@ -44,15 +46,29 @@ pub fn check<M: Machine>(
             }
         })?;
     }
-    for file in files {
-        for (_, frame) in file.frames().chain(file.frames_in_flight()) {
+    for file in all_files(spaces, files) {
+        for (_, frame) in file.frames(memory) {
             claims[frame.number() as usize].caches += 1;
         }
+        file.nodes(memory, |node| claims[node.number() as usize].indexes += 1);
     }
     for (number, claim) in claims.iter().enumerate() {
         check_frame(memory, Frame::from_number(number as u32), *claim)?;
     }
     memory.check()
+}
+
+/// The files given and those that areas have, each once.
+fn all_files<'a>(spaces: &[&'a AddressSpace], files: &[&'a CachedFile]) -> Vec<&'a CachedFile> {
+    let areas = spaces.iter().flat_map(|space| space.areas.iter());
+    let mapped = areas.filter_map(|vma| match &vma.backing {
+        Backing::File { file, .. } => Some(&**file),
+        Backing::Anonymous => None,
+    });
+    let mut all: Vec<_> = files.iter().copied().chain(mapped).collect();
+    all.sort_by_key(|&file| core::ptr::from_ref(file));
+    all.dedup_by_key(|&mut file| core::ptr::from_ref(file));
+    all
 }
 
 impl AddressSpace {
@@ -138,7 +154,12 @@ impl AddressSpace {
             return Err(format!("page {at:#x} can be written, its area can't"));
         }
         let record = memory.record(leaf.frame);
-        if leaf.is_writable() && (record.usage() != Use::Anonymous || record.references() != 1) {
+        let may_be_written = if vma.flags.contains(VmFlags::SHARED) {
+            record.usage().is_cached()
+        } else {
+            record.usage() == Use::Anonymous && record.references() == 1
+        };
+        if leaf.is_writable() && !may_be_written {
             return Err(format!(
                 "page {at:#x} writes to frame {frame}, which is {:?} and has {} holders",
                 record.usage(),
@@ -156,25 +177,28 @@ fn check_frame<M: Machine>(memory: &Memory<M>, frame: Frame, claim: Claim) -> Ve
         tables,
         mappings,
         caches,
+        indexes,
     } = claim;
     let expected = match record.usage() {
         Use::Zero => return check_zero(memory, frame),
         Use::Reserved | Use::Kernel => (0, 0),
         Use::FreeBlock | Use::FreeTail | Use::CpuCache => (0, 0),
         Use::Table => (tables, 0),
+        Use::Index => (indexes, 0),
         Use::Anonymous => (mappings, mappings),
-        Use::File => (mappings + caches, mappings),
+        Use::File | Use::Shared => (mappings + caches, mappings),
     };
     let strangers = match record.usage() {
-        Use::Table => mappings + caches,
-        Use::Anonymous => tables + caches,
-        Use::File => tables,
-        _ => tables + mappings + caches,
+        Use::Table => mappings + caches + indexes,
+        Use::Index => tables + mappings + caches,
+        Use::Anonymous => tables + caches + indexes,
+        Use::File | Use::Shared => tables + indexes,
+        _ => tables + mappings + caches + indexes,
     };
     let number = frame.number();
     if strangers != 0 {
         return Err(format!(
-            "frame {number} is {:?}, but {tables} tables, {mappings} entries and {caches} caches lead to it",
+            "frame {number} is {:?}, but {tables} tables, {mappings} entries, {caches} caches and {indexes} indexes lead to it",
             record.usage()
         ));
     }
@@ -190,7 +214,10 @@ fn check_frame<M: Machine>(memory: &Memory<M>, frame: Frame, claim: Claim) -> Ve
             counted.1
         ));
     }
-    let in_use = matches!(record.usage(), Use::Table | Use::Anonymous | Use::File);
+    let in_use = !matches!(
+        record.usage(),
+        Use::Reserved | Use::Kernel | Use::FreeBlock | Use::FreeTail | Use::CpuCache
+    );
     if in_use && counted.0 == 0 {
         return Err(format!(
             "frame {number} ({:?}) is lost: nobody holds it and it is not free",

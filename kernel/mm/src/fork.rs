@@ -6,7 +6,6 @@ use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 
 use crate::error::OutOfMemory;
-use crate::frame::Use;
 use crate::gather::Gather;
 use crate::machine::Machine;
 use crate::memory::Memory;
@@ -58,7 +57,7 @@ impl AddressSpace {
             let Some(leaf) = Pte::decode(entry.load(Relaxed)).leaf() else {
                 continue;
             };
-            if memory.record(leaf.frame).usage() == Use::File {
+            if memory.record(leaf.frame).usage().is_cached() {
                 continue;
             }
             let own = match own {

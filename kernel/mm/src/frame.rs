@@ -52,11 +52,15 @@ pub enum Use {
     Anonymous,
     /// A page of a file, held by its page cache.
     File,
+    /// A page of a file that lives in memory alone: shared anonymous memory is one.
+    Shared,
+    /// A node of a page cache's index.
+    Index,
     /// The one frame of zeroes that stands in for every page that was only read.
     Zero,
 }
 
-const USES: [Use; 9] = [
+const USES: [Use; 11] = [
     Use::Reserved,
     Use::FreeBlock,
     Use::FreeTail,
@@ -65,6 +69,8 @@ const USES: [Use; 9] = [
     Use::Table,
     Use::Anonymous,
     Use::File,
+    Use::Shared,
+    Use::Index,
     Use::Zero,
 ];
 
@@ -140,6 +146,13 @@ impl FrameRecord {
         debug_assert!(before != 0, "a free frame was taken");
     }
 
+    /// One holder more, unless there is none: for those who found the frame where it may be taken away at any time.
+    #[must_use]
+    pub(crate) fn try_get(&self) -> bool {
+        let more = |count| (count != 0).then(|| count + 1);
+        self.refs.fetch_update(Acquire, Relaxed, more).is_ok()
+    }
+
     /// One holder less; true where it was the last.
     #[must_use]
     pub(crate) fn put(&self) -> bool {
@@ -177,6 +190,13 @@ impl FrameRecord {
 
     pub(crate) fn set_prev(&self, prev: u32) {
         self.prev.store(prev, Relaxed);
+    }
+}
+
+impl Use {
+    /// Whether a page cache holds the frame, so that who maps it privately must copy before a store.
+    pub(crate) fn is_cached(self) -> bool {
+        matches!(self, Self::File | Self::Shared)
     }
 }
 

@@ -18,6 +18,7 @@ pub mod fault;
 pub mod fork;
 pub mod frame;
 mod gather;
+mod index;
 pub mod machine;
 pub mod memory;
 pub mod mmap;

@@ -1,7 +1,7 @@
 //! `mprotect`: change what may be done with pages, in the areas and in the entries that exist.
 //!
 //! Rights only ever shrink by surprise: an entry whose area becomes writable stays read-only unless the frame belongs to
-//! this space alone, and the next store decides by fault. PROT_NONE keeps the frame in an entry that the processor does
+//! this space alone or is meant to be shared, and the next store decides by fault. PROT_NONE keeps the frame in an entry that the processor does
 //! not see.
 use core::ops::Range;
 use core::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -136,7 +136,8 @@ impl AddressSpace {
 /// The entry that maps `leaf` with the rights of an area with `flags`.
 fn reprotect<M: Machine>(memory: &Memory<M>, leaf: Leaf, flags: VmFlags) -> Pte {
     let kept = leaf.flags & (PteFlags::ACCESSED | PteFlags::DIRTY);
-    let rights = if is_exclusive(memory, leaf) {
+    let is_ours = flags.contains(VmFlags::SHARED) || is_exclusive(memory, leaf);
+    let rights = if is_ours {
         flags.entry_flags()
     } else {
         flags.read_only_entry_flags()

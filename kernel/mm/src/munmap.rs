@@ -54,6 +54,7 @@ impl AddressSpace {
         let first = |areas: &Areas| areas.within(pages).next().map(|vma| vma.start);
         while let Some(vma) = first(&self.areas).and_then(|start| self.areas.remove(start)) {
             self.mapped -= vma.len();
+            vma.release(memory);
         }
     }
 

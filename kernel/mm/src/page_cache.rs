@@ -1,30 +1,47 @@
 //! The pages of a file that are in memory, found by their place in the file.
 //!
-//! A page is absent, being read, or ready. Whoever finds it absent may begin the read and gets a [`Read`] that must be
-//! completed; until then others are told to wait. One word a page holds the state, changed by compare-and-set.
+//! A page is absent, being read, or ready; one slot of the [`Index`] holds the state and changes by compare-and-set. What
+//! an absent page means is the file's [`Source`]: behind a device whoever finds it absent may begin the read and gets a
+//! [`Read`] that must be completed, until then others wait; in a file that lives in memory alone it is a page of zeroes
+//! that the first access makes. Shared anonymous memory is such a file without a name, as on Linux.
 use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use crate::error::OutOfMemory;
 use crate::frame::{Frame, Use};
+use crate::index::Index;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::page::PAGE_SIZE;
+use crate::page::{PAGE_SHIFT, PAGE_SIZE};
 use crate::stats::Counter;
 
-/// The state of a page of a file: absent, or the number of its frame plus [`FIRST_FRAME`], marked while it is being read.
-const ABSENT: u32 = 0;
-const FIRST_FRAME: u32 = 1;
-const READING: u32 = 1 << 31;
+/// A slot of the index: absent, or the address of the page's frame with [`PRESENT`], marked while it is being read.
+const ABSENT: u64 = 0;
+const PRESENT: u64 = 1 << 0;
+const READING: u64 = 1 << 1;
+
+/// What stands behind the pages of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A device, or an archive: an absent page is read.
+    Device,
+    /// Nothing: an absent page is zeroes, and what was written lives here alone.
+    Memory,
+}
 
 /// A file as the page cache knows it.
+///
+/// Its pages are frames of [`Memory`], so it can't free them by being dropped: the last holder lets go through
+/// [`CachedFile::release`].
 #[derive(Debug)]
 pub struct CachedFile {
     id: u64,
-    size: u64,
-    pages: Vec<AtomicU32>,
+    source: Source,
+    /// In bytes.
+    size: AtomicU64,
+    pages: Index,
+    resident: AtomicU64,
 }
 
 /// What the cache knows of a page.
@@ -42,12 +59,14 @@ pub enum Lookup {
 
 impl CachedFile {
     /// A file of `size` bytes, none of which are in memory. `id` is for whoever reads it.
-    pub fn try_new(id: u64, size: u64) -> Result<Self, OutOfMemory> {
-        let count = usize::try_from(size.div_ceil(PAGE_SIZE)).map_err(|_| OutOfMemory)?;
-        let mut pages = Vec::new();
-        pages.try_reserve_exact(count)?;
-        pages.resize_with(count, || AtomicU32::new(ABSENT));
-        Ok(Self { id, size, pages })
+    pub const fn new(id: u64, source: Source, size: u64) -> Self {
+        Self {
+            id,
+            source,
+            size: AtomicU64::new(size),
+            pages: Index::new(),
+            resident: AtomicU64::new(0),
+        }
     }
 
     /// Whatever the reader named the file.
@@ -55,26 +74,60 @@ impl CachedFile {
         self.id
     }
 
+    /// What stands behind its pages.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
     /// Length in bytes.
     pub fn size(&self) -> u64 {
-        self.size
+        self.size.load(SeqCst)
+    }
+
+    /// Whether page `index` begins before the end of the file.
+    fn has_page(&self, index: u64) -> bool {
+        index < self.size().div_ceil(PAGE_SIZE)
     }
 
     /// The state of page `index`. A ready page's frame comes with a reference.
     pub fn lookup<M: Machine>(&self, memory: &Memory<M>, index: u64) -> Lookup {
-        let Some(page) = self.page(index) else {
+        if !self.has_page(index) {
             return Lookup::PastEnd;
-        };
-        match page.load(Acquire) {
-            ABSENT => Lookup::Absent,
-            state if state & READING != 0 => Lookup::Reading,
-            state => {
-                let frame = Frame::from_number(state - FIRST_FRAME);
-                // The cache's own reference keeps the frame alive: pages leave the cache only when the file does.
-                memory.record(frame).get();
-                Lookup::Ready(frame)
-            }
         }
+        match self.pages.slot(memory, index) {
+            Some(slot) => look(memory, slot),
+            None => Lookup::Absent,
+        }
+    }
+
+    /// The state of page `index`, which a file in memory makes where it is absent.
+    pub fn find_or_create<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        index: u64,
+    ) -> Result<Lookup, OutOfMemory> {
+        match self.lookup(memory, index) {
+            Lookup::Absent if self.source == Source::Memory => self.create(memory, index),
+            found => Ok(found),
+        }
+    }
+
+    fn create<M: Machine>(&self, memory: &Memory<M>, index: u64) -> Result<Lookup, OutOfMemory> {
+        let slot = self.pages.slot_or_create(memory, index)?;
+        let frame = memory.allocate_zeroed(Use::Shared)?;
+        // The second reference is the caller's.
+        memory.record(frame).get();
+        let ready = frame.address() | PRESENT;
+        if slot
+            .compare_exchange(ABSENT, ready, AcqRel, Relaxed)
+            .is_err()
+        {
+            memory.put(frame);
+            memory.put(frame);
+            return Ok(look(memory, slot));
+        }
+        self.resident.fetch_add(1, Relaxed);
+        Ok(Lookup::Ready(frame))
     }
 
     /// Takes on the reading of page `index`; `None` where another was first.
@@ -83,12 +136,13 @@ impl CachedFile {
         memory: &Memory<M>,
         index: u64,
     ) -> Result<Option<Read>, OutOfMemory> {
-        let Some(page) = self.page(index) else {
+        if !self.has_page(index) {
             return Ok(None);
-        };
+        }
+        let slot = self.pages.slot_or_create(memory, index)?;
         let frame = memory.allocate_zeroed(Use::File)?;
-        let reading = READING | (frame.number() + FIRST_FRAME);
-        if page
+        let reading = frame.address() | READING;
+        if slot
             .compare_exchange(ABSENT, reading, AcqRel, Relaxed)
             .is_err()
         {
@@ -105,41 +159,80 @@ impl CachedFile {
 
     /// How many of the file's pages are in memory.
     pub fn resident_pages(&self) -> u64 {
-        self.frames().count() as u64
+        self.resident.load(Relaxed)
     }
 
-    /// The frames that the cache holds, with the index of each.
-    pub fn frames(&self) -> impl Iterator<Item = (u64, Frame)> {
-        self.frames_where(|state| state & READING == 0)
+    /// The frames that the cache holds, ready or being filled, with the index of each.
+    pub(crate) fn frames<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+    ) -> impl Iterator<Item = (u64, Frame)> {
+        let mut from = Some(0);
+        core::iter::from_fn(move || {
+            let (index, slot) = self.pages.next(memory, from?)?;
+            from = index.checked_add(1);
+            Some((index, frame(slot.load(Acquire))))
+        })
     }
 
-    /// The frames that are being filled for the cache, with the index of each.
-    pub(crate) fn frames_in_flight(&self) -> impl Iterator<Item = (u64, Frame)> {
-        self.frames_where(|state| state & READING != 0)
+    /// The frames that hold the index together.
+    pub(crate) fn nodes<M: Machine>(&self, memory: &Memory<M>, mut see: impl FnMut(Frame)) {
+        self.pages.survey(memory, &mut see);
     }
 
-    fn frames_where(&self, wanted: impl Fn(u32) -> bool) -> impl Iterator<Item = (u64, Frame)> {
-        let states = self.pages.iter().map(|page| page.load(Acquire));
-        (0..)
-            .zip(states)
-            .filter(move |&(_, state)| state != ABSENT && wanted(state))
-            .map(|(index, state)| (index, Frame::from_number((state & !READING) - FIRST_FRAME)))
+    /// One holder less. The last one gives every page back.
+    pub fn release<M: Machine>(self: Arc<Self>, memory: &Memory<M>) {
+        if let Some(mut file) = Arc::into_inner(self) {
+            file.evict_all(memory);
+        }
     }
 
     /// Drops every page that is in memory. Nobody may map the file or read from it any more.
     pub fn evict_all<M: Machine>(&mut self, memory: &Memory<M>) {
-        for page in &mut self.pages {
-            if let Some(number) =
-                core::mem::replace(page.get_mut(), ABSENT).checked_sub(FIRST_FRAME)
-            {
-                memory.put(Frame::from_number(number));
+        let mut from = 0;
+        while let Some((index, slot)) = self.pages.next(memory, from) {
+            memory.put(frame(slot.swap(ABSENT, AcqRel)));
+            from = index + 1;
+        }
+        *self.resident.get_mut() = 0;
+        self.pages.destroy(memory);
+    }
+}
+
+impl Drop for CachedFile {
+    fn drop(&mut self) {
+        debug_assert!(
+            self.pages.is_empty(),
+            "file {} was dropped with its pages, not released",
+            self.id
+        );
+    }
+}
+
+/// The state in `slot`.
+fn look<M: Machine>(memory: &Memory<M>, slot: &AtomicU64) -> Lookup {
+    loop {
+        let bits = slot.load(Acquire);
+        if bits == ABSENT {
+            return Lookup::Absent;
+        }
+        if bits & READING != 0 {
+            return Lookup::Reading;
+        }
+        // Whoever takes the page out of the cache may free the frame right now. So hold it first, then look whether it
+        // was still the page's when it was held.
+        let frame = frame(bits);
+        if memory.record(frame).try_get() {
+            if slot.load(Acquire) == bits {
+                return Lookup::Ready(frame);
             }
+            memory.put(frame);
         }
     }
+}
 
-    fn page(&self, index: u64) -> Option<&AtomicU32> {
-        self.pages.get(usize::try_from(index).ok()?)
-    }
+fn frame(bits: u64) -> Frame {
+    Frame::from_number((bits >> PAGE_SHIFT) as u32)
 }
 
 /// A read that someone took on: fill the frame with the page's bytes, zeroes behind the end of the file, and complete it.
@@ -178,15 +271,19 @@ impl Read {
 
     /// Makes the page ready, or absent again.
     pub fn complete<M: Machine>(self, memory: &Memory<M>, result: ReadResult) {
-        let Some(page) = self.file.page(self.index) else {
-            return;
-        };
-        match result {
-            ReadResult::Filled => page.store(self.frame.number() + FIRST_FRAME, Release),
-            ReadResult::Failed => {
-                page.store(ABSENT, Release);
-                memory.put(self.frame);
+        let Self { file, index, frame } = self;
+        if let Some(slot) = file.pages.slot(memory, index) {
+            match result {
+                ReadResult::Filled => {
+                    file.resident.fetch_add(1, Relaxed);
+                    slot.store(frame.address() | PRESENT, Release);
+                }
+                ReadResult::Failed => {
+                    slot.store(ABSENT, Release);
+                    memory.put(frame);
+                }
             }
         }
+        file.release(memory);
     }
 }

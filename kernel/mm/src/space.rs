@@ -76,6 +76,7 @@ pub struct AddressSpace {
 struct Resident {
     anonymous: AtomicU64,
     file: AtomicU64,
+    shared: AtomicU64,
 }
 
 impl AddressSpace {
@@ -136,7 +137,15 @@ impl AddressSpace {
 
     /// Pages in memory that belong to this space's areas, the zero page not counted.
     pub fn resident_pages(&self) -> u64 {
-        self.resident.anonymous.load(Relaxed) + self.resident.file.load(Relaxed)
+        let Resident {
+            anonymous,
+            file,
+            shared,
+        } = &self.resident;
+        [anonymous, file, shared]
+            .map(|count| count.load(Relaxed))
+            .iter()
+            .sum()
     }
 
     /// Where the heap begins: decided late by `execve`, once the program's segments are known.
@@ -163,6 +172,7 @@ impl AddressSpace {
         match memory.record(leaf.frame).usage() {
             Use::Anonymous => Some(&self.resident.anonymous),
             Use::File => Some(&self.resident.file),
+            Use::Shared => Some(&self.resident.shared),
             _ => None,
         }
     }

@@ -8,6 +8,8 @@ use core::ops::Range;
 use bitflags::bitflags;
 
 use crate::fault::Access;
+use crate::machine::Machine;
+use crate::memory::Memory;
 use crate::page::{self, Page};
 use crate::page_cache::CachedFile;
 use crate::pte::PteFlags;
@@ -138,6 +140,13 @@ impl Vma {
             self.start.saturating_sub(GUARD_GAP)
         } else {
             self.start
+        }
+    }
+
+    /// Ends the area's hold on what is behind it. An area that may be the last of a file must not just be dropped.
+    pub(crate) fn release<M: Machine>(self, memory: &Memory<M>) {
+        if let Backing::File { file, .. } = self.backing {
+            file.release(memory);
         }
     }
 

@@ -124,6 +124,11 @@ impl Areas {
         self.iter_from(Page::new(0))
     }
 
+    /// The areas, in no order.
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = Vma> {
+        self.nodes.into_iter().filter_map(|node| node.vma)
+    }
+
     /// Makes sure that `count` insertions will find room.
     pub(crate) fn reserve(&mut self, count: usize) -> Result<(), OutOfMemory> {
         let missing = count.saturating_sub(self.vacancies);

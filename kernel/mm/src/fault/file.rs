@@ -1,19 +1,25 @@
-//! A private mapping of a file, never touched here: reads map the page cache's frame, a write gets a copy of it.
+//! A mapping of a file, never touched here: reads map the page cache's frame; so does a write where the mapping is
+//! shared, and where it is private it gets a copy.
 //!
-//! Where the page is not in memory the answer is a [`Read`](crate::page_cache::Read) that the caller performs.
+//! Where the page is not in memory the answer is a [`Read`](crate::page_cache::Read) that the caller performs, or, in a
+//! file that lives in memory alone, a page of zeroes that joins the file: this is all there is to shared memory.
 use alloc::sync::Arc;
 
 use super::{Access, Denial, Fault, Origin, Outcome, Path, Resolution};
 use crate::frame::{Frame, Use};
 use crate::machine::Machine;
-use crate::page_cache::{CachedFile, Lookup};
+use crate::page_cache::{CachedFile, Lookup, Source};
 use crate::pte::{Leaf, PteFlags};
+use crate::vma::VmFlags;
 
 pub(super) fn resolve<M: Machine>(
     fault: &Fault<'_, M>,
     file: &Arc<CachedFile>,
 ) -> Result<Resolution, Outcome> {
     let cached = cached_page(fault, file)?;
+    if fault.vma.flags.contains(VmFlags::SHARED) {
+        return Ok(share(fault, file, cached));
+    }
     if fault.access != Access::Write {
         let leaf = Leaf {
             frame: cached,
@@ -35,7 +41,7 @@ fn cached_page<M: Machine>(fault: &Fault<'_, M>, file: &Arc<CachedFile>) -> Resu
     let Some(index) = fault.vma.file_index(fault.page) else {
         return Err(Outcome::Denied(Denial::PastEnd));
     };
-    match file.lookup(fault.memory, index) {
+    match file.find_or_create(fault.memory, index)? {
         Lookup::Ready(frame) => Ok(frame),
         Lookup::Reading => Err(Outcome::Busy),
         Lookup::PastEnd => Err(Outcome::Denied(Denial::PastEnd)),
@@ -43,6 +49,24 @@ fn cached_page<M: Machine>(fault: &Fault<'_, M>, file: &Arc<CachedFile>) -> Resu
             Some(read) => Outcome::NeedsRead(read),
             None => Outcome::Busy,
         }),
+    }
+}
+
+/// The page cache's own frame, with all the rights of the area: what is stored is what all others see.
+fn share<M: Machine>(fault: &Fault<'_, M>, file: &CachedFile, cached: Frame) -> Resolution {
+    let mut flags = fault.vma.flags.entry_flags();
+    flags.set(PteFlags::DIRTY, fault.access == Access::Write);
+    let path = match file.source() {
+        Source::Memory => Path::SharedMemory,
+        Source::Device => Path::FileRead,
+    };
+    Resolution {
+        path,
+        leaf: Leaf {
+            frame: cached,
+            flags,
+        },
+        frame: Origin::New,
     }
 }
 

@@ -8,6 +8,7 @@
 //!  entry       backing     access   leaf    answer                                             path
 //!  Empty       anonymous   read     anon    the zero page, read-only                           ZeroRead
 //!  Empty       anonymous   write    anon    a zeroed frame                                     ZeroWrite
+//!  Empty       shared mem. any      file    the object's frame, made where there is none       SharedMemory
 //!  Empty       file        read     file    the page cache's frame, read-only; or NeedsRead    FileRead
 //!  Empty       file        write    file    a copy of the page cache's frame; or NeedsRead     FileCow
 //!  Mapped      any         allowed  -       nothing: a stale TLB entry, or another was first   Spurious
@@ -82,6 +83,7 @@ pub enum Denial {
 pub enum Path {
     ZeroRead,
     ZeroWrite,
+    SharedMemory,
     FileRead,
     FileCow,
     CowZero,
@@ -92,9 +94,10 @@ pub enum Path {
 
 impl Path {
     /// Every path, in the order of the picture.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ZeroRead,
         Self::ZeroWrite,
+        Self::SharedMemory,
         Self::FileRead,
         Self::FileCow,
         Self::CowZero,
@@ -108,6 +111,7 @@ impl Path {
         match self {
             Self::ZeroRead => "demand-zero read",
             Self::ZeroWrite => "demand-zero write",
+            Self::SharedMemory => "shared memory",
             Self::FileRead => "file read",
             Self::FileCow => "file COW",
             Self::CowZero => "COW of the zero page",

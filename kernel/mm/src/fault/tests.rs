@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use super::{Access, Denial, Outcome, Path};
 use crate::mmap::{Mapping, Place};
 use crate::page::PAGE_SIZE;
-use crate::page_cache::{CachedFile, ReadResult};
+use crate::page_cache::{CachedFile, ReadResult, Source};
 use crate::page_table::Levels;
 use crate::space::AddressSpace;
 use crate::testing::{Drawing, FIRST, mapping, memory, path, space};
@@ -70,7 +70,7 @@ fn no_access_without_a_right_is_served() {
 fn a_page_being_read_is_never_read_twice() {
     let memory = memory(32, Levels::Four);
     let mut space = space(&memory);
-    let file = CachedFile::try_new(1, PAGE_SIZE + 1).expect("the host has memory");
+    let file = CachedFile::new(1, Source::Device, PAGE_SIZE + 1);
     let request = Mapping {
         backing: Backing::File {
             file: Arc::new(file),
@@ -92,6 +92,50 @@ fn a_page_being_read_is_never_read_twice() {
     assert_eq!(path(fault(0)), Path::FileRead);
     assert!(matches!(fault(1), Outcome::NeedsRead(_)), "the last byte");
     assert!(matches!(fault(2), Outcome::Denied(Denial::PastEnd)));
+    space.destroy(&memory);
+    assert_eq!(memory.free_frames(), 32);
+}
+
+#[test]
+fn what_is_shared_is_never_two_pages_and_never_outlives_its_last_area() {
+    let memory = memory(32, Levels::Four);
+    let mut parent = space(&memory);
+    let flags = VmFlags::READ | VmFlags::WRITE | VmFlags::SHARED;
+    let request = Mapping {
+        backing: Backing::File {
+            file: Arc::new(CachedFile::new(1, Source::Memory, 2 * PAGE_SIZE)),
+            offset: 0,
+        },
+        ..mapping(FIRST..FIRST + 3, Place::Fixed, flags)
+    };
+    parent.mmap(&memory, request).expect("free");
+    let child = parent.fork(&memory).expect("memory is left");
+    let address = FIRST.address();
+    let fault =
+        |space: &AddressSpace, page, access| path(space.handle_fault(&memory, page, access));
+    assert_eq!(fault(&child, address, Access::Read), Path::SharedMemory);
+    assert_eq!(child.write_remote(&memory, address, b"seen").ok(), Some(4));
+    let mut bytes = [0; 4];
+    assert_eq!(
+        parent.read_remote(&memory, address, &mut bytes).ok(),
+        Some(4)
+    );
+    assert_eq!(&bytes, b"seen");
+    let past = (FIRST + 2).address();
+    let outcome = parent.handle_fault(&memory, past, Access::Write);
+    assert!(matches!(outcome, Outcome::Denied(Denial::PastEnd)));
+    crate::check::check(&memory, &[&parent, &child], &[]).expect("sound");
+    parent
+        .munmap(&memory, address, 3 * PAGE_SIZE)
+        .expect("allowed");
+    assert_eq!(
+        child.read_remote(&memory, address, &mut bytes).ok(),
+        Some(4)
+    );
+    assert_eq!(&bytes, b"seen");
+    child.destroy(&memory);
+    parent.destroy(&memory);
+    assert_eq!(memory.free_frames(), 32);
 }
 
 #[test]

@@ -183,12 +183,12 @@ fn add_node<M: Machine>(memory: &Memory<M>, entry: &AtomicU64) -> Result<Frame, 
 }
 
 /// The first slot in use from page `number` on below `node`, which stands at `level` and holds that page.
-fn next_below<'m, M: Machine>(
-    memory: &'m Memory<M>,
+fn next_below<M: Machine>(
+    memory: &Memory<M>,
     node: Frame,
     level: u32,
     number: u64,
-) -> Option<(u64, &'m AtomicU64)> {
+) -> Option<(u64, &AtomicU64)> {
     let span = DIGIT * level;
     let first = number >> span << span;
     let words = &memory.machine.words(node)[digit(number, level)..];

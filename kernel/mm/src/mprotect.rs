@@ -55,6 +55,9 @@ impl AddressSpace {
             let (piece, old) = (at..vma.end.min(pages.end), vma.flags);
             let new = (old - VmFlags::ACCESS) | access;
             at = piece.end;
+            if new.contains(VmFlags::WRITE | VmFlags::NEVER_WRITE) {
+                return Err(Error::Forbidden);
+            }
             if new != old {
                 self.promise_more(memory, page::count(&piece), old, new)?;
                 self.protect(&mut gather, &piece, new)?;

@@ -39,6 +39,8 @@ bitflags! {
         const STACK = 1 << 7;
         /// The heap of `brk`, which `maps` names.
         const HEAP = 1 << 8;
+        /// Stores can't be allowed by `mprotect` either: what is shared was opened for reading.
+        const NEVER_WRITE = 1 << 9;
         /// All three accesses.
         const ACCESS = Self::READ.bits() | Self::WRITE.bits() | Self::EXEC.bits();
     }

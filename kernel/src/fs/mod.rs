@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 
 use abi::Errno;
 use abi::general::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
-use mm::page_cache::{CachedFile, Read, ReadResult};
+use mm::page_cache::{CachedFile, Read, ReadResult, Source};
 use mm::{PAGE_SIZE, remote};
 use spin::Once;
 
@@ -50,8 +50,7 @@ fn archive() -> &'static Archive {
 
 impl File {
     fn new(number: u64, mode: u32, data: &'static [u8]) -> Self {
-        let cached = CachedFile::try_new(number, data.len() as u64)
-            .expect("boot has memory for the archive's table");
+        let cached = CachedFile::new(number, Source::Device, data.len() as u64);
         Self {
             mode,
             data,

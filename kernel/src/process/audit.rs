@@ -32,14 +32,15 @@ pub(super) fn verdict() -> Result<(), String> {
     memory.check()?;
     let used = |usage| memory.frames_used_for(usage);
     let (tables, anonymous, file) = (used(Use::Table), used(Use::Anonymous), used(Use::File));
+    let shared = used(Use::Shared);
     let (kernel, start) = (used(Use::Kernel), KERNEL_FRAMES.load(Relaxed));
     let cached = fs::resident_pages() as usize;
-    if tables + anonymous == 0 && file == cached && kernel <= start {
+    if tables + anonymous + shared == 0 && file == cached && kernel <= start {
         return Ok(());
     }
     let heap = heap::usage();
     Err(format!(
-        "frames were lost: {tables} tables and {anonymous} anonymous frames that no process has, {file} of files where \
+        "frames were lost: {tables} tables, {anonymous} anonymous and {shared} shared frames that no process has, {file} of files where \
          the cache has {cached}, {kernel} of the kernel's own where it had {start}; heap: {heap}"
     ))
 }

@@ -3,10 +3,11 @@
 //! Random runs meet exhaustion often but not everywhere. Here every verb stands in a small scene of its own, and how many
 //! frames it takes is stated: one more than before is a finding, whether or not it leaks.
 use crate::broken::{Broken, Sound, demand};
+use crate::files::{File, Store};
 use crate::kernel::End;
 use crate::op::{
-    Disk, Extent, Growth, Kind, Op, Place, Populate, Request, Reserve, Rights, Source, Span, Step,
-    Touch,
+    Disk, Extent, Growth, Kind, Op, Place, Populate, Request, Reserve, Rights, Sharing, Source,
+    Span, Step, Touch,
 };
 use crate::oracle::{Refusal, Rules};
 use crate::plan::{Config, Exhaustion};
@@ -71,9 +72,15 @@ fn faults_of_files() -> Vec<Scene> {
     let area = [map(2, FILE)];
     let cached = [map(2, FILE), read(FAR)];
     let cached_by_another = [map(2, FILE), read(FAR), FORK];
+    let shared = [map(2, SHARED)];
+    let shared_by_another = [map(2, SHARED), FORK, on(1, write(FAR))];
     vec![
-        scene("file_read", &area, read(FAR), 4),
-        scene("file_write", &area, write(FAR), 5),
+        // Three tables, the index's node, the page; and the copy.
+        scene("file_read", &area, read(FAR), 5),
+        scene("file_write", &area, write(FAR), 6),
+        scene("shared_read", &shared, read(FAR), 5),
+        scene("shared_write", &shared, write(FAR), 5),
+        scene("shared_write_by_another", &shared_by_another, write(FAR), 3),
         scene("cached_file_write", &cached, write(FAR), 1),
         // Entries of a file's pages are not copied: the child makes tables of its own.
         scene("cached_file_read", &cached_by_another, on(1, read(FAR)), 3),
@@ -231,7 +238,12 @@ fn config() -> Config {
             data: u64::MAX,
             stack: 8 << 20,
             memory: 64,
-            files: [8 * 4096].into(),
+            files: [Store::Disk, Store::Memory]
+                .map(|store| File {
+                    size: 8 * 4096,
+                    store,
+                })
+                .into(),
         },
         stack_top: STACK_TOP,
         exhaustion: Exhaustion::Waits,
@@ -254,12 +266,19 @@ const ANONYMOUS: Request = Request {
     rights: Rights::RW,
     growth: Growth::Fixed,
     reserve: Reserve::Not,
+    sharing: Sharing::Private,
     source: Source::Zero,
     populate: Populate::Lazy,
 };
 
 const FILE: Request = Request {
     source: Source::File { file: 0, offset: 0 },
+    ..ANONYMOUS
+};
+
+const SHARED: Request = Request {
+    sharing: Sharing::Shared,
+    source: Source::File { file: 1, offset: 0 },
     ..ANONYMOUS
 };
 

@@ -10,7 +10,7 @@ pub mod broken;
 
 pub mod exhaustion;
 pub mod failing_heap;
-mod files;
+pub mod files;
 pub mod generate;
 pub mod run;
 pub mod shrink;

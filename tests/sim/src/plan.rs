@@ -1,5 +1,5 @@
 //! A run before it runs: the machine, the rules of its spaces, and every step.
-use crate::op::{Growth, Place, Populate, Request, Reserve, Rights, Source, Span, Step};
+use crate::op::{Growth, Place, Populate, Request, Reserve, Rights, Sharing, Source, Span, Step};
 use crate::oracle::Rules;
 
 /// What follows from a seed.
@@ -64,6 +64,7 @@ pub fn program(stack_top: u64) -> [Request; 3] {
         rights,
         growth,
         reserve: Reserve::Accounted,
+        sharing: Sharing::Private,
         source,
         populate: Populate::Lazy,
     };

@@ -2,6 +2,7 @@
 //!
 //! The oracle serves as crystal ball while the plan is written. Where memory runs out the forecast is wrong, which is
 //! fine: a step that meets nothing is a test of that, too.
+use crate::files::Stored;
 use crate::op::{Op, Pid};
 use crate::oracle::{Area, Oracle, Rules};
 use crate::plan::program;
@@ -56,7 +57,7 @@ impl Forecast {
     }
 
     fn begin(&mut self, pid: Pid) {
-        let mut oracle = Oracle::new(self.rules.clone());
+        let mut oracle = Oracle::new(self.rules.clone(), Stored::default());
         for segment in program(self.stack_top) {
             // A refusal is part of the forecast.
             let _ = oracle.map(&segment);

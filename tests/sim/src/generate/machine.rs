@@ -1,6 +1,7 @@
 //! The machine of a seed: small, with limits that are met and files that end where it hurts.
 use std::rc::Rc;
 
+use crate::files::{File, Store};
 use crate::oracle::Rules;
 use crate::plan::{Config, Exhaustion};
 use crate::random::Random;
@@ -12,11 +13,19 @@ pub(super) fn config(random: &mut Random) -> Config {
         2 => random.between(90, 200),
         _ => random.between(200, 500),
     };
-    let mut size = |least| match random.below(2) {
-        0 => random.between(least, 10) * 4096,
-        _ => random.between(least * 4096 - 4095, 10 * 4096),
+    let mut file = |least, store| File {
+        size: match random.below(2) {
+            0 => random.between(least, 10) * 4096,
+            _ => random.between(least * 4096 - 4095, 10 * 4096),
+        },
+        store,
     };
-    let files = Rc::from([size(4), size(1), size(1)]);
+    let files = Rc::from([
+        file(4, Store::Disk),
+        file(1, Store::Disk),
+        file(1, Store::Memory),
+        file(3, Store::Memory),
+    ]);
     let limit = |random: &mut Random, low, high| match random.below(4) {
         0 => random.between(low, high) * 4096,
         _ => u64::MAX,

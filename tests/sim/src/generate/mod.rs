@@ -7,9 +7,10 @@ mod forecast;
 mod machine;
 mod places;
 
+use crate::files::Store;
 use crate::op::{
-    DiskResult, Extent, Growth, Op, Pid, Place, Populate, Request, Reserve, Rights, Source, Span,
-    Step,
+    DiskResult, Extent, Growth, Op, Pid, Place, Populate, Request, Reserve, Rights, Sharing,
+    Source, Span, Step,
 };
 use crate::oracle::Area;
 use crate::plan::{Config, Plan};
@@ -185,20 +186,18 @@ impl Author<'_> {
         if place != Place::Fixed && self.random.chance(60) {
             span.address = 0;
         }
-        let source = if self.random.chance(30) {
-            let file = self.file();
-            let offset = match self.random.below(40) {
-                0 => u64::MAX - self.random.below(8),
-                _ => self.random.below(6),
-            };
-            Source::File { file, offset }
-        } else {
-            Source::Zero
+        let (source, sharing) = self.source();
+        let is_read_only = sharing == Sharing::Shared && !self.is_in_memory(source);
+        let rights = match self.rights() {
+            // open(2) for reading, and mmap(2) would say EACCES.
+            Rights(rights) if is_read_only => Rights(rights & !Rights::W.0),
+            rights => rights,
         };
         Request {
             span,
             place,
-            rights: self.rights(),
+            rights,
+            sharing,
             growth: if self.random.chance(12) {
                 Growth::Down
             } else {
@@ -215,6 +214,26 @@ impl Author<'_> {
             } else {
                 Populate::Lazy
             },
+        }
+    }
+
+    fn source(&mut self) -> (Source, Sharing) {
+        if !self.random.chance(35) {
+            return (Source::Zero, Sharing::Private);
+        }
+        let file = self.file();
+        let offset = match self.random.below(40) {
+            0 => u64::MAX - self.random.below(8),
+            _ => self.random.below(6),
+        };
+        let sharing = self.random.pick(&[Sharing::Private, Sharing::Shared]);
+        (Source::File { file, offset }, sharing)
+    }
+
+    fn is_in_memory(&self, source: Source) -> bool {
+        match source {
+            Source::Zero => true,
+            Source::File { file, .. } => self.config.rules.files[file].store == Store::Memory,
         }
     }
 

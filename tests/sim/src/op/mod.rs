@@ -88,6 +88,8 @@ pub struct Request {
     pub growth: Growth,
     /// Whether the promise is accounted.
     pub reserve: Reserve,
+    /// Who sees what is stored.
+    pub sharing: Sharing,
     /// Where the contents come from.
     pub source: Source,
     /// MAP_POPULATE.
@@ -123,6 +125,15 @@ pub enum Reserve {
     Accounted,
     /// MAP_NORESERVE.
     Not,
+}
+
+/// Who sees what is stored in an area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// Its process alone: MAP_PRIVATE.
+    Private,
+    /// All who map the file: MAP_SHARED. A file on the disk was opened for reading.
+    Shared,
 }
 
 /// Whether pages are touched in advance.

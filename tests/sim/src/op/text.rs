@@ -2,8 +2,8 @@
 use std::fmt;
 
 use super::{
-    Disk, Extent, Growth, Kind, Op, Place, Populate, Request, Reserve, Rights, Source, Span, Step,
-    Touch,
+    Disk, Extent, Growth, Kind, Op, Place, Populate, Request, Reserve, Rights, Sharing, Source,
+    Span, Step, Touch,
 };
 
 impl fmt::Display for Step {
@@ -64,6 +64,9 @@ impl fmt::Display for Request {
         }
         if self.reserve == Reserve::Not {
             write!(f, ", noreserve")?;
+        }
+        if self.sharing == Sharing::Shared {
+            write!(f, ", shared")?;
         }
         if self.populate == Populate::Now {
             write!(f, ", populate")?;

@@ -1,7 +1,7 @@
 //! An area as the manual pages speak of it: pages in a row with the same rights, behaviour and source.
 use std::fmt;
 
-use crate::op::{Growth, Reserve, Rights, Source};
+use crate::op::{Growth, Reserve, Rights, Sharing, Source};
 
 /// Pages kept free below an area that grows down.
 const GUARD: u64 = 256;
@@ -19,6 +19,8 @@ pub struct Area {
     pub growth: Growth,
     /// Whether it is accounted.
     pub reserve: Reserve,
+    /// Who sees what is stored.
+    pub sharing: Sharing,
     /// Whether brk(2) made it.
     pub is_heap: bool,
     /// Where its contents come from; a file's offset is that of the first page.
@@ -41,12 +43,16 @@ impl Area {
 
     /// Whether it counts against RLIMIT_DATA.
     pub fn is_data(&self) -> bool {
-        self.rights.has(Rights::W) && self.growth == Growth::Fixed
+        self.is_private_and_writable() && self.growth == Growth::Fixed
     }
 
     /// Whether Linux accounts it as memory that may be needed.
     pub fn is_promise(&self) -> bool {
-        self.rights.has(Rights::W) && self.reserve == Reserve::Accounted
+        self.is_private_and_writable() && self.reserve == Reserve::Accounted
+    }
+
+    fn is_private_and_writable(&self) -> bool {
+        self.rights.has(Rights::W) && self.sharing == Sharing::Private
     }
 
     /// The page of the file behind `page`.
@@ -105,6 +111,7 @@ impl fmt::Display for Area {
         for (holds, word) in [
             (self.growth == Growth::Down, " growsdown"),
             (self.reserve == Reserve::Not, " noreserve"),
+            (self.sharing == Sharing::Shared, " shared"),
             (self.is_heap, " heap"),
         ] {
             f.write_str(if holds { word } else { "" })?;

@@ -1,6 +1,7 @@
 //! The system calls, each as its manual page has it.
 use super::{Area, Oracle, Refusal, TASK_END};
-use crate::op::{Extent, Growth, Request, Reserve, Rights, Source, Span};
+use crate::files::Store;
+use crate::op::{Extent, Growth, Request, Reserve, Rights, Sharing, Source, Span};
 
 impl Oracle {
     /// mmap(2): the address of the first byte.
@@ -26,6 +27,7 @@ impl Oracle {
             rights: request.rights,
             growth: request.growth,
             reserve: request.reserve,
+            sharing: request.sharing,
             is_heap: false,
             source: request.source,
         };
@@ -95,6 +97,9 @@ impl Oracle {
     }
 
     fn protect_piece(&mut self, piece: Area, rights: Rights) -> Result<(), Refusal> {
+        if rights.has(Rights::W) && !self.may_be_writable(&piece) {
+            return Err(Refusal::EACCES);
+        }
         if piece.rights == rights {
             return Ok(());
         }
@@ -111,6 +116,16 @@ impl Oracle {
         self.areas.retain(|area| area.start != piece.start);
         self.add(changed);
         Ok(())
+    }
+
+    /// Whether stores may ever be allowed: not through to a file that was opened for reading.
+    fn may_be_writable(&self, area: &Area) -> bool {
+        match area.source {
+            Source::File { file, .. } if area.sharing == Sharing::Shared => {
+                self.rules.files[file].store == Store::Memory
+            }
+            _ => true,
+        }
     }
 
     /// brk(2): the new end of the heap; where that can't be had, it stays as it was.
@@ -152,6 +167,7 @@ impl Oracle {
                 rights: Rights::RW,
                 growth: Growth::Fixed,
                 reserve: Reserve::Accounted,
+                sharing: Sharing::Private,
                 is_heap: true,
                 source: Source::Zero,
             });

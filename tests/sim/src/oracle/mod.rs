@@ -12,8 +12,8 @@ use std::rc::Rc;
 
 pub use area::Area;
 
-use crate::files;
-use crate::op::{Kind, Rights, Signal};
+use crate::files::{self, File, Store, Stored};
+use crate::op::{Kind, Rights, Sharing, Signal};
 
 /// The page behind the last that a program may have.
 pub const TASK_END: u64 = (1 << 35) - 1;
@@ -54,8 +54,8 @@ pub struct Rules {
     pub stack: u64,
     /// Frames in the machine: no single promise may be larger.
     pub memory: u64,
-    /// The files' sizes in bytes.
-    pub files: Rc<[u64]>,
+    /// The files.
+    pub files: Rc<[File]>,
 }
 
 /// One process's memory.
@@ -65,17 +65,20 @@ pub struct Oracle {
     /// In order of address.
     areas: Vec<Area>,
     brk: u64,
-    /// Words that were stored, by page and index.
+    /// Words of private pages, by page and index.
     words: BTreeMap<(u64, usize), u64>,
+    /// Words of shared ones.
+    stored: Stored,
 }
 
 impl Oracle {
-    /// An empty space.
-    pub fn new(rules: Rules) -> Self {
+    /// An empty space in a world where files in memory hold `stored`.
+    pub fn new(rules: Rules, stored: Stored) -> Self {
         Self {
             areas: Vec::new(),
             brk: rules.heap_start,
             words: BTreeMap::new(),
+            stored,
             rules,
         }
     }
@@ -107,7 +110,9 @@ impl Oracle {
             return Err(Signal::AccErr);
         }
         match area.file_page(page) {
-            Some((file, at)) if at >= self.rules.files[file].div_ceil(4096) => Err(Signal::Bus),
+            Some((file, at)) if at >= self.rules.files[file].size.div_ceil(4096) => {
+                Err(Signal::Bus)
+            }
             _ => Ok(()),
         }
     }
@@ -122,7 +127,40 @@ impl Oracle {
     /// Stores a word that `access` allowed.
     pub fn store(&mut self, address: u64, value: u64) {
         let (page, index) = (address >> 12, (address >> 3) as usize % WORDS);
+        let area = self.area_at(page);
+        if area.is_some_and(|area| area.sharing == Sharing::Shared) {
+            if let Some((file, at)) = self.file_page(page) {
+                self.stored.set((file, at, index), value);
+            }
+            return;
+        }
+        self.copy_on_write(page);
         self.words.insert((page, index), value);
+    }
+
+    /// A store to a private page of a file in memory ends its view of what others store there.
+    pub fn copy_on_write(&mut self, page: u64) {
+        let source = self
+            .file_page(page)
+            .filter(|&(file, _)| self.is_in_memory(file));
+        let is_private = self
+            .area_at(page)
+            .is_some_and(|area| area.sharing == Sharing::Private);
+        if source.is_some() && is_private && !self.is_written(page) {
+            for index in 0..WORDS {
+                self.words
+                    .insert((page, index), self.original(source, index));
+            }
+        }
+    }
+
+    fn is_in_memory(&self, file: usize) -> bool {
+        self.rules.files[file].store == Store::Memory
+    }
+
+    /// Whether something was stored in `page`, which is private.
+    fn is_written(&self, page: u64) -> bool {
+        self.words.range((page, 0)..(page + 1, 0)).next().is_some()
     }
 
     /// All words of `page`.
@@ -138,8 +176,10 @@ impl Oracle {
     /// Whether the page is a file's and was never written here: only then may it have to be read from the disk.
     pub fn may_need_disk(&self, address: u64) -> bool {
         let page = address >> 12;
-        self.file_page(page).is_some()
-            && self.words.range((page, 0)..(page + 1, 0)).next().is_none()
+        let is_on_disk = self
+            .file_page(page)
+            .is_some_and(|(file, _)| !self.is_in_memory(file));
+        is_on_disk && !self.is_written(page)
     }
 
     /// The area that holds `page`.
@@ -156,9 +196,12 @@ impl Oracle {
 
     /// The word that a page from `source` begins with.
     fn original(&self, source: Option<(usize, u64)>, index: usize) -> u64 {
-        source.map_or(0, |(file, at)| {
-            let size = self.rules.files[file];
-            files::word(file, size, at * 4096 + index as u64 * 8)
+        source.map_or(0, |(file, at)| match self.rules.files[file] {
+            File {
+                store: Store::Memory,
+                ..
+            } => self.stored.get((file, at, index)),
+            File { size, .. } => files::word(file, size, at * 4096 + index as u64 * 8),
         })
     }
 

@@ -92,6 +92,7 @@ impl World {
                 let is_served = matches!(outcome, Outcome::Resolved(_));
                 end = kernel.settle(&space, address, outcome, Disk::Prompt)?;
                 if is_served {
+                    self.populated(pid, address >> 12, access);
                     break;
                 }
             }
@@ -104,6 +105,13 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// The page is there as after an access.
+    fn populated(&mut self, pid: Pid, page: u64, access: Access) {
+        if let Some(process) = self.process(pid).filter(|_| access == Access::Write) {
+            process.oracle.copy_on_write(page);
+        }
     }
 
     pub(super) fn peek(&mut self, pid: Pid, span: Span) -> Sound<Answer> {

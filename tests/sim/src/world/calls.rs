@@ -8,8 +8,11 @@ use mm::{AddressSpace, Backing, Error, Memory, VmFlags};
 use super::{Answer, World};
 use crate::broken::{Sound, demand};
 use crate::failing_heap::Fired;
+use crate::files::Store;
 use crate::machine::SoftMachine;
-use crate::op::{Extent, Growth, Pid, Place, Populate, Request, Reserve, Rights, Source, Span};
+use crate::op::{
+    Extent, Growth, Pid, Place, Populate, Request, Reserve, Rights, Sharing, Source, Span,
+};
 use crate::oracle::{Oracle, Refusal};
 
 impl World {
@@ -30,6 +33,8 @@ impl World {
         let mut flags = vm_flags(request.rights);
         flags.set(VmFlags::GROWS_DOWN, request.growth == Growth::Down);
         flags.set(VmFlags::NO_RESERVE, request.reserve == Reserve::Not);
+        flags.set(VmFlags::SHARED, request.sharing == Sharing::Shared);
+        flags.set(VmFlags::NEVER_WRITE, self.is_opened_for_reading(request));
         let backing = match request.source {
             Source::Zero => Backing::Anonymous,
             Source::File { file, offset } => Backing::File {
@@ -51,6 +56,14 @@ impl World {
             flags,
             backing,
         }
+    }
+
+    fn is_opened_for_reading(&self, request: &Request) -> bool {
+        let is_on_disk = match request.source {
+            Source::Zero => false,
+            Source::File { file, .. } => self.config.rules.files[file].store == Store::Disk,
+        };
+        is_on_disk && request.sharing == Sharing::Shared
     }
 
     pub(super) fn unmap(&mut self, pid: Pid, span: Span) -> Sound<Answer> {

@@ -10,7 +10,7 @@ use mm::{AddressSpace, Backing, VmFlags, Vma};
 use super::{Process, World};
 use crate::broken::{Broken, Sound, demand};
 use crate::machine::SoftCpu;
-use crate::op::{Growth, Reserve, Rights, Source};
+use crate::op::{Growth, Reserve, Rights, Sharing, Source};
 use crate::oracle::Area;
 use crate::tlb::Allowed;
 
@@ -182,6 +182,11 @@ fn area(vma: &Vma) -> Area {
             Reserve::Not
         } else {
             Reserve::Accounted
+        },
+        sharing: if has(VmFlags::SHARED) {
+            Sharing::Shared
+        } else {
+            Sharing::Private
         },
         is_heap: has(VmFlags::HEAP),
         source: match &vma.backing {

@@ -12,11 +12,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use mm::Frame;
-use mm::page_cache::CachedFile;
+use mm::page_cache::{self, CachedFile};
 use mm::page_table::Levels;
 
 use crate::broken::{Sound, demand};
 use crate::failing_heap::{Fired, failing_at};
+use crate::files::{File, Store, Stored};
 use crate::kernel::{End, Kernel};
 use crate::machine::SoftMachine;
 use crate::op::{Op, Pid, Step};
@@ -34,6 +35,8 @@ pub struct World {
     kernel: Rc<Kernel>,
     processes: Vec<Option<Process>>,
     files: Vec<Arc<CachedFile>>,
+    /// What files in memory should hold.
+    stored: Stored,
     hoard: Vec<Frame>,
     /// From which allocation on the next operation's heap fails.
     heap_fails_at: Option<u64>,
@@ -71,14 +74,19 @@ impl World {
         };
         let free = [RESERVED..middle, middle + HOLE..total];
         let kernel = Kernel::new(machine, &free, levels).expect("the kernel itself fits");
-        let file = |(id, &size): (usize, &u64)| {
-            Arc::new(CachedFile::try_new(id as u64, size).expect("the host has memory"))
+        let file = |(id, file): (usize, &File)| {
+            let source = match file.store {
+                Store::Disk => page_cache::Source::Device,
+                Store::Memory => page_cache::Source::Memory,
+            };
+            Arc::new(CachedFile::new(id as u64, source, file.size))
         };
         Self {
             free_at_start: kernel.memory.free_frames(),
             kernel: Rc::new(kernel),
             processes: (0..config.processes).map(|_| None).collect(),
             files: config.rules.files.iter().enumerate().map(file).collect(),
+            stored: Stored::default(),
             hoard: Vec::new(),
             heap_fails_at: None,
             config: config.clone(),
@@ -152,9 +160,12 @@ impl World {
     }
 
     fn evict(&mut self, file: usize) -> Answer {
-        let file = self.files.get_mut(file).and_then(Arc::get_mut);
-        let evicted = file.map(|file| file.evict_all(&self.kernel.memory));
-        did(evicted.is_some())
+        let Some(evicted) = self.files.get_mut(file).and_then(Arc::get_mut) else {
+            return Answer::Nothing;
+        };
+        evicted.evict_all(&self.kernel.memory);
+        self.stored.forget(file);
+        Answer::Done
     }
 
     fn hoard(&mut self, order: u32) -> Sound<Answer> {

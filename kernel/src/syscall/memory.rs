@@ -1,13 +1,16 @@
 //! `mmap`, `munmap`, `mprotect`, `brk`.
+use alloc::sync::Arc;
+
 use abi::Errno;
 use abi::general::{
-    MAP_32BIT, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB,
-    MAP_LOCKED, MAP_NONBLOCK, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED,
-    MAP_SHARED_VALIDATE, MAP_TYPE, PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM,
-    PROT_WRITE,
+    MAP_32BIT, MAP_ANONYMOUS, MAP_DENYWRITE, MAP_EXECUTABLE, MAP_FIXED, MAP_FIXED_NOREPLACE,
+    MAP_GROWSDOWN, MAP_HUGETLB, MAP_LOCKED, MAP_NONBLOCK, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE,
+    MAP_SHARED, MAP_SHARED_VALIDATE, MAP_STACK, MAP_TYPE, MAP_UNINITIALIZED, PROT_EXEC,
+    PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE,
 };
 use mm::mmap::{Mapping, Place};
 use mm::mprotect::Extent;
+use mm::page_cache::{CachedFile, Source};
 use mm::{Access, Backing, Error, PAGE_SIZE, VmFlags};
 
 use super::{Answer, Arguments};
@@ -22,12 +25,12 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
         return Err(Errno::EINVAL);
     }
     let flags = flags as u32;
-    let backing = backing(flags, file, offset / PAGE_SIZE)?;
+    let backing = backing(flags, length, file, offset / PAGE_SIZE)?;
     let mapping = Mapping {
         address,
         length,
         place: place(flags),
-        flags: vm_flags(protection as u32, flags),
+        flags: vm_flags(protection as u32, flags, &backing),
         backing,
     };
     let kind = check_kind(flags, &mapping);
@@ -42,7 +45,8 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
         space.mmap(memory(), mapping).map_err(errno)?
     };
     if flags & MAP_LOCKED != 0 || flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE {
-        let access = if protection as u32 & PROT_WRITE != 0 {
+        // What is shared is not dirtied for nothing: there is no copy to make in advance.
+        let access = if protection as u32 & PROT_WRITE != 0 && flags & MAP_TYPE == MAP_PRIVATE {
             Access::Write
         } else {
             Access::Read
@@ -64,11 +68,15 @@ fn place(flags: u32) -> Place {
     }
 }
 
-fn vm_flags(protection: u32, flags: u32) -> VmFlags {
+fn vm_flags(protection: u32, flags: u32, backing: &Backing) -> VmFlags {
     let mut vm = access(protection);
     vm.set(VmFlags::GROWS_DOWN, flags & MAP_GROWSDOWN != 0);
     vm.set(VmFlags::NO_RESERVE, flags & MAP_NORESERVE != 0);
     vm.set(VmFlags::LOCKED, flags & MAP_LOCKED != 0);
+    if flags & MAP_TYPE != MAP_PRIVATE {
+        vm.insert(VmFlags::SHARED);
+        vm.set(VmFlags::NEVER_WRITE, is_read_only(backing));
+    }
     vm
 }
 
@@ -80,12 +88,22 @@ fn access(protection: u32) -> VmFlags {
     vm
 }
 
+/// Whether stores must not reach what is behind the mapping: files of the archive are opened for reading only.
+fn is_read_only(backing: &Backing) -> bool {
+    match backing {
+        Backing::Anonymous => false,
+        Backing::File { file, .. } => file.source() == Source::Device,
+    }
+}
+
 /// What the pages are to come from.
-fn backing(flags: u32, file: u64, offset: u64) -> Result<Backing, Errno> {
+fn backing(flags: u32, length: u64, file: u64, offset: u64) -> Result<Backing, Errno> {
     if flags & MAP_ANONYMOUS != 0 {
         // There is no pool of huge pages, as on a Linux that was given none.
         return if flags & MAP_HUGETLB != 0 {
             Err(Errno::ENOMEM)
+        } else if flags & MAP_TYPE == MAP_SHARED {
+            shared_memory(length)
         } else {
             Ok(Backing::Anonymous)
         };
@@ -100,18 +118,56 @@ fn backing(flags: u32, file: u64, offset: u64) -> Result<Backing, Errno> {
     }
 }
 
-/// Private memory is all there is so far: shared mappings answer `ENOSYS`, nonsense what Linux answers.
+/// A new object of `length` bytes, in whole pages, that parents and children share: a file without a name.
+fn shared_memory(length: u64) -> Result<Backing, Errno> {
+    let size = length
+        .checked_next_multiple_of(PAGE_SIZE)
+        .ok_or(Errno::ENOMEM)?;
+    let file = Arc::try_new(CachedFile::new(0, Source::Memory, size));
+    Ok(Backing::File {
+        file: file.map_err(|_| Errno::ENOMEM)?,
+        offset: 0,
+    })
+}
+
+/// Whether kind, flags and rights of a mapping go together, as Linux's `do_mmap` sees it.
 fn check_kind(flags: u32, mapping: &Mapping) -> Result<(), Errno> {
-    let file = matches!(mapping.backing, Backing::File { .. });
+    let file = flags & MAP_ANONYMOUS == 0;
+    let grows = flags & MAP_GROWSDOWN != 0;
     match flags & MAP_TYPE {
-        MAP_PRIVATE if file && flags & MAP_GROWSDOWN != 0 => Err(Errno::EINVAL),
-        MAP_PRIVATE => Ok(()),
-        MAP_SHARED if !file && flags & MAP_GROWSDOWN != 0 => Err(Errno::EINVAL),
-        MAP_SHARED => Err(Errno::ENOSYS),
-        MAP_SHARED_VALIDATE if file => Err(Errno::ENOSYS),
+        MAP_SHARED_VALIDATE if file && flags & !KNOWN_FLAGS != 0 => Err(Errno::EOPNOTSUPP),
+        MAP_SHARED_VALIDATE if !file => Err(Errno::EINVAL),
+        MAP_SHARED | MAP_SHARED_VALIDATE
+            if mapping
+                .flags
+                .contains(VmFlags::WRITE | VmFlags::NEVER_WRITE) =>
+        {
+            Err(Errno::EACCES)
+        }
+        MAP_PRIVATE | MAP_SHARED | MAP_SHARED_VALIDATE if file && grows => Err(Errno::EINVAL),
+        MAP_SHARED if grows => Err(Errno::EINVAL),
+        MAP_PRIVATE | MAP_SHARED | MAP_SHARED_VALIDATE => Ok(()),
         _ => Err(Errno::EINVAL),
     }
 }
+
+/// What MAP_SHARED_VALIDATE lets through: Linux's `LEGACY_MAP_MASK`.
+const KNOWN_FLAGS: u32 = MAP_SHARED
+    | MAP_PRIVATE
+    | MAP_FIXED
+    | MAP_ANONYMOUS
+    | MAP_DENYWRITE
+    | MAP_EXECUTABLE
+    | MAP_UNINITIALIZED
+    | MAP_GROWSDOWN
+    | MAP_LOCKED
+    | MAP_NORESERVE
+    | MAP_POPULATE
+    | MAP_NONBLOCK
+    | MAP_STACK
+    | MAP_HUGETLB
+    | MAP_32BIT
+    | MAP_FIXED_NOREPLACE;
 
 /// munmap(2).
 pub(super) fn munmap([address, length, ..]: Arguments) -> Answer {

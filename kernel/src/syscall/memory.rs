@@ -166,8 +166,7 @@ const KNOWN_FLAGS: u32 = MAP_SHARED
     | MAP_NONBLOCK
     | MAP_STACK
     | MAP_HUGETLB
-    | MAP_32BIT
-    | MAP_FIXED_NOREPLACE;
+    | MAP_32BIT;
 
 /// munmap(2).
 pub(super) fn munmap([address, length, ..]: Arguments) -> Answer {

@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+mod acpi;
 #[expect(
     unsafe_code,
     reason = "drives the processor; every block says why it is sound"

@@ -19,6 +19,8 @@ mod drivers {
     }
 }
 
+#[path = "../../kernel/src/acpi.rs"]
+mod acpi;
 #[path = "../../kernel/src/trace/call.rs"]
 mod call;
 #[path = "../../kernel/src/drivers/framebuffer/canvas.rs"]
@@ -44,6 +46,7 @@ mod slab;
 #[path = "../../kernel/src/console/terminal.rs"]
 mod terminal;
 
+mod test_acpi;
 mod test_canvas;
 mod test_grid;
 mod test_options;

@@ -2,6 +2,7 @@
 //! boots them. Two at a time, because a machine in QEMU keeps a processor busy.
 
 mod commands;
+mod ends;
 mod foreign;
 mod programs;
 mod run;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         Ok(programs) => programs
             .into_iter()
             .chain(commands::trials())
+            .chain(ends::trials())
             .chain(trace::trials())
             .chain([foreign::trial()])
             .collect::<Vec<_>>(),

@@ -20,6 +20,7 @@ const HELPERS: &[&str] = &[
     "exit_code",
     "init",
     "kill_self",
+    "reboot",
     "shell",
 ];
 

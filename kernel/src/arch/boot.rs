@@ -12,6 +12,7 @@ use super::paging::{self, Cache, ioremap};
 struct Facts {
     initramfs: &'static [u8],
     framebuffer: Option<(u64, FrameBufferInfo)>,
+    rsdp: Option<u64>,
 }
 
 static FACTS: Once<Facts> = Once::new();
@@ -32,6 +33,7 @@ pub(super) fn init(info: &BootInfo) {
     FACTS.call_once(|| Facts {
         initramfs,
         framebuffer,
+        rsdp: info.rsdp_addr.into_option(),
     });
 }
 
@@ -52,6 +54,11 @@ fn facts() -> &'static Facts {
 /// The archive that came with the kernel; empty if none did.
 pub(crate) fn initramfs() -> &'static [u8] {
     facts().initramfs
+}
+
+/// Where firmware left the pointer to ACPI's tables.
+pub(super) fn rsdp() -> Option<u64> {
+    facts().rsdp
 }
 
 /// The screen, mapped anew so that stores to it are gathered. Once.

@@ -1,11 +1,14 @@
-//! The end of the machine: under QEMU with an exit code that reaches the command line, elsewhere as far as possible.
+//! The end of the machine: under QEMU with an exit code that reaches the command line, elsewhere by ACPI.
 //!
 //! `exit=qemu` on the command line says that QEMU's debug devices are there: the code goes to port 0xe9, then what kind
-//! of end it was to port 0xf4, which ends QEMU. A real machine halts with a last word on the screen; to switch it off
-//! needs ACPI's interpreter.
+//! of end it was to port 0xf4, which ends QEMU. Else the machine is switched off (`firmware.rs`), and one that can't be
+//! halts with a last word on the screen.
+use x86_64::VirtAddr;
 use x86_64::instructions::port::Port;
+use x86_64::instructions::tables::lidt;
+use x86_64::structures::DescriptorTablePointer;
 
-use super::interrupts;
+use super::{firmware, interrupts};
 use crate::options::{self, Exit};
 
 /// What the host is told of the end.
@@ -23,8 +26,8 @@ enum Kind {
 /// The first process has ended with `code`, and with it all that there was to do.
 pub(crate) fn end(code: u8) -> ! {
     tell_host(Kind::Ended, code);
-    log::info!("init has ended with code {code}; the machine can be switched off");
-    interrupts::halt_forever()
+    log::info!("init has ended with code {code}");
+    switch_off()
 }
 
 /// The report of a bug is out.
@@ -36,25 +39,52 @@ pub(super) fn panicked() -> ! {
 /// Switches the machine off, or says that somebody may.
 pub(crate) fn power_off() -> ! {
     tell_host(Kind::Asked, 0);
-    log::info!("the machine can be switched off");
-    interrupts::halt_forever()
+    switch_off()
 }
 
 /// Stops without switching off.
 pub(crate) fn halt() -> ! {
     tell_host(Kind::Asked, 0);
     log::info!("halted");
+    log::logger().flush();
     interrupts::halt_forever()
 }
 
-/// Starts the machine anew, through the keyboard controller, which holds the reset line.
+/// Starts the machine anew, by one of the ways that there are: firmware's own, the chipset's, the keyboard
+/// controller's, which holds the reset line, and at last an exception that can't be delivered.
 pub(crate) fn restart() -> ! {
-    const KEYBOARD: u16 = 0x64;
-    const PULSE_RESET: u8 = 0xfe;
     tell_host(Kind::Asked, 0);
     log::info!("restarting");
-    // SAFETY: the machine ends here.
-    unsafe { Port::new(KEYBOARD).write(PULSE_RESET) };
+    log::logger().flush();
+    interrupts::disable();
+    firmware::reset();
+    for (port, values) in [(0xcf9, &[0x02, 0x06][..]), (0x64, &[0xfe])] {
+        for &value in values {
+            // SAFETY: the machine ends here.
+            unsafe { Port::<u8>::new(port).write(value) };
+        }
+        firmware::wait_until(|| false);
+    }
+    let nothing = DescriptorTablePointer {
+        limit: 0,
+        base: VirtAddr::zero(),
+    };
+    // SAFETY: the machine ends here, by the exception that now finds no handler, nor one for that.
+    unsafe { lidt(&nothing) };
+    x86_64::instructions::interrupts::int3();
+    interrupts::halt_forever()
+}
+
+fn switch_off() -> ! {
+    // Behind `tell_host`, QEMU's exit device may be about to end it with a code.
+    if options::get().exit == Exit::Halt {
+        log::info!("switching the machine off");
+        log::logger().flush();
+        interrupts::disable();
+        firmware::switch_off();
+    }
+    log::info!("the machine can be switched off");
+    log::logger().flush();
     interrupts::halt_forever()
 }
 

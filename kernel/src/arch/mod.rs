@@ -11,6 +11,7 @@ pub(crate) mod context;
 pub(crate) mod direct_map;
 pub(crate) mod exit;
 pub(crate) mod features;
+mod firmware;
 pub(crate) mod fpu;
 mod gdt;
 mod idt;
@@ -53,4 +54,5 @@ pub(crate) fn init_devices() {
     fpu::init();
     apic::init();
     timer::init();
+    firmware::init();
 }

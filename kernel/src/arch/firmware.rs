@@ -1,0 +1,123 @@
+//! What firmware left in memory: ACPI's tables, where they are, and the registers that they name.
+//!
+//! The tables are read once, at boot, while all is well; the end of the machine then needs nothing but registers.
+use spin::Once;
+use x86_64::instructions::port::Port;
+
+use super::direct_map::pointer_to;
+use super::layout::{DIRECT_MAP, DIRECT_MAP_SIZE, PAGE};
+use super::paging::{self, Cache, ioremap};
+use super::{boot, timer};
+use crate::acpi::{Physical, Power, Register, Tables};
+
+static POWER: Once<Power> = Once::new();
+
+/// Memory as the direct map shows it, and, where firmware keeps its tables elsewhere, by a mapping of its own.
+struct Memory;
+
+impl Physical for Memory {
+    fn bytes(&self, address: u64, length: usize) -> Option<&[u8]> {
+        let end = address.checked_add(length as u64)?;
+        if end > DIRECT_MAP_SIZE {
+            return None;
+        }
+        let shown = |at: u64| paging::translate(paging::root(), DIRECT_MAP + at).is_some();
+        let first = address - address % PAGE;
+        let start = if (first..end).step_by(PAGE as usize).all(shown) {
+            pointer_to(address)
+        } else {
+            ioremap(address, length as u64, Cache::Uncached)
+                .ok()?
+                .cast_const()
+        };
+        // SAFETY: mapped above, for good; firmware keeps its tables in memory that nobody else is given, and says that
+        // it is done with them.
+        Some(unsafe { core::slice::from_raw_parts(start, length) })
+    }
+}
+
+/// Reads the tables, if the machine has any.
+pub(super) fn init() {
+    let tables = boot::rsdp().and_then(|rsdp| Tables::open(&Memory, rsdp));
+    let power = tables.as_ref().and_then(Power::read);
+    match power {
+        Some(power) => log::debug!("ACPI: {power:x?}"),
+        None => log::info!("no ACPI tables: the machine can't be switched off from here"),
+    }
+    POWER.call_once(|| power.unwrap_or_default());
+}
+
+/// Switches the machine off; returns where that did not work.
+pub(super) fn switch_off() {
+    /// In the control register: ACPI is in charge; the kind of sleep; go.
+    const IN_CHARGE: u16 = 1 << 0;
+    const KIND: u32 = 10;
+    const SLEEP: u16 = 1 << 13;
+    let Some(power) = POWER.get() else { return };
+    let [Some((control, _)), _] = power.off else {
+        return;
+    };
+    if let Some((command, value)) = power.enable
+        && read(control) & IN_CHARGE == 0
+    {
+        // SAFETY: the port is firmware's own, and the value the one that it asks for.
+        unsafe { Port::new(command).write(value) };
+        wait_until(|| read(control) & IN_CHARGE != 0);
+    }
+    for (register, kind) in power.off.into_iter().flatten() {
+        let rest = read(register) & !(7 << KIND | SLEEP);
+        write(register, rest | u16::from(kind & 7) << KIND | SLEEP);
+    }
+    wait_until(|| false);
+}
+
+/// Resets the machine through the register that firmware names for it; returns where that did not work.
+pub(super) fn reset() {
+    let Some((register, value)) = POWER.get().and_then(|power| power.reset) else {
+        return;
+    };
+    match register {
+        // SAFETY: firmware says that the port resets the machine.
+        Register::Port(port) => unsafe { Port::new(port).write(value) },
+        Register::Memory(address) => {
+            let Ok(start) = ioremap(address, 1, Cache::Uncached) else {
+                return;
+            };
+            // SAFETY: just mapped; firmware says that the address resets the machine.
+            unsafe { start.write_volatile(value) };
+        }
+    }
+    wait_until(|| false);
+}
+
+/// Gives the machine a tenth of a second, about: the counter runs at a gigahertz or more.
+pub(super) fn wait_until(done: impl Fn() -> bool) {
+    const CYCLES: u64 = 300_000_000;
+    let start = timer::cycles();
+    while !done() && timer::cycles() - start < CYCLES {
+        core::hint::spin_loop();
+    }
+}
+
+fn read(register: Register) -> u16 {
+    match register {
+        // SAFETY: reading a control register of power management changes nothing.
+        Register::Port(port) => unsafe { Port::new(port).read() },
+        // SAFETY: as above, at an address that `ioremap` has just mapped.
+        Register::Memory(address) => ioremap(address, 2, Cache::Uncached)
+            .map_or(0, |start| unsafe { start.cast::<u16>().read_volatile() }),
+    }
+}
+
+fn write(register: Register, value: u16) {
+    match register {
+        // SAFETY: the register's purpose is to switch the machine off, which is what is wanted.
+        Register::Port(port) => unsafe { Port::new(port).write(value) },
+        Register::Memory(address) => {
+            if let Ok(start) = ioremap(address, 2, Cache::Uncached) {
+                // SAFETY: as above, at an address that was just mapped.
+                unsafe { start.cast::<u16>().write_volatile(value) };
+            }
+        }
+    }
+}

@@ -2,6 +2,9 @@
 //!
 //! The oracle serves as crystal ball while the plan is written. Where memory runs out the forecast is wrong, which is
 //! fine: a step that meets nothing is a test of that, too.
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use crate::files::Stored;
 use crate::op::{Op, Pid};
 use crate::oracle::{Area, Oracle, Rules};
@@ -12,7 +15,8 @@ use crate::random::Random;
 pub(super) struct Forecast {
     rules: Rules,
     stack_top: u64,
-    processes: Vec<Option<Oracle>>,
+    /// What each process runs in; some run in the same.
+    processes: Vec<Option<Rc<RefCell<Oracle>>>>,
 }
 
 impl Forecast {
@@ -33,7 +37,8 @@ impl Forecast {
 
     /// One of the areas that `pid` should have.
     pub(super) fn area(&self, pid: Pid, random: &mut Random) -> Option<Area> {
-        let areas = self.processes[pid].as_ref()?.areas();
+        let oracle = self.processes[pid].as_ref()?.borrow();
+        let areas = oracle.areas();
         let at = random.below(areas.len().max(1) as u64);
         areas.get(at as usize).copied()
     }
@@ -44,12 +49,16 @@ impl Forecast {
             Op::Spawn(pid) if self.processes[pid].is_none() => self.begin(pid),
             Op::Exec(pid) if self.processes[pid].is_some() => self.begin(pid),
             Op::Fork { parent, child } if self.processes[child].is_none() => {
+                let parent = self.processes[parent].as_deref();
+                self.processes[child] = parent.map(|oracle| Rc::new(oracle.clone()));
+            }
+            Op::Share { parent, child } if self.processes[child].is_none() => {
                 self.processes[child] = self.processes[parent].clone();
             }
             Op::Exit(pid) => self.processes[pid] = None,
             Op::Map(pid, _) | Op::Unmap(pid, _) | Op::Protect(pid, ..) | Op::Brk(pid, _) => {
-                if let Some(oracle) = &mut self.processes[pid] {
-                    call(oracle, op);
+                if let Some(oracle) = &self.processes[pid] {
+                    call(&mut oracle.borrow_mut(), op);
                 }
             }
             _ => {}
@@ -62,7 +71,7 @@ impl Forecast {
             // A refusal is part of the forecast.
             let _ = oracle.map(&segment);
         }
-        self.processes[pid] = Some(oracle);
+        self.processes[pid] = Some(Rc::new(RefCell::new(oracle)));
     }
 }
 

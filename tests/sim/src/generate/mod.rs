@@ -46,6 +46,7 @@ enum Verb {
     Spawn,
     Exec,
     Fork,
+    Share,
     Exit,
     Map,
     Unmap,
@@ -62,11 +63,12 @@ enum Verb {
 }
 
 /// How often each verb happens where a seed is average.
-const USUAL: [(u64, Verb); 16] = [
+const USUAL: [(u64, Verb); 17] = [
     (20, Verb::Spawn),
     (1, Verb::Exec),
     (10, Verb::Fork),
-    (4, Verb::Exit),
+    (4, Verb::Share),
+    (6, Verb::Exit),
     (40, Verb::Map),
     (20, Verb::Unmap),
     (30, Verb::Protect),
@@ -117,6 +119,10 @@ impl Author<'_> {
             Verb::Spawn => Op::Spawn(any),
             Verb::Exec => Op::Exec(pid),
             Verb::Fork => Op::Fork {
+                parent: pid,
+                child: self.pid(),
+            },
+            Verb::Share => Op::Share {
                 parent: pid,
                 child: self.pid(),
             },

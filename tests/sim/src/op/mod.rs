@@ -31,6 +31,13 @@ pub enum Op {
         /// The new process.
         child: Pid,
     },
+    /// clone(2) with CLONE_VM, as vfork(2) does it: `child` runs in the very space of `parent`.
+    Share {
+        /// Whose space it is.
+        parent: Pid,
+        /// The new process.
+        child: Pid,
+    },
     /// `pid` ends.
     Exit(Pid),
     /// mmap(2).

@@ -18,6 +18,7 @@ impl fmt::Display for Op {
             Self::Spawn(pid) => write!(f, "pid{pid} begins"),
             Self::Exec(pid) => write!(f, "pid{pid} execve()"),
             Self::Fork { parent, child } => write!(f, "pid{parent} fork() of pid{child}"),
+            Self::Share { parent, child } => write!(f, "pid{parent} clone(vm) of pid{child}"),
             Self::Exit(pid) => write!(f, "pid{pid} exit()"),
             Self::Map(pid, request) => write!(f, "pid{pid} mmap({request})"),
             Self::Unmap(pid, span) => write!(f, "pid{pid} munmap({span})"),

@@ -146,7 +146,7 @@ impl World {
         mut step: impl FnMut(&super::Process, u64, usize) -> Result<Vec<u8>, Outcome>,
     ) -> Sound<Answer> {
         let kernel = self.kernel.clone();
-        let Some(process) = self.processes.get_mut(pid).and_then(Option::as_mut) else {
+        let Some(process) = self.process(pid) else {
             return Ok(Answer::Nothing);
         };
         let (mut at, end) = (span.address, span.address.saturating_add(span.length));

@@ -101,7 +101,7 @@ impl World {
     }
 
     fn living(&self) -> impl Iterator<Item = &Process> {
-        self.processes.iter().flatten()
+        self.spaces.iter().flatten()
     }
 
     /// Whatever a CPU would use without a walk must be what a walk would find, or less.

@@ -33,7 +33,9 @@ const HOLE: u32 = 3;
 pub struct World {
     config: Config,
     kernel: Rc<Kernel>,
-    processes: Vec<Option<Process>>,
+    /// Which space each process runs in, by its place in `spaces`.
+    processes: Vec<Option<usize>>,
+    spaces: Vec<Option<Process>>,
     files: Vec<Arc<CachedFile>>,
     /// What files in memory should hold.
     stored: Stored,
@@ -84,7 +86,9 @@ impl World {
         Self {
             free_at_start: kernel.memory.free_frames(),
             kernel: Rc::new(kernel),
-            processes: (0..config.processes).map(|_| None).collect(),
+            processes: vec![None; config.processes],
+            // execve needs the new space while the old one stands.
+            spaces: (0..=config.processes).map(|_| None).collect(),
             files: config.rules.files.iter().enumerate().map(file).collect(),
             stored: Stored::default(),
             hoard: Vec::new(),
@@ -113,6 +117,7 @@ impl World {
             Op::Spawn(pid) => self.spawn(pid),
             Op::Exec(pid) => self.exec(pid),
             Op::Fork { parent, child } => self.fork(parent, child),
+            Op::Share { parent, child } => Ok(self.share(parent, child)),
             Op::Exit(pid) => Ok(self.exit(pid)),
             Op::Map(pid, ref request) => self.map(pid, request),
             Op::Unmap(pid, span) => self.unmap(pid, span),
@@ -203,7 +208,8 @@ impl World {
     }
 
     fn process(&mut self, pid: Pid) -> Option<&mut Process> {
-        self.processes.get_mut(pid)?.as_mut()
+        let space = (*self.processes.get(pid)?)?;
+        self.spaces[space].as_mut()
     }
 }
 

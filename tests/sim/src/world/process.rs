@@ -1,4 +1,4 @@
-//! Processes begin, replace themselves, fork and end.
+//! Processes begin, replace themselves, fork, share a space and end. The last to leave a space takes it down.
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use crate::op::Pid;
 use crate::oracle::{Oracle, Refusal};
 use crate::plan::program;
 
-/// One process, on both sides.
+/// The memory of a process, or of several that share it, on both sides.
 pub(super) struct Process {
     /// What `mm` has.
     pub(super) space: Rc<RefCell<AddressSpace>>,
@@ -37,14 +37,13 @@ impl World {
 
     /// The old program goes only when the new one stands, as in execve(2).
     pub(super) fn exec(&mut self, pid: Pid) -> Sound<Answer> {
-        if self.process(pid).is_none() {
+        let Some(old) = self.processes.get_mut(pid).and_then(Option::take) else {
             return Ok(Answer::Nothing);
-        }
-        let old = self.processes[pid].take();
+        };
         let answer = self.begin(pid)?;
-        match (old, self.processes[pid].is_some()) {
-            (Some(old), true) => self.end(old),
-            (old, _) => self.processes[pid] = old,
+        match self.processes[pid] {
+            Some(_) => self.leave(old),
+            None => self.processes[pid] = Some(old),
         }
         Ok(answer)
     }
@@ -68,7 +67,7 @@ impl World {
         };
         let oracle = Oracle::new(rules.clone(), self.stored.clone());
         let space = Rc::new(RefCell::new(space));
-        self.processes[pid] = Some(Process { space, oracle });
+        self.enter(pid, Process { space, oracle });
         for segment in program(self.config.stack_top) {
             self.map(pid, &segment)?;
         }
@@ -81,6 +80,7 @@ impl World {
             return Ok(Answer::Nothing);
         };
         let (space, root) = (process.space.clone(), process.root());
+        let oracle = process.oracle.clone();
         let (free, tables) = (
             self.kernel.memory.free_frames(),
             1 + self.kernel.mmu().tables(root).len(),
@@ -89,9 +89,8 @@ impl World {
         let (result, fired) = self.call(|| space.borrow_mut().fork(&kernel.memory));
         match result {
             Ok(space) => {
-                let oracle = self.processes[parent].as_ref().map(|p| p.oracle.clone());
                 let space = Rc::new(RefCell::new(space));
-                self.processes[child] = oracle.map(|oracle| Process { space, oracle });
+                self.enter(child, Process { space, oracle });
                 Ok(Answer::Done)
             }
             Err(OutOfMemory) if fired == Fired::Yes => Ok(Answer::HeapFailed),
@@ -105,14 +104,37 @@ impl World {
         }
     }
 
-    pub(super) fn exit(&mut self, pid: Pid) -> Answer {
-        let process = self.processes.get_mut(pid).and_then(Option::take);
-        did(process.map(|process| self.end(process)).is_some())
+    pub(super) fn share(&mut self, parent: Pid, child: Pid) -> Answer {
+        let space = self.processes.get(parent).copied().flatten();
+        let has_room = matches!(self.processes.get(child), Some(None));
+        let Some(space) = space.filter(|_| has_room) else {
+            return Answer::Nothing;
+        };
+        self.processes[child] = Some(space);
+        Answer::Done
     }
 
-    fn end(&mut self, process: Process) {
-        self.kernel.machine().deactivate(process.root());
-        let space = Rc::into_inner(process.space).expect("nobody else has the space now");
-        space.into_inner().destroy(&self.kernel.memory);
+    pub(super) fn exit(&mut self, pid: Pid) -> Answer {
+        let space = self.processes.get_mut(pid).and_then(Option::take);
+        did(space.map(|space| self.leave(space)).is_some())
+    }
+
+    /// Lets `pid` run in a space that is new.
+    fn enter(&mut self, pid: Pid, process: Process) {
+        let vacant = self.spaces.iter().position(Option::is_none);
+        let space = vacant.expect("there are more places than processes");
+        self.spaces[space] = Some(process);
+        self.processes[pid] = Some(space);
+    }
+
+    fn leave(&mut self, space: usize) {
+        if self.processes.contains(&Some(space)) {
+            return;
+        }
+        if let Some(process) = self.spaces[space].take() {
+            self.kernel.machine().deactivate(process.root());
+            let space = Rc::into_inner(process.space).expect("nobody else has the space now");
+            space.into_inner().destroy(&self.kernel.memory);
+        }
     }
 }

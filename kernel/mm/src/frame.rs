@@ -17,16 +17,19 @@ pub struct Frame(u32);
 
 impl Frame {
     /// Only for the ranges handed over at boot and for numbers read back from tables and records.
+    #[inline]
     pub(crate) const fn from_number(number: u32) -> Self {
         Self(number)
     }
 
     /// The frame's number: its physical address divided by 4096, and its index in `mem_map`.
+    #[inline]
     pub const fn number(self) -> u32 {
         self.0
     }
 
     /// The physical address of the frame's first byte.
+    #[inline]
     pub const fn address(self) -> u64 {
         (self.0 as u64) << PAGE_SHIFT
     }
@@ -113,11 +116,13 @@ impl FrameRecord {
     }
 
     /// What the frame is used for.
+    #[inline]
     pub fn usage(&self) -> Use {
         USES[(self.state.load(Relaxed) & 0xff) as usize]
     }
 
     /// Binary logarithm of the frames in the block that this frame begins.
+    #[inline]
     pub fn order(&self) -> u32 {
         self.state.load(Relaxed) >> 8
     }
@@ -127,11 +132,13 @@ impl FrameRecord {
     }
 
     /// How many hold the frame.
+    #[inline]
     pub fn references(&self) -> u32 {
         self.refs.load(Acquire)
     }
 
     /// How many user entries map the frame.
+    #[inline]
     pub fn mappings(&self) -> u32 {
         self.maps.load(Relaxed)
     }

@@ -4,7 +4,7 @@
 //! `words` is a pointer into the direct map) and on the workstation (where it is an index into a vector and a missing
 //! flush is a wrong answer). The traits are safe to call because a [`Frame`] can't be made up: see `frame.rs`.
 use core::ops::Range;
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicU64, Ordering::Acquire};
 
 use crate::frame::{Frame, FrameRecord};
 use crate::page::Page;
@@ -19,6 +19,17 @@ pub trait PhysMem {
 
     /// The contents of `frame`. Ring 3 or the processor's walker may change them at any time, hence atomics.
     fn words(&self, frame: Frame) -> &[AtomicU64; WORDS];
+
+    /// Shows the words of `frame` that are not zero, with the index of each, in order. A machine that knows where nothing
+    /// was stored may skip the look: most of a table is empty, and checks look at every table.
+    fn occupied(&self, frame: Frame, mut see: impl FnMut(usize, u64)) {
+        for (index, word) in self.words(frame).iter().enumerate() {
+            let word = word.load(Acquire);
+            if word != 0 {
+                see(index, word);
+            }
+        }
+    }
 
     /// Fills `frame` with zeroes.
     fn zero(&self, frame: Frame);

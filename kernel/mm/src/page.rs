@@ -16,21 +16,25 @@ pub struct Page(u64);
 
 impl Page {
     /// The page with this number.
+    #[inline]
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
     /// The page that holds the byte at `address`.
+    #[inline]
     pub const fn containing(address: u64) -> Self {
         Self(address >> PAGE_SHIFT)
     }
 
     /// The page's number.
+    #[inline]
     pub const fn number(self) -> u64 {
         self.0
     }
 
     /// The address of the page's first byte.
+    #[inline]
     pub const fn address(self) -> u64 {
         self.0 << PAGE_SHIFT
     }

@@ -186,16 +186,21 @@ impl PageTable {
     pub(crate) fn survey<M: Machine>(&self, memory: &Memory<M>, see: &mut impl FnMut(Seen)) {
         see(Seen::Table(self.root));
         let top = self.levels - 1;
-        let lower_half = &memory.machine.words(self.root)[..WORDS / 2];
-        survey_below(memory, lower_half, top, Page::new(0), see);
+        memory.machine.occupied(self.root, |number, bits| {
+            if number < WORDS / 2 {
+                survey_entry(memory, bits, top, Page::new(number as u64 * span(top)), see);
+            }
+        });
     }
 }
 
 /// Pages that one entry of a table at `level` covers; level 0 is the last.
+#[inline]
 fn span(level: u32) -> u64 {
     1 << (INDEX_BITS * level)
 }
 
+#[inline]
 fn index(page: Page, level: u32) -> usize {
     (page.number() >> (INDEX_BITS * level)) as usize % WORDS
 }
@@ -233,26 +238,23 @@ fn free_below<M: Machine>(
     freed
 }
 
-/// Shows what `entries`, which stand at `level` and begin with that of page `base`, hold and lead to.
-fn survey_below<M: Machine>(
+/// Shows what the entry `bits` at `level`, whose first page is `page`, holds and leads to.
+fn survey_entry<M: Machine>(
     memory: &Memory<M>,
-    entries: &[AtomicU64],
+    bits: u64,
     level: u32,
-    base: Page,
+    page: Page,
     see: &mut impl FnMut(Seen),
 ) {
-    for (number, entry) in (0..).zip(entries) {
-        let bits = entry.load(Acquire);
-        if bits == 0 {
-            continue;
-        }
-        let first = base + number * span(level);
-        if level == 0 {
-            see(Seen::Entry(first, bits));
-        } else if let Some(below) = pte::table(bits) {
-            see(Seen::Table(below));
-            survey_below(memory, memory.machine.words(below), level - 1, first, see);
-        }
+    if level == 0 {
+        return see(Seen::Entry(page, bits));
+    }
+    if let Some(table) = pte::table(bits) {
+        see(Seen::Table(table));
+        memory.machine.occupied(table, |number, bits| {
+            let page = page + number as u64 * span(level - 1);
+            survey_entry(memory, bits, level - 1, page, see);
+        });
     }
 }
 

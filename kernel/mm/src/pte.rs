@@ -80,6 +80,7 @@ pub enum Pte {
 
 impl Pte {
     /// Reads an entry. Not for others than this crate: bits of theirs would make frames up.
+    #[inline]
     pub(crate) fn decode(bits: u64) -> Self {
         if bits & PRESENT != 0 {
             Self::Mapped(leaf(bits))
@@ -97,6 +98,7 @@ impl Pte {
     }
 
     /// Writes an entry.
+    #[inline]
     pub fn encode(self) -> u64 {
         match self {
             Self::Empty => 0,
@@ -109,6 +111,7 @@ impl Pte {
     }
 
     /// The frame that the entry holds, whether the processor may see it or not.
+    #[inline]
     pub fn leaf(self) -> Option<Leaf> {
         match self {
             Self::Mapped(leaf) | Self::Protected(leaf) => Some(leaf),
@@ -117,6 +120,7 @@ impl Pte {
     }
 }
 
+#[inline]
 fn leaf(bits: u64) -> Leaf {
     Leaf {
         frame: frame(bits),
@@ -124,6 +128,7 @@ fn leaf(bits: u64) -> Leaf {
     }
 }
 
+#[inline]
 fn frame(bits: u64) -> Frame {
     Frame::from_number(((bits & FRAME_MASK) >> PAGE_SHIFT) as u32)
 }
@@ -134,6 +139,7 @@ pub(crate) fn to_table(table: Frame) -> u64 {
 }
 
 /// The table that an upper-level entry leads to, if any.
+#[inline]
 pub(crate) fn table(bits: u64) -> Option<Frame> {
     (bits & PRESENT != 0).then(|| frame(bits))
 }

@@ -97,11 +97,15 @@ impl Kernel {
 
     fn perform(&self, frame: u64, touch: Touch) -> End {
         let index = (touch.address / 8) as usize % WORDS;
-        let word = self.machine().word(frame, index);
-        let word = word.expect("the walker stays inside memory");
+        let machine = self.machine();
         match touch.kind {
-            Kind::Read => End::Done(word.load(Relaxed)),
+            Kind::Read => {
+                let value = machine.load(frame, index);
+                End::Done(value.expect("the walker stays inside memory"))
+            }
             Kind::Write(value) => {
+                let word = machine.word(frame, index);
+                let word = word.expect("the walker stays inside memory");
                 word.store(value, Relaxed);
                 End::Done(value)
             }

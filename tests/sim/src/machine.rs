@@ -4,7 +4,7 @@
 //! which simulated CPU is executing stands in a cell.
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 use mm::machine::{Cpu, PhysMem, Tlb as TlbSeam, WORDS};
 use mm::{Frame, FrameRecord, Page};
@@ -16,6 +16,8 @@ use crate::tlb::Tlb;
 pub struct SoftMachine {
     records: Vec<FrameRecord>,
     frames: Vec<[AtomicU64; WORDS]>,
+    /// What is in each frame beside zeroes, as far as that is known.
+    contents: Vec<RefCell<Contents>>,
     cpus: Vec<RefCell<SoftCpu>>,
     current: Cell<usize>,
     intruder: RefCell<Option<Box<dyn FnOnce()>>>,
@@ -31,6 +33,28 @@ pub struct SoftCpu {
     pub tlb: Tlb,
 }
 
+/// The words of a frame that are not zero.
+#[derive(Default)]
+struct Contents {
+    /// Whether nobody has reached for the frame since they were noted.
+    known: bool,
+    words: Vec<(u16, u64)>,
+}
+
+impl Contents {
+    fn learn(&mut self, words: &[AtomicU64; WORDS]) {
+        self.words.clear();
+        for (eight, index) in words.chunks(8).zip((0..).step_by(8)) {
+            let any = eight.iter().fold(0, |any, word| any | word.load(Acquire));
+            if any != 0 {
+                let words = (index..).zip(eight.iter().map(|word| word.load(Acquire)));
+                self.words.extend(words.filter(|&(_, word)| word != 0));
+            }
+        }
+        self.known = true;
+    }
+}
+
 impl SoftMachine {
     /// A machine with `cpus` CPUs and `frames` frames of rubbish.
     pub fn new(cpus: usize, frames: usize) -> Self {
@@ -41,6 +65,7 @@ impl SoftMachine {
                 .take(frames)
                 .collect(),
             frames: (0..frames).map(rubbish).collect(),
+            contents: (0..frames).map(|_| RefCell::default()).collect(),
             cpus: (0..cpus).map(|_| RefCell::default()).collect(),
             current: Cell::new(0),
             intruder: RefCell::new(None),
@@ -82,9 +107,18 @@ impl SoftMachine {
         }
     }
 
-    /// The word at `index` of the frame numbered `frame`, or `None` where the machine has no such memory.
+    /// The word at `index` of the frame numbered `frame`, to be changed, or `None` where the machine has no such memory.
     pub fn word(&self, frame: u64, index: usize) -> Option<&AtomicU64> {
-        self.frames.get(usize::try_from(frame).ok()?)?.get(index)
+        let number = usize::try_from(frame).ok()?;
+        let word = self.frames.get(number)?.get(index)?;
+        self.contents[number].borrow_mut().known = false;
+        Some(word)
+    }
+
+    /// What is in that word.
+    pub fn load(&self, frame: u64, index: usize) -> Option<u64> {
+        let words = self.frames.get(usize::try_from(frame).ok()?)?;
+        words.get(index).map(|word| word.load(Acquire))
     }
 
     /// Lets `act` happen in the middle of the next fault that clears or copies a frame.
@@ -127,7 +161,21 @@ impl PhysMem for SoftMachine {
     }
 
     fn words(&self, frame: Frame) -> &[AtomicU64; WORDS] {
-        &self.frames[frame.number() as usize]
+        let number = frame.number() as usize;
+        self.contents[number].borrow_mut().known = false;
+        &self.frames[number]
+    }
+
+    /// A frame is looked through only if somebody could have changed it since the last time.
+    fn occupied(&self, frame: Frame, mut see: impl FnMut(usize, u64)) {
+        let number = frame.number() as usize;
+        let contents = &self.contents[number];
+        if !contents.borrow().known {
+            contents.borrow_mut().learn(&self.frames[number]);
+        }
+        for &(index, word) in &contents.borrow().words {
+            see(index.into(), word);
+        }
     }
 
     fn zero(&self, frame: Frame) {

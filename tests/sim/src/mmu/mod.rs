@@ -4,7 +4,7 @@
 //! 2 MiB leaves, and what may be remembered. Always ring 3 with CR0.WP and EFER.NXE set. Nothing here knows how `mm`
 //! encodes an entry; if the two disagree, the simulator says so.
 use std::ops::Range;
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::machine::{SoftCpu, SoftMachine};
 use crate::op::Kind;
@@ -203,10 +203,7 @@ impl<'m> Mmu<'m> {
     fn visit(&self, table: u64, level: u32, start: u64, see: &mut impl FnMut(u64, u32)) {
         let is_top = level == self.levels - 1;
         for index in 0..if is_top { 256 } else { 512 } {
-            let bits = self
-                .machine
-                .word(table, index)
-                .map(|word| word.load(Acquire));
+            let bits = self.machine.load(table, index);
             let Some(bits) = bits.filter(|bits| bits & PRESENT != 0) else {
                 continue;
             };
@@ -226,7 +223,7 @@ impl<'m> Mmu<'m> {
             allowed: table.allowed.and(allowed(bits)),
             dirty: bits & DIRTY != 0,
         };
-        if self.machine.word(entry.frame, 0).is_none() {
+        if self.machine.load(entry.frame, 0).is_none() {
             return Err(Miss::Nowhere);
         }
         Ok(Walk {
@@ -238,8 +235,8 @@ impl<'m> Mmu<'m> {
 
     /// Reads an entry and refuses one that is absent or malformed.
     fn entry(&self, table: u64, page: u64, level: u32) -> Result<u64, Miss> {
-        let word = self.machine.word(table, index(page, level));
-        let bits = word.ok_or(Miss::Nowhere)?.load(Acquire);
+        let bits = self.machine.load(table, index(page, level));
+        let bits = bits.ok_or(Miss::Nowhere)?;
         if bits & PRESENT == 0 {
             return Err(Miss::Absent);
         }
@@ -260,12 +257,14 @@ impl<'m> Mmu<'m> {
     fn note_use(&self, root: u64, page: u64, known: Option<Table>, leaf_bits: u64) {
         let (mut table, top) = known.map_or((root, self.levels - 1), |table| (table.frame, 0));
         for level in (0..=top).rev() {
-            let word = self.machine.word(table, index(page, level));
-            let word = word.expect("this way was walked just now");
-            let bits = word.load(Relaxed);
+            let index = index(page, level);
+            let bits = self.machine.load(table, index);
+            let bits = bits.expect("this way was walked just now");
             let is_leaf = level == 0 || bits & LARGE != 0;
             let set = if is_leaf { leaf_bits } else { ACCESSED };
-            if bits & set != set {
+            if bits & set != set
+                && let Some(word) = self.machine.word(table, index)
+            {
                 word.fetch_or(set, Relaxed);
             }
             if is_leaf {

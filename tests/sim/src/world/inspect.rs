@@ -2,7 +2,6 @@
 //! every byte that is in memory.
 use std::cell::Ref;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use mm::page_cache::CachedFile;
 use mm::{AddressSpace, Backing, VmFlags, Vma};
@@ -62,8 +61,7 @@ impl World {
 
     fn sweep_page(&self, process: &Process, page: u64, frame: u64) -> Sound {
         for (index, expected) in process.oracle.page(page).into_iter().enumerate() {
-            let word = self.kernel.machine().word(frame, index);
-            let word = word.map(|word| word.load(Relaxed));
+            let word = self.kernel.machine().load(frame, index);
             demand!(
                 word == Some(expected),
                 "word {index} of page {page:#x} (frame {frame}) is {word:x?}, the oracle says {expected:#x}"
@@ -90,8 +88,7 @@ impl World {
         };
         let machine = self.kernel.machine();
         for index in 256..512 {
-            let entries = [root, kernel.number().into()]
-                .map(|table| machine.word(table, index).map(|word| word.load(Relaxed)));
+            let entries = [root, kernel.number().into()].map(|table| machine.load(table, index));
             demand!(
                 entries[0] == entries[1],
                 "entry {index} of the top-level table {root} is not the kernel's"

@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Write a disk image that boots on BIOS and on UEFI machines.
     Image(ImageArgs),
+    /// Write a USB stick that boots on BIOS and on UEFI machines.
+    Flash(FlashArgs),
     /// Build the kernel and the programs, and stop there.
     Build(BuildArgs),
     /// Run clippy on the kernel and the programs, warnings denied.
@@ -66,6 +68,9 @@ pub(crate) struct Payload {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub machine: MachineArgs,
+    /// Boot this USB stick, or the image of one, as it is; nothing is built, and nothing is written to it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["add", "checked", "trace", "options", "program"])]
+    pub stick: Option<PathBuf>,
     /// Write the kernel's log to FILE instead of standard error.
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
@@ -106,6 +111,12 @@ pub(crate) struct MachineArgs {
     /// Main board.
     #[arg(long, value_enum, default_value_t = Board::Pc)]
     pub machine: Board,
+    /// Graphics card.
+    #[arg(long, value_enum, default_value_t = Video::Std)]
+    pub video: Video,
+    /// Leave a device away that a real machine may lack (repeatable).
+    #[arg(long, value_enum, value_name = "DEVICE")]
+    pub without: Vec<Device>,
     /// Open a window (gtk unless told otherwise, as in --display=sdl).
     #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "gtk")]
     pub display: String,
@@ -122,6 +133,17 @@ pub(crate) struct ImageArgs {
     /// The folder to write faultline.img into.
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub payload: Payload,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FlashArgs {
+    /// A whole, removable disk, such as /dev/sdb, or a file to create.
+    pub device: PathBuf,
+    /// Erase it without asking; NAME must be the device's.
+    #[arg(long, value_name = "NAME")]
+    pub yes_erase: Option<OsString>,
     #[command(flatten)]
     pub payload: Payload,
 }
@@ -181,6 +203,30 @@ impl TraceKind {
             Self::Sched => "sched",
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Video {
+    /// QEMU's own card, with VGA's text modes.
+    Std,
+    /// The Cirrus Logic GD5446 of 1996.
+    Cirrus,
+    /// A card for virtual machines, which starts as VGA.
+    Virtio,
+    /// QEMU's own card without VGA (UEFI only).
+    Bochs,
+    /// A framebuffer in main memory, set up by the firmware (UEFI only).
+    Ramfb,
+    /// No screen (UEFI only).
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Device {
+    /// The serial ports: the program's output then is on the screen alone.
+    Serial,
+    /// The PS/2 controller.
+    Keyboard,
 }
 
 /// An amount of memory in MiB.

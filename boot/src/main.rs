@@ -6,6 +6,8 @@ mod cargo;
 mod cli;
 mod control;
 mod cpio;
+mod files;
+mod flash;
 mod guest;
 mod image;
 mod initramfs;
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(args),
         Some(Command::Image(args)) => run::image(args),
+        Some(Command::Flash(args)) => flash::flash(args),
         Some(Command::Build(args)) => run::build(args),
         Some(Command::Lint) => run::lint(),
     };

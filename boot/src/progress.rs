@@ -30,6 +30,21 @@ impl Voice {
     }
 }
 
+impl Voice {
+    /// Starts a step of which it is known how many bytes it takes.
+    pub(crate) fn measured(self, what: &str, bytes: u64) -> Step {
+        let step = self.step(what);
+        step.bar.disable_steady_tick();
+        step.bar.set_length(bytes);
+        if let Ok(style) = ProgressStyle::with_template(
+            "{spinner} {prefix} [{bar:30}] {bytes} of {total_bytes}, {bytes_per_sec}",
+        ) {
+            step.bar.set_style(style.progress_chars("=> "));
+        }
+        step
+    }
+}
+
 /// A step under way; it ends, and its spinner goes, when this is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
@@ -40,6 +55,11 @@ impl Step {
     /// Shows what the step is at, where a spinner turns.
     pub(crate) fn detail(&self, text: &str) {
         self.bar.set_message(text.trim().to_owned());
+    }
+
+    /// Moves a measured step on.
+    pub(crate) fn advance(&self, bytes: usize) {
+        self.bar.inc(bytes as u64);
     }
 
     /// Prints a text without tearing the spinner.

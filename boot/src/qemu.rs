@@ -3,11 +3,11 @@
 
 use std::ffi::OsString;
 use std::os::fd::RawFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use crate::cli::{Board, MachineArgs};
+use crate::cli::{Board, Device, MachineArgs, Video};
 use crate::ovmf::Ovmf;
 use crate::wires::Numbers;
 
@@ -23,11 +23,32 @@ pub(crate) enum Ending {
     ByUs,
 }
 
+/// What the machine boots from.
+#[derive(Debug)]
+pub(crate) enum Disk {
+    Built(PathBuf),
+    /// A USB stick, which belongs to somebody: the machine may only read it.
+    Stick(PathBuf),
+}
+
+impl Disk {
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Built(path) | Self::Stick(path) => path,
+        }
+    }
+}
+
 /// Refuses what QEMU would refuse later, or what would hang without a word.
 pub(crate) fn check(machine: &MachineArgs) -> Result<()> {
     const UEFI_NEEDS: u64 = 48;
     if machine.icount && machine.cpus > 1 {
         bail!("--icount counts the instructions of one processor: leave --cpus away");
+    }
+    if !machine.uefi && matches!(machine.video, Video::Bochs | Video::Ramfb | Video::None) {
+        bail!(
+            "BIOS machines need a VGA card, for the loader draws on it: add --uefi, or take another --video"
+        );
     }
     if machine.uefi && machine.memory.0 < UEFI_NEEDS {
         bail!("UEFI firmware alone fills so little memory: give --memory {UEFI_NEEDS}M or more");
@@ -39,7 +60,7 @@ pub(crate) fn check(machine: &MachineArgs) -> Result<()> {
 pub(crate) fn arguments(
     machine: &MachineArgs,
     firmware: Option<&Ovmf>,
-    disk: &Path,
+    disk: &Disk,
     wires: Numbers,
     ending: Ending,
 ) -> Vec<OsString> {
@@ -48,15 +69,29 @@ pub(crate) fn arguments(
         Board::Q35 => "q35",
     };
     let mut words = Words::default();
-    words.add("-nodefaults -no-reboot -no-user-config -vga std");
-    words.pair("-machine", format!("{board},accel=tcg"));
+    let has = |device| !machine.without.contains(&device);
+    words.add("-nodefaults -no-reboot -no-user-config");
+    words.video(machine.video);
+    let keyboard = if has(Device::Keyboard) {
+        ""
+    } else {
+        ",i8042=off"
+    };
+    words.pair("-machine", format!("{board},accel=tcg{keyboard}"));
     words.pair("-cpu", &machine.cpu);
     words.pair("-smp", machine.cpus.to_string());
     words.pair("-m", format!("{}M", machine.memory.0));
     words.pair("-display", &machine.display);
-    words.disk(machine.machine, disk);
+    match disk {
+        Disk::Built(file) => words.disk(machine.machine, file),
+        Disk::Stick(file) => words.stick(file),
+    }
     words.firmware(firmware);
     words.wires(wires);
+    if has(Device::Serial) {
+        words
+            .add("-device isa-serial,index=0,chardev=log -device isa-serial,index=2,chardev=stdio");
+    }
     words.ending(ending, wires.ending);
     if machine.gdb {
         words.add("-s -S");
@@ -98,6 +133,22 @@ impl Words {
         self.pair("-device", format!("ide-hd,drive=disk,bus={bus}"));
     }
 
+    fn stick(&mut self, file: &Path) {
+        self.drive("if=none,id=disk,format=raw,readonly=on", file);
+        self.add("-device qemu-xhci -device usb-storage,drive=disk,removable=on");
+    }
+
+    fn video(&mut self, video: Video) {
+        match video {
+            Video::Std => self.add("-vga std"),
+            Video::Cirrus => self.add("-vga cirrus"),
+            Video::Virtio => self.add("-vga virtio"),
+            Video::Bochs => self.add("-vga none -device bochs-display"),
+            Video::Ramfb => self.add("-vga none -device ramfb"),
+            Video::None => self.add("-vga none"),
+        }
+    }
+
     fn firmware(&mut self, firmware: Option<&Ovmf>) {
         match firmware {
             None => {}
@@ -117,8 +168,6 @@ impl Words {
             "-chardev",
             format!("socket,id=control,fd={}", wires.control),
         );
-        self.pair("-device", "isa-serial,index=0,chardev=log");
-        self.pair("-device", "isa-serial,index=2,chardev=stdio");
         self.pair("-device", "isa-debugcon,iobase=0xe9,chardev=code");
         self.pair("-mon", "chardev=control,mode=control");
     }
@@ -156,8 +205,8 @@ mod tests {
             ending: 5,
             control: 6,
         };
-        let disk = Path::new("/tmp/a,b.img");
-        let words = arguments(machine, None, disk, wires, Ending::ByKernel);
+        let disk = Disk::Built("/tmp/a,b.img".into());
+        let words = arguments(machine, None, &disk, wires, Ending::ByKernel);
         Ok(words
             .join(&OsString::from(" "))
             .to_string_lossy()
@@ -199,10 +248,22 @@ mod tests {
 
     #[test]
     fn machines_that_cannot_work_are_refused() {
-        for options in ["--icount", "--memory 24M", "--uefi --memory 48M"] {
+        for options in [
+            "--icount",
+            "--memory 24M",
+            "--uefi --memory 48M",
+            "--uefi --video none",
+            "--video cirrus",
+        ] {
             assert!(line(options).is_ok(), "{options} is refused");
         }
-        for options in ["--icount --cpus 2", "--memory 23M", "--uefi --memory 47M"] {
+        for options in [
+            "--icount --cpus 2",
+            "--memory 23M",
+            "--uefi --memory 47M",
+            "--video none",
+            "--video bochs",
+        ] {
             assert!(line(options).is_err(), "{options} is accepted");
         }
     }

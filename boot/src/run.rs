@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
@@ -12,13 +12,13 @@ use tempfile::TempDir;
 use crate::artifacts::{self, Artifacts, Freshness};
 use crate::cargo::{self, Flavour, Package};
 use crate::cli::{BuildArgs, ImageArgs, Payload, RunArgs};
+use crate::files::Files;
 use crate::guest::{self, Plan};
 use crate::image;
 use crate::initramfs::Tree;
 use crate::interrupts::Interrupts;
 use crate::kernel_log::{KernelLog, TraceFile};
 use crate::outcome::Outcome;
-use crate::ovmf::{self, Ovmf};
 use crate::progress::Voice;
 use crate::qemu::{self, Ending};
 use crate::screenshot;
@@ -46,15 +46,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Outcome> {
         options.extend(["traceformat=json", "trace=faults"]);
     }
     let (log, trace) = (log_sink(args)?, trace_file(args)?);
-    let (artifacts, tree) = gather(&args.payload, voice)?;
-    let interrupts = Interrupts::watch()?;
-    let files = Files::lay_out(
-        args,
-        &artifacts,
-        &tree,
-        &command_line(&options, &args.payload),
-    )?;
-    drop(artifacts);
+    let (files, interrupts) = lay_out(args, &options, voice)?;
     if args.machine.gdb {
         eprintln!("boot: the machine waits for: {}", gdb_line(&files.symbols));
     }
@@ -79,6 +71,19 @@ pub(crate) fn run(args: &RunArgs) -> Result<Outcome> {
         |wires| qemu::arguments(&args.machine, firmware, &files.disk, wires, ending),
         plan,
     )
+}
+
+/// A disk made for this run, or the stick that is there.
+fn lay_out(args: &RunArgs, options: &[&str], voice: Voice) -> Result<(Files, Interrupts)> {
+    if let Some(stick) = &args.stick {
+        let interrupts = Interrupts::watch()?;
+        return Ok((Files::with_stick(&args.machine, stick)?, interrupts));
+    }
+    let (artifacts, tree) = gather(&args.payload, voice)?;
+    let interrupts = Interrupts::watch()?;
+    let command_line = command_line(options, &args.payload);
+    let files = Files::with_disk(&args.machine, &artifacts, &tree, &command_line)?;
+    Ok((files, interrupts))
 }
 
 fn picture(args: &RunArgs, folder: &TempDir) -> Option<Picture> {
@@ -130,7 +135,7 @@ pub(crate) fn lint() -> Result<Outcome> {
 }
 
 /// The user's files come first: a missing one should not cost a build.
-fn gather(payload: &Payload, voice: Voice) -> Result<(Artifacts, Tree)> {
+pub(crate) fn gather(payload: &Payload, voice: Voice) -> Result<(Artifacts, Tree)> {
     let mut tree = Tree::default();
     for request in &payload.add {
         tree.add(request)?;
@@ -164,7 +169,7 @@ fn check_program(program: &OsStr, tree: &Tree) -> Result<()> {
 }
 
 /// Words that each end with a NUL byte: options, `--`, the program and its arguments.
-fn command_line(options: &[&str], payload: &Payload) -> Vec<u8> {
+pub(crate) fn command_line(options: &[&str], payload: &Payload) -> Vec<u8> {
     let kinds: Vec<_> = payload.trace.iter().map(|kind| kind.name()).collect();
     let trace = format!("trace={}", kinds.join(","));
     let trace = (!kinds.is_empty()).then_some(trace.as_str());
@@ -181,52 +186,6 @@ fn command_line(options: &[&str], payload: &Payload) -> Vec<u8> {
     words
         .flat_map(|word| word.as_bytes().iter().copied().chain([0]))
         .collect()
-}
-
-/// The files of one run, gone when it ends.
-struct Files {
-    folder: TempDir,
-    disk: PathBuf,
-    symbols: PathBuf,
-    firmware: Option<Ovmf>,
-}
-
-impl Files {
-    fn lay_out(
-        args: &RunArgs,
-        artifacts: &Artifacts,
-        tree: &Tree,
-        command_line: &[u8],
-    ) -> Result<Self> {
-        let folder =
-            TempDir::with_prefix("faultline-").context("cannot create a temporary folder")?;
-        let path = |name: &str| folder.path().join(name);
-        let (initramfs, disk, symbols) = (path("initramfs"), path("disk.img"), path("symbols"));
-        tree.write(&initramfs, command_line)?;
-        image::write(&artifacts.kernel, &initramfs, &disk)?;
-        fs::copy(&artifacts.symbols, &symbols).context("cannot copy the kernel's symbols")?;
-        let firmware = match args.machine.uefi {
-            true => Some(own_variables(ovmf::find()?, &path("variables.fd"))?),
-            false => None,
-        };
-        Ok(Self {
-            folder,
-            disk,
-            symbols,
-            firmware,
-        })
-    }
-}
-
-fn own_variables(firmware: Ovmf, copy: &Path) -> Result<Ovmf> {
-    let Ovmf::Split { code, variables } = firmware else {
-        return Ok(firmware);
-    };
-    fs::copy(&variables, copy).with_context(|| format!("cannot copy {}", variables.display()))?;
-    Ok(Ovmf::Split {
-        code,
-        variables: copy.to_owned(),
-    })
 }
 
 fn log_sink(args: &RunArgs) -> Result<Box<dyn Write + Send>> {

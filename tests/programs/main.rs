@@ -4,8 +4,10 @@
 mod commands;
 mod ends;
 mod foreign;
+mod machine;
 mod programs;
 mod run;
+mod stick;
 mod tool;
 mod trace;
 mod transcript;
@@ -24,6 +26,8 @@ fn main() -> ExitCode {
             .chain(ends::trials())
             .chain(trace::trials())
             .chain([foreign::trial()])
+            .chain(machine::trials())
+            .chain(stick::trials())
             .collect::<Vec<_>>(),
         Err(error) => return refuse(&error),
     };

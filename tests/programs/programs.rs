@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
 
 use crate::run::{self, Ended, Input};
-use crate::tool::{self, LATEST, Run};
+use crate::tool::{self, Booted, LATEST, Run};
 use crate::transcript;
 
 /// Programs that show nothing by themselves: they serve others, and the tests of the tool run them.
@@ -99,8 +99,13 @@ fn native(name: &str) -> Result<Ended> {
 }
 
 fn in_qemu(name: &str, option: &str) -> Result<()> {
-    let linux = native(name)?;
     let faultline = Run::boot([option, "--", name])?.end(Input::Nothing)?;
+    expect_transcript(name, &faultline)
+}
+
+/// Fails unless a boot's transcript and exit code are those of the program on Linux.
+pub(crate) fn expect_transcript(name: &str, faultline: &Booted) -> Result<()> {
+    let linux = native(name)?;
     if let Some(difference) = transcript::difference(&linux.output, &faultline.ended.output) {
         bail!("{difference}{}", faultline.report());
     }

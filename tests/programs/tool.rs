@@ -72,7 +72,14 @@ impl Run {
 
     /// A boot that uses what `prepare` built, logs to a file and cannot last for ever; then `ARGUMENTS`.
     pub(crate) fn boot<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Result<Self> {
-        let mut run = Self::new(["run", "--no-build", "--timeout", LIMIT, "--log"])?;
+        let mut run = Self::stick(["--no-build"])?;
+        run.command.args(arguments);
+        Ok(run)
+    }
+
+    /// The same for a machine that boots what `ARGUMENTS` name, such as a stick.
+    pub(crate) fn stick<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Result<Self> {
+        let mut run = Self::new(["run", "--timeout", LIMIT, "--log"])?;
         let log = run.log_file();
         run.command.arg(log).args(arguments);
         Ok(run)

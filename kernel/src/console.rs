@@ -10,8 +10,8 @@ mod terminal;
 use core::hint::spin_loop;
 
 use self::terminal::{Extent, Terminal};
-use crate::drivers::framebuffer;
-use crate::drivers::keyboard::Keyboard;
+use crate::drivers::framebuffer::{self, Look};
+use crate::drivers::keyboard::{Key, Keyboard};
 use crate::drivers::serial::{self, Newline, Port};
 use crate::lock::{IrqLock, Rank};
 use crate::options::{self, Exit, Stdin, Stdio};
@@ -74,7 +74,13 @@ impl Sources {
         let Some(key) = self.keyboard.as_mut().and_then(Keyboard::poll) else {
             return false;
         };
-        self.terminal.typed(key, echo_for_keyboard());
+        match key {
+            Key::Look(where_to) => framebuffer::look(where_to),
+            Key::Character(character) => {
+                framebuffer::look(Look::Here);
+                self.terminal.typed(character, echo_for_keyboard());
+            }
+        }
         true
     }
 
@@ -137,6 +143,19 @@ pub(crate) fn init() {
 /// Takes in what has arrived, in bounded time. For the timer's tick.
 pub(crate) fn poll() {
     SOURCES.lock().poll();
+}
+
+/// Lets whoever is at the keyboard look through the screen's history, for good: the machine does nothing else any more.
+/// Past the lock around the keyboard, which somebody may hold for good, too.
+pub(crate) fn look_around() -> ! {
+    let mut keyboard = Keyboard::open();
+    loop {
+        if let Some(Key::Look(where_to)) = keyboard.as_mut().and_then(Keyboard::poll) {
+            framebuffer::look(where_to);
+            framebuffer::finish();
+        }
+        spin_loop();
+    }
 }
 
 /// Moves input that is there into `buffer`, which is not empty.

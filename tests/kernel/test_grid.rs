@@ -4,7 +4,13 @@ use core::sync::atomic::AtomicU16;
 use crate::grid::{Colour, Grid};
 
 fn grid(columns: usize, rows: usize) -> Grid {
-    let cells: Vec<AtomicU16> = (0..columns * rows).map(|_| AtomicU16::new(0)).collect();
+    grid_with_history(columns, rows, 0)
+}
+
+/// A screen of which so many rows more are kept.
+fn grid_with_history(columns: usize, rows: usize, old: usize) -> Grid {
+    let count = columns * (rows + old);
+    let cells: Vec<AtomicU16> = (0..count).map(|_| AtomicU16::new(0)).collect();
     let mut grid = Grid::new(Vec::leak(cells));
     grid.resize(columns, rows);
     grid
@@ -81,4 +87,75 @@ fn the_log_does_not_begin_in_the_middle_of_a_line() {
     grid.begin_line();
     grid.write(b"1m");
     assert_eq!(rows(&grid), ["$", "1m", ""]);
+}
+
+fn write_lines(grid: &mut Grid, lines: core::ops::Range<usize>) {
+    for line in lines {
+        grid.write(format!("\n{line}").as_bytes());
+    }
+}
+
+#[test]
+fn what_scrolled_away_is_seen_again_and_no_further_than_it_is_kept() {
+    let mut grid = grid_with_history(4, 4, 3);
+    write_lines(&mut grid, 0..10);
+    assert_eq!(rows(&grid), ["6", "7", "8", "9"]);
+    grid.look_back();
+    assert_eq!(rows(&grid), ["4", "5", "6", "7"]);
+    assert_eq!(grid.cursor(), (1, 5), "the cursor is out of sight");
+    grid.look_back();
+    assert_eq!(rows(&grid), ["3", "4", "5", "6"], "three rows are kept");
+    grid.look_ahead();
+    grid.look_ahead();
+    assert_eq!(rows(&grid), ["6", "7", "8", "9"]);
+    grid.look_ahead();
+    assert_eq!(grid.cursor(), (1, 3));
+}
+
+#[test]
+fn an_empty_past_is_never_shown() {
+    let mut grid = grid_with_history(4, 4, 3);
+    write_lines(&mut grid, 0..4);
+    grid.look_back();
+    assert_eq!(
+        rows(&grid),
+        ["", "0", "1", "2"],
+        "one row has scrolled away"
+    );
+}
+
+#[test]
+fn new_lines_do_not_move_what_somebody_looks_at_until_it_is_gone() {
+    let mut grid = grid_with_history(4, 4, 4);
+    write_lines(&mut grid, 0..10);
+    grid.look_back();
+    write_lines(&mut grid, 10..12);
+    assert_eq!(rows(&grid), ["4", "5", "6", "7"]);
+    write_lines(&mut grid, 12..14);
+    assert_eq!(rows(&grid), ["6", "7", "8", "9"], "4 and 5 are gone");
+    grid.look_here();
+    assert_eq!(rows(&grid), ["10", "11", "12", "13"]);
+}
+
+#[test]
+fn another_size_and_a_clear_screen_forget_nothing_that_could_be_wrong() {
+    let mut grid = grid_with_history(4, 4, 3);
+    write_lines(&mut grid, 0..10);
+    grid.look_back();
+    grid.write(b"\x1b[2J");
+    grid.look_here();
+    assert_eq!(rows(&grid), ["", "", "", ""]);
+    grid.look_back();
+    assert_eq!(
+        rows(&grid)[..2],
+        ["4", "5"],
+        "what scrolled away before stays"
+    );
+    grid.resize(5, 2);
+    grid.look_back();
+    assert_eq!(
+        rows(&grid),
+        ["", ""],
+        "rows of another length make no sense"
+    );
 }

@@ -9,6 +9,7 @@ use x86_64::instructions::tables::lidt;
 use x86_64::structures::DescriptorTablePointer;
 
 use super::{firmware, interrupts};
+use crate::console;
 use crate::options::{self, Exit};
 
 /// What the host is told of the end.
@@ -33,7 +34,7 @@ pub(crate) fn end(code: u8) -> ! {
 /// The report of a bug is out.
 pub(super) fn panicked() -> ! {
     tell_host(Kind::Panicked, u8::MAX);
-    interrupts::halt_forever()
+    stay()
 }
 
 /// Switches the machine off, or says that somebody may.
@@ -47,7 +48,7 @@ pub(crate) fn halt() -> ! {
     tell_host(Kind::Asked, 0);
     log::info!("halted");
     log::logger().flush();
-    interrupts::halt_forever()
+    stay()
 }
 
 /// Starts the machine anew, by one of the ways that there are: firmware's own, the chipset's, the keyboard
@@ -85,7 +86,16 @@ fn switch_off() -> ! {
     }
     log::info!("the machine can be switched off");
     log::logger().flush();
-    interrupts::halt_forever()
+    stay()
+}
+
+/// Nothing is left to do but to show the log to whoever is there. QEMU's exit device is not kept waiting.
+fn stay() -> ! {
+    interrupts::disable();
+    match options::get().exit {
+        Exit::Halt => console::look_around(),
+        Exit::Qemu => interrupts::halt_forever(),
+    }
 }
 
 /// Ends QEMU, if that is what runs us; what is on its way to the host arrives first.

@@ -3,7 +3,7 @@
 //! Writing and drawing are two things. Writers change cells in memory, which is fast and never waits for a device;
 //! the timer's tick draws the cells that differ from what is seen, so many at a time, and a program that prints
 //! megabytes pays for none of the lines that nobody could have read. Until the tick runs, and in a panic, each line of
-//! the log is drawn at once. Without a framebuffer all of this works on cells that nobody sees.
+//! the log is drawn at once. What scrolled away can be looked at again, as far as there are cells. Without a framebuffer all of this works on cells that nobody sees.
 mod canvas;
 mod grid;
 
@@ -23,8 +23,13 @@ const CELLS_PER_TICK: usize = 128;
 /// In a number that stands for a cell: the cursor is on it.
 const CURSOR: u16 = 1 << 15;
 
+/// Cells of the screen and of what scrolled away: 409 rows of 160 columns, in 128 KiB.
+const KEPT_CELLS: usize = 1 << 16;
+
+const _: () = assert!(KEPT_CELLS >= MAX_CELLS);
+
 /// What should be seen, in the order of [`Grid`].
-static WANTED: [AtomicU16; MAX_CELLS] = [const { AtomicU16::new(0) }; MAX_CELLS];
+static WANTED: [AtomicU16; KEPT_CELLS] = [const { AtomicU16::new(0) }; KEPT_CELLS];
 
 /// What is seen, row by row.
 static SHOWN: [AtomicU16; MAX_CELLS] = [const { AtomicU16::new(0) }; MAX_CELLS];
@@ -143,6 +148,7 @@ pub(crate) fn write_log(bytes: &[u8], colour: Colour) {
 pub(crate) fn write_panic(bytes: &[u8]) {
     if let Some(mut screen) = SCREEN.try_lock() {
         screen.drawing = Drawing::AtOnce;
+        screen.grid.look_here();
         log_to(&mut screen, bytes, Colour::RED);
     }
 }
@@ -154,6 +160,30 @@ fn log_to(screen: &mut Screen, bytes: &[u8], colour: Colour) {
     if screen.drawing == Drawing::AtOnce && bytes.ends_with(b"\n") {
         screen.refresh(usize::MAX);
     }
+}
+
+/// Where somebody at the keyboard wants to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// At what scrolled away.
+    Back,
+    /// Towards the newest.
+    Ahead,
+    /// At the newest.
+    Here,
+}
+
+/// Shows what scrolled away, or the newest again. Also works for whoever is left after a panic.
+pub(crate) fn look(where_to: Look) {
+    let Some(mut screen) = SCREEN.try_lock() else {
+        return;
+    };
+    match where_to {
+        Look::Back => screen.grid.look_back(),
+        Look::Ahead => screen.grid.look_ahead(),
+        Look::Here => screen.grid.look_here(),
+    }
+    screen.behind = true;
 }
 
 /// Draws all that has changed: the machine is about to end.

@@ -6,8 +6,12 @@
 use core::hint::spin_loop;
 
 use pc_keyboard::layouts::Us104Key;
-use pc_keyboard::{DecodedKey, EventDecoder, HandleControl, KeyEvent, ScancodeSet, ScancodeSet1};
+use pc_keyboard::{
+    DecodedKey, EventDecoder, HandleControl, KeyCode, KeyEvent, ScancodeSet, ScancodeSet1,
+};
 use x86_64::instructions::port::Port;
+
+use super::framebuffer::Look;
 
 const DATA: u16 = 0x60;
 const CONTROL: u16 = 0x64;
@@ -35,6 +39,15 @@ const PATIENCE: usize = 10_000;
 /// Bytes that the controller can have in store, and more than any key sends.
 const BURST: usize = 16;
 
+/// What a key asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// A character for the programs.
+    Character(u8),
+    /// Another part of the screen's history.
+    Look(Look),
+}
+
 /// The keyboard, and which keys are held down on it.
 pub(crate) struct Keyboard {
     scancodes: ScancodeSet1,
@@ -60,12 +73,12 @@ impl Keyboard {
         })
     }
 
-    /// The next key that stands for a character, if one was pressed.
-    pub(crate) fn poll(&mut self) -> Option<u8> {
+    /// The next key that asks for something, if one was pressed.
+    pub(crate) fn poll(&mut self) -> Option<Key> {
         for _ in 0..BURST {
             let scancode = take_byte()?;
             let event = self.scancodes.advance_state(scancode).ok().flatten();
-            let key = event.and_then(|event| self.character(event));
+            let key = event.and_then(|event| self.meaning(event));
             if key.is_some() {
                 return key;
             }
@@ -73,9 +86,11 @@ impl Keyboard {
         None
     }
 
-    fn character(&mut self, event: KeyEvent) -> Option<u8> {
+    fn meaning(&mut self, event: KeyEvent) -> Option<Key> {
         match self.keys.process_keyevent(event)? {
-            DecodedKey::Unicode(character) => u8::try_from(character).ok(),
+            DecodedKey::Unicode(character) => u8::try_from(character).ok().map(Key::Character),
+            DecodedKey::RawKey(KeyCode::PageUp) => Some(Key::Look(Look::Back)),
+            DecodedKey::RawKey(KeyCode::PageDown) => Some(Key::Look(Look::Ahead)),
             DecodedKey::RawKey(_) => None,
         }
     }

@@ -2,7 +2,13 @@
 //!
 //! Writing changes cells only, so that a program's output costs the same with and without a picture, and scrolling
 //! moves the first row's index instead of a megabyte of pixels. Cells are atomics in a static of zeroes: they take no
-//! room in the kernel's image and need no heap.
+//! room in the kernel's image and need no heap. There are more of them than the screen shows: a ring of rows, in which
+//! those that scrolled away stay until the newest takes the place of the oldest.
+//!
+//! ```text
+//! ring   . . o o o o S S S S . .        S: on the screen, from `first` on;  o: `old` rows that scrolled away
+//! seen           v v v v                v: what is shown when somebody has gone `back` by two
+//! ```
 use core::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 /// Cells that a screen has at most.
@@ -70,8 +76,12 @@ pub(crate) struct Grid {
     cells: &'static [AtomicU16],
     columns: usize,
     rows: usize,
-    /// The row in `cells` that is seen first.
+    /// The row in `cells` where the screen begins.
     first: usize,
+    /// Rows before it that can be looked at again.
+    old: usize,
+    /// How many of them are looked at instead of as many of the newest.
+    back: usize,
     column: usize,
     row: usize,
     colour: Colour,
@@ -87,6 +97,8 @@ impl Grid {
             columns,
             rows,
             first: 0,
+            old: 0,
+            back: 0,
             column: 0,
             row: 0,
             colour: Colour::NORMAL,
@@ -107,18 +119,37 @@ impl Grid {
         );
         if (columns, rows) != self.size() {
             (self.columns, self.rows) = (columns, rows);
+            (self.old, self.back) = (0, 0);
             self.clear();
         }
     }
 
-    /// The cell in a place of the screen.
+    /// What is to be seen in a place.
     pub(crate) fn cell(&self, column: usize, row: usize) -> Cell {
-        Cell::from_bits(self.cells[self.index(column, row)].load(Relaxed))
+        let ring = self.ring();
+        let index = (self.first + ring - self.back + row) % ring * self.columns + column;
+        Cell::from_bits(self.cells[index].load(Relaxed))
     }
 
-    /// Where the next character will stand. In the column past the last one, the next line is still to begin.
+    /// Where the next character will stand, in places as [`Grid::cell`] has them; below the last row where it is out of
+    /// sight. In the column past the last one, the next line is still to begin.
     pub(crate) fn cursor(&self) -> (usize, usize) {
-        (self.column, self.row)
+        (self.column, self.row + self.back)
+    }
+
+    /// Looks back by half a screen, as far as there is something.
+    pub(crate) fn look_back(&mut self) {
+        self.back = (self.back + self.rows.div_ceil(2)).min(self.old);
+    }
+
+    /// The reverse of [`Grid::look_back`].
+    pub(crate) fn look_ahead(&mut self) {
+        self.back = self.back.saturating_sub(self.rows.div_ceil(2));
+    }
+
+    /// Looks at the newest again.
+    pub(crate) fn look_here(&mut self) {
+        self.back = 0;
     }
 
     /// Sets the colour of what is written from now on, and returns the one before.
@@ -212,13 +243,18 @@ impl Grid {
         if self.row + 1 < self.rows {
             self.row += 1;
         } else {
-            self.first = (self.first + 1) % self.rows;
+            self.first = (self.first + 1) % self.ring();
+            self.old = (self.old + 1).min(self.ring() - self.rows);
+            if self.back > 0 {
+                // Who looks back goes on seeing the same, until it is gone.
+                self.back = (self.back + 1).min(self.old);
+            }
             self.clear_row(self.row);
         }
     }
 
     fn clear(&mut self) {
-        (self.first, self.column, self.row) = (0, 0, 0);
+        (self.column, self.row) = (0, 0);
         for row in 0..self.rows {
             self.clear_row(row);
         }
@@ -231,7 +267,12 @@ impl Grid {
         }
     }
 
+    /// Rows in the ring.
+    fn ring(&self) -> usize {
+        self.cells.len() / self.columns
+    }
+
     fn index(&self, column: usize, row: usize) -> usize {
-        (self.first + row) % self.rows * self.columns + column
+        (self.first + row) % self.ring() * self.columns + column
     }
 }

@@ -36,6 +36,7 @@ pub mod stats;
 #[cfg(test)]
 mod testing;
 pub mod trace;
+mod tree;
 pub mod vma;
 
 pub use error::{Error, OutOfMemory};

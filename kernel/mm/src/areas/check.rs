@@ -1,8 +1,8 @@
-//! The tree's invariants: order, balance, fresh summaries.
+//! The tree's invariants: areas in order, and those of the tree.
 use alloc::format;
 use alloc::string::String;
 
-use super::{Areas, NIL};
+use super::Areas;
 use crate::vma::Vma;
 
 impl Areas {
@@ -32,21 +32,6 @@ impl Areas {
                 self.len()
             ));
         }
-        self.check_below(self.root).map(|_| ())
-    }
-
-    fn check_below(&self, at: u32) -> Result<u32, String> {
-        if at == NIL {
-            return Ok(0);
-        }
-        let node = self.node(at);
-        let (left, right) = (self.check_below(node.left)?, self.check_below(node.right)?);
-        if node.summary != self.summary(at) || left.abs_diff(right) > 1 {
-            return Err(format!(
-                "the summary of the area at page {:#x} is stale",
-                self.area(at).start.number()
-            ));
-        }
-        Ok(1 + left.max(right))
+        self.tree.check()
     }
 }

@@ -1,7 +1,7 @@
 //! Room for a new area: the highest or the lowest gap that is wide enough, without a look at narrower ones.
 use core::ops::Range;
 
-use super::{Areas, NIL, Summary};
+use super::{Areas, Summary};
 use crate::page::{self, Page};
 
 /// From which end a gap is looked for.
@@ -21,18 +21,17 @@ impl Areas {
             bounds,
             toward,
         };
-        self.gap_below(self.root, Page::new(0)..Page::new(u64::MAX), &search)
+        self.gap_below(self.tree.root(), Page::new(0)..Page::new(u64::MAX), &search)
     }
 
     /// Looks in the subtree `at`, whose neighbours on both sides leave `room` to it.
     fn gap_below(&self, at: u32, room: Range<Page>, search: &Search<'_>) -> Option<Page> {
-        if at == NIL {
+        let Some(node) = self.tree.get(at) else {
             return search.place(&room);
-        }
-        let node = self.node(at);
+        };
         let Summary {
             first, last, gap, ..
-        } = node.summary;
+        } = *node.summary();
         // The room may end below the subtree's last areas: those lie in the guard gap of the area above.
         let all = room.start..room.end.max(last);
         let widest = gap
@@ -42,7 +41,7 @@ impl Areas {
         if widest < search.len {
             return None;
         }
-        let vma = self.area(at);
+        let vma = node.item();
         let below = (node.left, room.start..vma.guarded_start());
         let above = (node.right, vma.end..room.end);
         let (one, other) = match search.toward {

@@ -1,71 +1,61 @@
 //! The tree's shape: insertion and removal that keep siblings' heights within one of each other, and summaries fresh.
-use super::{Areas, NIL, Summary};
-use crate::page::{self, Page};
-use crate::vma::Vma;
+use super::{Item, NIL, Tree};
 
-impl Areas {
+impl<T: Item> Tree<T> {
     fn height(&self, at: u32) -> u32 {
-        if at == NIL {
-            0
-        } else {
-            self.node(at).summary.height
-        }
+        self.get(at).map_or(0, |node| node.height)
     }
 
     /// What `at` should know of its subtree, from what its children know.
-    pub(super) fn summary(&self, at: u32) -> Summary {
+    pub(super) fn summary(&self, at: u32) -> T::Summary {
         let node = self.node(at);
-        let vma = self.area(at);
-        let (start, end) = (vma.guarded_start(), vma.end);
-        let (mut first, mut last, mut gap) = (start, end, 0);
-        if node.left != NIL {
-            let below = &self.node(node.left).summary;
-            first = below.first;
-            gap = below.gap.max(page::count(&(below.last..start)));
-        }
-        if node.right != NIL {
-            let above = &self.node(node.right).summary;
-            last = above.last;
-            gap = gap.max(above.gap).max(page::count(&(end..above.first)));
-        }
-        let height = 1 + self.height(node.left).max(self.height(node.right));
-        Summary {
-            height,
-            first,
-            last,
-            gap,
+        let of = |at| self.get(at).map(|node| node.summary());
+        node.item().summarise(of(node.left), of(node.right))
+    }
+
+    fn summarise(&mut self, at: u32) {
+        let summary = self.summary(at);
+        let (left, right) = (self.node(at).left, self.node(at).right);
+        let height = 1 + self.height(left).max(self.height(right));
+        let node = self.node_mut(at);
+        node.height = height;
+        if let Some(content) = &mut node.content {
+            content.summary = summary;
         }
     }
 
-    pub(super) fn summarise(&mut self, at: u32) {
-        self.node_mut(at).summary = self.summary(at);
+    fn key(&self, at: u32) -> T::Key {
+        self.node(at).item().key()
     }
 
-    pub(super) fn insert_below(&mut self, at: u32, new: u32, start: Page) -> u32 {
+    pub(super) fn insert_below(&mut self, at: u32, new: u32, key: T::Key) -> u32 {
         if at == NIL {
             return new;
         }
-        if start < self.area(at).start {
-            let left = self.insert_below(self.node(at).left, new, start);
+        if key < self.key(at) {
+            let left = self.insert_below(self.node(at).left, new, key);
             self.node_mut(at).left = left;
         } else {
-            let right = self.insert_below(self.node(at).right, new, start);
+            let right = self.insert_below(self.node(at).right, new, key);
             self.node_mut(at).right = right;
         }
         self.balance(at)
     }
 
-    /// The subtree without the area at `start`, and the node that held it.
-    pub(super) fn remove_below(&mut self, at: u32, start: Page) -> (u32, u32) {
-        let here = self.area(at).start;
+    /// The subtree without the item at `key`, and the node that held it, or [`NIL`].
+    pub(super) fn remove_below(&mut self, at: u32, key: T::Key) -> (u32, u32) {
+        if at == NIL {
+            return (NIL, NIL);
+        }
+        let here = self.key(at);
         let (left, right) = (self.node(at).left, self.node(at).right);
-        if start < here {
-            let (rest, gone) = self.remove_below(left, start);
+        if key < here {
+            let (rest, gone) = self.remove_below(left, key);
             self.node_mut(at).left = rest;
             return (self.balance(at), gone);
         }
-        if here < start {
-            let (rest, gone) = self.remove_below(right, start);
+        if here < key {
+            let (rest, gone) = self.remove_below(right, key);
             self.node_mut(at).right = rest;
             return (self.balance(at), gone);
         }
@@ -88,17 +78,17 @@ impl Areas {
         (self.balance(at), lowest)
     }
 
-    pub(super) fn update_below(&mut self, at: u32, start: Page, change: impl FnOnce(&mut Vma)) {
+    pub(super) fn update_below(&mut self, at: u32, key: T::Key, change: impl FnOnce(&mut T)) {
         if at == NIL {
             return;
         }
-        let here = self.area(at).start;
-        if start < here {
-            self.update_below(self.node(at).left, start, change);
-        } else if here < start {
-            self.update_below(self.node(at).right, start, change);
-        } else if let Some(vma) = &mut self.node_mut(at).vma {
-            change(vma);
+        let here = self.key(at);
+        if key < here {
+            self.update_below(self.node(at).left, key, change);
+        } else if here < key {
+            self.update_below(self.node(at).right, key, change);
+        } else if let Some(content) = &mut self.node_mut(at).content {
+            change(&mut content.item);
         }
         self.summarise(at);
     }

@@ -30,7 +30,7 @@ static RINGS: Trace<Event> = Trace::new();
 static KINDS: AtomicU8 = AtomicU8::new(0);
 
 /// Records that are kept for each CPU until they are read.
-const RECORDS: usize = 16_384;
+const RECORDS: usize = 8_192;
 
 /// Starts the trace, if the command line wants one.
 pub(crate) fn init() {

@@ -4,6 +4,7 @@
 mod commands;
 mod ends;
 mod foreign;
+mod limits;
 mod machine;
 mod programs;
 mod run;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
             .into_iter()
             .chain(commands::trials())
             .chain(ends::trials())
+            .chain(limits::trials())
             .chain(trace::trials())
             .chain([foreign::trial()])
             .chain(machine::trials())

@@ -7,18 +7,21 @@ use x86_64::registers::control::Cr3;
 
 use super::direct_map::pointer_to;
 use super::paging::{self, Cache, ioremap};
+use super::timer;
 
 /// The loader's word, in physical addresses.
 struct Facts {
     initramfs: &'static [u8],
     framebuffer: Option<(u64, FrameBufferInfo)>,
     rsdp: Option<u64>,
+    /// The time-stamp counter when the loader handed over.
+    entered: u64,
 }
 
 static FACTS: Once<Facts> = Once::new();
 
 /// Writes down what `info` says; the loader's tables are still in use.
-pub(super) fn init(info: &BootInfo) {
+pub(super) fn init(info: &BootInfo, entered: u64) {
     let initramfs = info.ramdisk_addr.as_ref().map_or(&[][..], |&address| {
         // SAFETY: the loader put the file there in one piece; `memory` keeps these frames from everybody, and the
         // direct map shows them at the same address before and after the change of tables.
@@ -34,6 +37,7 @@ pub(super) fn init(info: &BootInfo) {
         initramfs,
         framebuffer,
         rsdp: info.rsdp_addr.into_option(),
+        entered,
     });
 }
 
@@ -54,6 +58,11 @@ fn facts() -> &'static Facts {
 /// The archive that came with the kernel; empty if none did.
 pub(crate) fn initramfs() -> &'static [u8] {
     facts().initramfs
+}
+
+/// Cycles of the time-stamp counter since the loader handed over.
+pub(crate) fn cycles() -> u64 {
+    timer::cycles() - facts().entered
 }
 
 /// Where firmware left the pointer to ACPI's tables.

@@ -37,6 +37,14 @@ static MEMORY: Once<Memory<DirectMap>> = Once::new();
 /// The loader's memory, until it is given back.
 static LOADER: Mutex<Option<Memblock>> = Mutex::new(None);
 
+/// Frames that firmware left to whoever boots.
+static USABLE: Once<usize> = Once::new();
+
+/// Frames of the machine that are neither firmware's nor a device's: the loader's, the kernel's and all others.
+pub(crate) fn usable_frames() -> usize {
+    USABLE.get().copied().unwrap_or(0)
+}
+
 /// The world of `mm`, from [`take_over`] on.
 pub(crate) fn memory() -> &'static Memory<DirectMap> {
     MEMORY.get().expect("memory is taken over first")
@@ -57,6 +65,8 @@ struct Map {
 pub(crate) fn take_over(info: &'static BootInfo, then: extern "C" fn() -> !) -> ! {
     assert!(MEMORY.get().is_none(), "memory is taken over once");
     let mut map = Map::new(info);
+    USABLE.call_once(|| (map.usable.frames() + map.loader.frames()) as usize);
+    map.usable.remove(LOW_MEMORY);
     let end = map.usable.end().max(map.loader.end());
     let records = take_records(&mut map.usable, end);
     let root = build_tables(info, &mut map);
@@ -138,7 +148,6 @@ impl Map {
                 _ => {}
             }
         }
-        map.usable.remove(LOW_MEMORY);
         let end = map
             .usable
             .end()

@@ -36,9 +36,10 @@ pub(crate) use direct_map::Hardware;
 
 /// First act: this CPU's own data, which locks need, its features, and the loader's word on where things are.
 pub(crate) fn init(info: &BootInfo) {
+    let entered = timer::cycles();
     percpu::init(0);
     features::init();
-    boot::init(info);
+    boot::init(info, entered);
 }
 
 /// Exceptions are reported from here on.

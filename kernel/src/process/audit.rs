@@ -8,7 +8,8 @@ use mm::fault::Path;
 use mm::frame::Use;
 use mm::stats::Counter;
 
-use crate::arch::memory::memory;
+use crate::arch::boot;
+use crate::arch::memory::{memory, usable_frames};
 use crate::{fs, heap};
 
 /// Frames of the kernel's own when init was ready to run.
@@ -24,6 +25,20 @@ pub(super) fn open() {
         memory().free_frames()
     );
     log::debug!("heap: {}", heap::usage());
+    log::info!(
+        "booted in {} cycles, {} KiB of kernel memory",
+        boot::cycles(),
+        own_frames() * 4
+    );
+}
+
+/// Frames that ring 3 can't get, of all that firmware left: the image and the archive that came with it, records of
+/// frames, tables, stacks, heap, and the low memory that is left alone. What processes hold, files' pages included, is
+/// theirs.
+fn own_frames() -> usize {
+    let memory = memory();
+    let theirs = [Use::Table, Use::Anonymous, Use::File].map(|usage| memory.frames_used_for(usage));
+    usable_frames() - memory.free_frames() - theirs.iter().sum::<usize>()
 }
 
 /// Checks that only the page cache and the kernel hold frames, the kernel no more than at the start.

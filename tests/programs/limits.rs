@@ -1,0 +1,93 @@
+//! What the kernel may cost: instructions until init runs, memory of its own, the image's size. All are counted, not timed,
+//! so that a busy workstation can't break them.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use libtest_mimic::Trial;
+
+use crate::run::Input;
+use crate::tool::Run;
+
+type Body = fn() -> Result<()>;
+
+const TESTS: &[(&str, Body)] = &[
+    ("boot_takes_few_instructions", boot_takes_few_instructions),
+    (
+        "the_kernel_keeps_little_memory",
+        the_kernel_keeps_little_memory,
+    ),
+    ("the_image_is_small", the_image_is_small),
+];
+
+pub(crate) fn trials() -> impl Iterator<Item = Trial> {
+    TESTS.iter().map(|(name, body)| {
+        Trial::test(format!("limit::{name}"), move || {
+            body().map_err(|error| format!("{error:#}").into())
+        })
+    })
+}
+
+/// From the kernel's entry to init's first instruction, with 1 GiB. Linux takes 1.5 billion.
+fn boot_takes_few_instructions() -> Result<()> {
+    const LIMIT: u64 = 150_000_000;
+    let [instructions, _] = measure("1G")?;
+    ensure!(
+        instructions < LIMIT,
+        "{instructions} instructions, and not below {LIMIT}"
+    );
+    Ok(())
+}
+
+/// All usable memory that ring 3 can't get at that moment, with 128 MiB. Linux keeps 60 MiB.
+fn the_kernel_keeps_little_memory() -> Result<()> {
+    const LIMIT: u64 = 8 * 1024;
+    let [_, kibibytes] = measure("128M")?;
+    ensure!(
+        kibibytes <= LIMIT,
+        "{kibibytes} KiB, and at most {LIMIT} are allowed"
+    );
+    Ok(())
+}
+
+/// The two numbers of the kernel's line `booted in N cycles, N KiB of kernel memory`. A cycle is an instruction.
+fn measure(memory: &str) -> Result<[u64; 2]> {
+    let words = [
+        "--icount",
+        "--cpu",
+        "qemu64,+rdrand",
+        "--memory",
+        memory,
+        "exit_code",
+        "0",
+    ];
+    let booted = Run::boot(words)?.end(Input::Nothing)?;
+    booted.expect_code(0)?;
+    let line = booted
+        .log
+        .lines()
+        .find_map(|line| line.split_once("booted in "));
+    let (_, numbers) =
+        line.with_context(|| format!("the kernel does not say it\n{}", booted.report()))?;
+    let mut numbers = numbers.split(' ').filter_map(|word| word.parse().ok());
+    let both = numbers.next().zip(numbers.next());
+    both.map(|(cycles, memory)| [cycles, memory])
+        .context("the numbers are missing")
+}
+
+fn the_image_is_small() -> Result<()> {
+    const LIMIT: u64 = 16 << 20;
+    let folder = tempfile::tempdir()?;
+    let options = ["image", "--no-build", "--output"].map(AsRef::as_ref);
+    Run::new(options.into_iter().chain([folder.path().as_os_str()]))?
+        .end(Input::Nothing)?
+        .expect_code(0)?;
+    for entry in fs::read_dir(folder.path())? {
+        let length = entry?.metadata()?.len();
+        ensure!(
+            length < LIMIT,
+            "the image has {length} bytes, and not below {LIMIT}"
+        );
+    }
+    Ok(())
+}

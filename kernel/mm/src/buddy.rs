@@ -6,13 +6,12 @@
 //! every [`BATCH`] of them.
 use core::fmt::{self, Display, Formatter};
 use core::ops::Range;
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
-use spin::Mutex;
 
 use crate::MAX_CPUS;
 use crate::frame::{Frame, FrameRecord, NIL, Use};
 use crate::machine::Machine;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// The largest order: blocks of 8 MiB, enough for the largest table that one process can make the kernel keep.
 pub const MAX_ORDER: u32 = 11;
@@ -25,7 +24,7 @@ const CACHE: usize = 2 * BATCH;
 
 /// Free frames, in blocks and in the caches of the CPUs.
 ///
-/// Lock order: a CPU's cache, then the lists. Both are taken with interrupts off and held for a bounded time.
+/// Lock order: the CPUs' caches by number, then the lists. All are taken with interrupts off and held for a bounded time.
 pub struct Buddy {
     lists: Mutex<FreeLists>,
     caches: [Mutex<CpuCache>; MAX_CPUS],
@@ -86,11 +85,37 @@ impl Buddy {
                 self.lists.lock().take(map, order)
             }
         })?;
+        Some(self.hand_out(map, number, order, usage))
+    }
+
+    /// The same once every CPU's cache was emptied into the lists: the last attempt.
+    ///
+    /// All locks are held at once, or another CPU would take what its own cache just gave up, and memory would have run
+    /// out in spite of free frames.
+    pub(crate) fn allocate_drained<M: Machine>(
+        &self,
+        machine: &M,
+        order: u32,
+        usage: Use,
+    ) -> Option<Frame> {
+        let map = machine.mem_map();
+        let number = machine.pinned(|_| {
+            let mut caches = self.caches.each_ref().map(Mutex::lock);
+            let mut lists = self.lists.lock();
+            for cache in &mut caches {
+                cache.spill(map, &mut lists, CACHE);
+            }
+            lists.take(map, order)
+        })?;
+        Some(self.hand_out(map, number, order, usage))
+    }
+
+    fn hand_out(&self, map: &[FrameRecord], number: u32, order: u32, usage: Use) -> Frame {
         self.free.fetch_sub(1 << order, Relaxed);
         let record = &map[number as usize];
         record.set(usage, order);
         record.set_references(1);
-        Some(Frame::from_number(number))
+        Frame::from_number(number)
     }
 
     /// Gives a block back. The caller held its last reference.
@@ -120,13 +145,6 @@ impl Buddy {
             }
         });
         self.free.fetch_add(1 << order, Relaxed);
-    }
-
-    /// Empties every CPU's cache into the lists, so that neighbours join: before a large block is given up for lost.
-    pub(crate) fn drain<M: Machine>(&self, machine: &M) {
-        for cache in &self.caches {
-            machine.pinned(|_| cache.lock().spill(machine.mem_map(), &self.lists, CACHE));
-        }
     }
 
     /// Walks every list, for the first contradiction.
@@ -325,7 +343,7 @@ impl CpuCache {
 
     fn put(&mut self, map: &[FrameRecord], lists: &Mutex<FreeLists>, number: u32) {
         if self.len == CACHE {
-            self.spill(map, lists, BATCH);
+            self.spill(map, &mut lists.lock(), BATCH);
         }
         map[number as usize].set(Use::CpuCache, 0);
         self.frames[self.len] = number;
@@ -343,8 +361,7 @@ impl CpuCache {
         }
     }
 
-    fn spill(&mut self, map: &[FrameRecord], lists: &Mutex<FreeLists>, count: usize) {
-        let mut lists = lists.lock();
+    fn spill(&mut self, map: &[FrameRecord], lists: &mut FreeLists, count: usize) {
         for _ in 0..count.min(self.len) {
             self.len -= 1;
             lists.free(map, self.frames[self.len], 0);

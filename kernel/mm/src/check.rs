@@ -6,7 +6,6 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering::Acquire;
 
 use crate::frame::{Frame, Use};
 use crate::machine::Machine;
@@ -16,6 +15,7 @@ use crate::page_cache::CachedFile;
 use crate::page_table::Seen;
 use crate::pte::{Leaf, Pte, PteFlags};
 use crate::space::AddressSpace;
+use crate::sync::atomic::Ordering::Acquire;
 use crate::vma::{Backing, VmFlags, Vma};
 
 type Verdict = Result<(), String>;

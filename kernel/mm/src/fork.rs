@@ -2,9 +2,6 @@
 //!
 //! Both sides' entries become read-only; the reference count of the frame says how many share it, and the first store
 //! on either side copies (see `fault/cow.rs`). Pages of files that were only read need no entry: they can fault again.
-use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
-
 use crate::error::OutOfMemory;
 use crate::gather::Gather;
 use crate::machine::Machine;
@@ -13,6 +10,8 @@ use crate::page::Page;
 use crate::page_table::PageTable;
 use crate::pte::{Pte, PteFlags};
 use crate::space::AddressSpace;
+use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 use crate::vma::{VmFlags, Vma};
 
 impl AddressSpace {

@@ -7,9 +7,8 @@
 //! `unsafe` in a crate that forbids the word; only `arch::memory` may call them, and each range once: it says so too.
 //! A frame is a number that can be copied. The copy is good for as long as its holder's reference is; whoever gives the
 //! reference up (the heap by [`Memory::free`](crate::Memory::free), a gather after its shootdown) keeps no copy.
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
-
 use crate::page::PAGE_SHIFT;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
 
 /// The number of a 4 KiB physical frame that this kernel manages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -144,7 +143,8 @@ impl FrameRecord {
     }
 
     pub(crate) fn set_references(&self, count: u32) {
-        self.refs.store(count, Relaxed);
+        // After the record says what the frame is: whoever gets it by number may have to free it.
+        self.refs.store(count, Release);
     }
 
     /// One holder more. The caller holds the frame already, or reads an entry that can't go away.

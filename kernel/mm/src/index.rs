@@ -12,14 +12,13 @@
 //!            v   v
 //!          height 1     slots                   512 pages each
 //! ```
-use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-
 use crate::error::OutOfMemory;
 use crate::frame::{Frame, Use};
 use crate::machine::{Machine, WORDS};
 use crate::memory::Memory;
 use crate::page::PAGE_SHIFT;
+use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 /// Binary logarithm of the words in a node.
 const DIGIT: u32 = WORDS.ilog2();

@@ -33,6 +33,7 @@ pub mod remote;
 pub mod space;
 pub mod stack;
 pub mod stats;
+mod sync;
 #[cfg(test)]
 mod testing;
 pub mod trace;

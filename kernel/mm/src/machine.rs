@@ -4,10 +4,10 @@
 //! `words` is a pointer into the direct map) and on the workstation (where it is an index into a vector and a missing
 //! flush is a wrong answer). The traits are safe to call because a [`Frame`] can't be made up: see `frame.rs`.
 use core::ops::Range;
-use core::sync::atomic::{AtomicU64, Ordering::Acquire};
 
 use crate::frame::{Frame, FrameRecord};
 use crate::page::Page;
+use crate::sync::atomic::{AtomicU64, Ordering::Acquire};
 
 /// Words of 8 bytes in a frame, and entries in a page table.
 pub const WORDS: usize = 512;

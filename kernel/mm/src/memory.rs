@@ -138,11 +138,8 @@ impl<M: Machine> Memory<M> {
         let frame = self
             .buddy
             .allocate(&self.machine, order, usage)
-            .or_else(|| {
-                // Single frames in the CPUs' caches may be all that is left, or all that keeps a block apart.
-                self.buddy.drain(&self.machine);
-                self.buddy.allocate(&self.machine, order, usage)
-            });
+            // Single frames in the CPUs' caches may be all that is left, or all that keeps a block apart.
+            .or_else(|| self.buddy.allocate_drained(&self.machine, order, usage));
         self.stats
             .add(Counter::pgalloc_normal, u64::from(frame.is_some()) << order);
         let refused = frame.is_none() && order == 0;
@@ -157,6 +154,21 @@ impl<M: Machine> Memory<M> {
             self.stats.add(Counter::pgfree, 1 << record.order());
             self.buddy.release(&self.machine, frame);
         }
+    }
+
+    /// A hold on `frame`, which an entry led to that another CPU may be replacing: kept only where the frame was not free
+    /// and `still_there` says, once it can't become free any more, that the entry still leads to it.
+    #[must_use]
+    pub(crate) fn hold_if(&self, frame: Frame, still_there: impl FnOnce() -> bool) -> bool {
+        if !self.record(frame).try_get() {
+            return false;
+        }
+        if still_there() {
+            return true;
+        }
+        // By now it may be a stranger's frame; that one's owner freed it, or this does.
+        self.put(frame);
+        false
     }
 
     /// An entry for `leaf` is about to be written: one holder and one mapping more. The zero page is not counted.
@@ -185,8 +197,8 @@ impl<M: Machine> Memory<M> {
         if let Some(kernel) = self.kernel_half {
             let (from, to) = (self.machine.words(kernel), self.machine.words(root));
             for index in WORDS / 2..WORDS {
-                let entry = from[index].load(core::sync::atomic::Ordering::Relaxed);
-                to[index].store(entry, core::sync::atomic::Ordering::Relaxed);
+                let entry = from[index].load(crate::sync::atomic::Ordering::Relaxed);
+                to[index].store(entry, crate::sync::atomic::Ordering::Relaxed);
             }
         }
         Ok(root)

@@ -4,7 +4,6 @@
 //! this space alone or is meant to be shared, and the next store decides by fault. PROT_NONE keeps the frame in an entry that the processor does
 //! not see.
 use core::ops::Range;
-use core::sync::atomic::Ordering::{AcqRel, Acquire};
 
 use crate::error::Error;
 use crate::frame::Use;
@@ -14,6 +13,7 @@ use crate::memory::Memory;
 use crate::page::{self, PAGE_SIZE, Page};
 use crate::pte::{Leaf, Pte, PteFlags};
 use crate::space::{AddressSpace, MAX_AREAS};
+use crate::sync::atomic::Ordering::{AcqRel, Acquire};
 use crate::vma::VmFlags;
 
 /// Which pages `mprotect` means beside those named.

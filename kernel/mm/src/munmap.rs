@@ -3,8 +3,6 @@
 //! Nothing here can fail once it has begun: room for the one split is reserved first, frames wait in a fixed store for
 //! the shootdown that makes them free.
 use core::ops::Range;
-use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 use crate::areas::Areas;
 use crate::error::Error;
@@ -14,6 +12,8 @@ use crate::memory::Memory;
 use crate::page::{PAGE_SIZE, Page};
 use crate::pte::Pte;
 use crate::space::{AddressSpace, MAX_AREAS, user_pages};
+use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::Ordering::{AcqRel, Relaxed};
 use crate::vma::Vma;
 
 impl AddressSpace {

@@ -5,8 +5,6 @@
 //! [`Read`] that must be completed, until then others wait; in a file that lives in memory alone it is a page of zeroes
 //! that the first access makes. Shared anonymous memory is such a file without a name, as on Linux.
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use crate::error::OutOfMemory;
 use crate::frame::{Frame, Use};
@@ -15,6 +13,8 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::{PAGE_SHIFT, PAGE_SIZE};
 use crate::stats::Counter;
+use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 /// A slot of the index: absent, or the address of the page's frame with [`PRESENT`], marked while it is being read.
 const ABSENT: u64 = 0;

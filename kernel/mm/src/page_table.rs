@@ -4,8 +4,6 @@
 //! are added the same way, and removed only by those who exclude all faults (`&mut AddressSpace`): that is why a
 //! reference to an entry, once found, stays good for as long as the space is borrowed.
 use core::ops::Range;
-use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use crate::error::OutOfMemory;
 use crate::frame::{Frame, Use};
@@ -14,6 +12,8 @@ use crate::machine::{Machine, WORDS};
 use crate::memory::Memory;
 use crate::page::{self, Page};
 use crate::pte;
+use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 /// Binary logarithm of the entries in a table.
 const INDEX_BITS: u32 = WORDS.ilog2();

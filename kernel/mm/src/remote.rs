@@ -1,17 +1,16 @@
 //! Bytes of a space that the kernel reads or writes by itself, while another space, or none, is active.
 //!
 //! `execve` fills the new program's stack this way. Each page goes through the same fault as if the program had touched
-//! it, so rights are checked, copies are made and nothing needs to be pinned twice.
-use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::{Acquire, Relaxed};
-
+//! it, so rights are checked and copies are made; its frame is held while the bytes move.
 use crate::fault::{Access, Denial, Outcome};
 use crate::frame::Frame;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::{PAGE_SIZE, Page};
-use crate::pte::Pte;
+use crate::pte::{Leaf, Pte};
 use crate::space::{AddressSpace, USER_END};
+use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::Ordering::{Acquire, Relaxed};
 
 const WORD: usize = size_of::<u64>();
 
@@ -32,6 +31,7 @@ impl AddressSpace {
             offset(address),
             &bytes[..count],
         );
+        memory.put(frame);
         Ok(count)
     }
 
@@ -51,10 +51,12 @@ impl AddressSpace {
             offset(address),
             &mut buffer[..count],
         );
+        memory.put(frame);
         Ok(count)
     }
 
-    /// The frame behind `address`, once an access of that kind would succeed.
+    /// The frame behind `address`, once an access of that kind would succeed; held, because another thread may copy the
+    /// page at any time and give this frame up. The caller puts it.
     fn reach<M: Machine>(
         &self,
         memory: &Memory<M>,
@@ -67,17 +69,30 @@ impl AddressSpace {
             return Err(Outcome::Denied(Denial::Unmapped));
         }
         loop {
-            let entry = self.table.entry(memory, page);
-            if let Some(Pte::Mapped(leaf)) = entry.map(|entry| Pte::decode(entry.load(Acquire)))
-                && (access != Access::Write || leaf.is_writable())
-            {
-                return Ok(leaf.frame);
+            let held = self.table.entry(memory, page).map(|entry| {
+                let leaf = suitable(entry, access)?;
+                let leads_there =
+                    || suitable(entry, access).map(|now| now.frame) == Some(leaf.frame);
+                memory
+                    .hold_if(leaf.frame, leads_there)
+                    .then_some(leaf.frame)
+            });
+            if let Some(frame) = held.flatten() {
+                return Ok(frame);
             }
             match self.handle_fault(memory, address, access) {
                 Outcome::Resolved(_) => {}
                 other => return Err(other),
             }
         }
+    }
+}
+
+/// What `entry` maps, if an access of that kind succeeds through it.
+fn suitable(entry: &AtomicU64, access: Access) -> Option<Leaf> {
+    match Pte::decode(entry.load(Acquire)) {
+        Pte::Mapped(leaf) if access != Access::Write || leaf.is_writable() => Some(leaf),
+        _ => None,
     }
 }
 

@@ -3,7 +3,6 @@
 //! Faults take `&AddressSpace` and run side by side; whatever changes areas takes `&mut`. The verbs (`mmap`, `munmap`,
 //! `fork` …) stand in files of their own and are built from the few private steps here: split, merge, account.
 use core::ops::Range;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::areas::Areas;
 use crate::error::OutOfMemory;
@@ -13,6 +12,7 @@ use crate::memory::Memory;
 use crate::page::{self, PAGE_SIZE, Page};
 use crate::page_table::PageTable;
 use crate::pte::Leaf;
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::vma::Vma;
 
 /// The page behind the last that ring 3 may map: Linux's `TASK_SIZE` with 4 levels.

@@ -1,7 +1,6 @@
 //! Event counters under the names that Linux's `/proc/vmstat` gives them, and one for each path of a fault.
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
 use crate::fault::Path;
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// An event that is counted.
 #[expect(

@@ -5,7 +5,6 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::error::Error;
 use crate::fault::{Access, Outcome, Path};
@@ -17,6 +16,7 @@ use crate::mprotect::Extent;
 use crate::page::{PAGE_SIZE, Page};
 use crate::page_table::Levels;
 use crate::space::{AddressSpace, Layout, Limits};
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::vma::{Backing, VmFlags, Vma};
 
 /// The page of a drawing's first character.

@@ -9,12 +9,11 @@ pub use text::Entry;
 
 use alloc::vec::Vec;
 
-use spin::Mutex;
-
 use crate::MAX_CPUS;
 use crate::error::OutOfMemory;
 use crate::fault::{Access, Change};
 use crate::machine::Cpu;
+use crate::sync::Mutex;
 
 /// One served fault.
 #[derive(Clone, Copy, Debug)]

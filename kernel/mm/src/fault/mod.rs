@@ -24,17 +24,16 @@ mod anon;
 mod cow;
 mod file;
 
-use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::{AcqRel, Acquire};
-
 use crate::error::OutOfMemory;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::Page;
 use crate::page_cache::Read;
-use crate::pte::{Leaf, Pte};
+use crate::pte::{Leaf, Pte, PteFlags};
 use crate::space::AddressSpace;
 use crate::stats::Counter;
+use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::Ordering::{AcqRel, Acquire};
 use crate::vma::{Backing, VmFlags, Vma};
 
 /// What the faulting instruction tried.
@@ -227,6 +226,8 @@ impl AddressSpace {
     }
 
     /// Writes the answer, if the entry is still what the leaf saw, and keeps every count that depends on it.
+    ///
+    /// Counts go first: once the entry can be seen another CPU may replace it, and take off what was not yet added.
     fn install<M: Machine>(
         &self,
         fault: &Fault<'_, M>,
@@ -236,24 +237,22 @@ impl AddressSpace {
     ) -> Outcome {
         let Fault { memory, page, .. } = *fault;
         let Resolution { path, leaf, frame } = answer;
-        let after = Pte::Mapped(leaf).encode();
-        if entry
-            .compare_exchange(before, after, AcqRel, Acquire)
-            .is_err()
-        {
-            if !matches!(frame, Origin::Same) && leaf.frame != memory.zero_frame() {
-                memory.put(leaf.frame);
-            }
-            return self.spurious(memory, page, before);
-        }
-        if !matches!(frame, Origin::Same) && leaf.frame != memory.zero_frame() {
+        let is_new = !matches!(frame, Origin::Same);
+        if is_new && leaf.frame != memory.zero_frame() {
             memory.record(leaf.frame).mapped();
             self.count_resident(memory, leaf);
         }
-        match frame {
-            Origin::InPlaceOf(old) => self.give_up(memory, old, page),
+        let after = Pte::Mapped(leaf).encode();
+        let is_installed = match frame {
+            Origin::InPlaceOf(old) => self.replace(fault, entry, (before, old), leaf),
             // The fault itself dropped this CPU's stale entry; others find out by faults of their own.
-            Origin::New | Origin::Same => {}
+            Origin::New | Origin::Same => exchange(entry, before, after),
+        };
+        if !is_installed {
+            if is_new {
+                self.let_go(memory, leaf);
+            }
+            return self.spurious(memory, page, before);
         }
         memory.stats.took(path);
         Outcome::Resolved(Change {
@@ -263,9 +262,39 @@ impl AddressSpace {
         })
     }
 
-    /// Ends this entry's hold on a frame that it mapped until now: every CPU forgets it before it can be reused.
-    fn give_up<M: Machine>(&self, memory: &Memory<M>, old: Leaf, page: Page) {
-        memory.machine.shootdown(self.table.root(), page..page + 1);
+    /// Puts the copy `new` where `old` is, and gives `old` up once no CPU can see it any more.
+    ///
+    /// ```text
+    ///  entry                  TLBs elsewhere
+    ///  old r--                old r--           what everybody starts from
+    ///  new r--, held twice    old r--           both hold the same bytes, so it does not matter who sees which
+    ///                         -                 the shootdown
+    ///  new rw-                -                 only now may bytes differ
+    /// ```
+    /// Whoever stores meanwhile finds a frame with two holders, hence copies it in turn, and this copy is left to end.
+    fn replace<M: Machine>(
+        &self,
+        fault: &Fault<'_, M>,
+        entry: &AtomicU64,
+        (before, old): (u64, Leaf),
+        new: Leaf,
+    ) -> bool {
+        let Fault { memory, page, .. } = *fault;
+        let flags = new.flags - PteFlags::WRITABLE;
+        let shown = Pte::Mapped(Leaf { flags, ..new }).encode();
+        memory.record(new.frame).get();
+        let is_installed = exchange(entry, before, shown);
+        if is_installed {
+            memory.machine.shootdown(self.table.root(), page..page + 1);
+            self.let_go(memory, old);
+            exchange(entry, shown, Pte::Mapped(new).encode());
+        }
+        memory.put(new.frame);
+        is_installed
+    }
+
+    /// Ends this space's hold on a frame that no CPU reaches through it.
+    fn let_go<M: Machine>(&self, memory: &Memory<M>, old: Leaf) {
         self.uncount_resident(memory, old);
         if let Some(frame) = memory.drop_mapping(old) {
             memory.put(frame);
@@ -281,6 +310,12 @@ impl AddressSpace {
             after: bits,
         })
     }
+}
+
+/// Writes `after`, unless the entry is no longer `before`.
+fn exchange(entry: &AtomicU64, before: u64, after: u64) -> bool {
+    let exchanged = entry.compare_exchange(before, after, AcqRel, Acquire);
+    exchanged.is_ok()
 }
 
 /// An entry that can't stand in an area that may be accessed: there is no swap, and mprotect, which excludes faults,

@@ -1,0 +1,51 @@
+//! The scenes under shuttle: `mm` compiled so that a scheduler chooses who goes on at every atomic operation and lock.
+//!
+//! Half of the schedules are drawn evenly, half as PCT draws them (few changes of thread, at any place). The first seed
+//! is fixed, so the suite is the same every time; `SHUTTLE_RUNS=n` sets how many schedules a scene gets, and
+//! `SHUTTLE_RANDOM_SEED=n` replays the one that a failure names. Stress.rs runs the same scenes on real threads.
+use std::env;
+
+use libtest_mimic::{Arguments, Trial};
+use points::{atomic, point, quietly};
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
+use shuttle::{Config, Runner};
+// What the scenes are made of; stress.rs has the others of these names.
+use mm_shuttle as mm;
+use shuttle::{sync, thread, thread_local};
+
+mod machine;
+mod scenes;
+mod world;
+
+/// Schedules of each scene, of either kind.
+const RUNS: usize = 400;
+
+/// Preemptions that PCT places, and one more.
+const DEPTH: usize = 4;
+
+fn main() {
+    let trials = scenes::ALL
+        .iter()
+        .map(|&(name, scene)| {
+            Trial::test(name, move || {
+                explore(RandomScheduler::new_from_seed(0, runs()), scene);
+                explore(PctScheduler::new_from_seed(1, DEPTH, runs()), scene);
+                Ok(())
+            })
+        })
+        .collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn explore(scheduler: impl Scheduler + 'static, scene: fn()) {
+    let mut config = Config::new();
+    config.silence_warnings = true;
+    config.stack_size = 1 << 17;
+    Runner::new(scheduler, config).run(scene);
+}
+
+fn runs() -> usize {
+    let runs = env::var("SHUTTLE_RUNS").ok();
+    let runs = runs.map(|runs| runs.parse().expect("SHUTTLE_RUNS is a number"));
+    runs.unwrap_or(RUNS)
+}

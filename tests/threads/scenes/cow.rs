@@ -1,0 +1,139 @@
+//! Copies on write: who may still see the old frame, who owns the new one, and when the old one may be written or freed.
+use crate::atomic::{AtomicU64, Ordering::SeqCst};
+use crate::machine::Deed;
+use crate::mm::frame::Use;
+use crate::world::{ENDS, FIRST, Space, World, side_by_side};
+
+/// A page that a child still holds is copied by one thread while another has the old frame in its TLB and a third
+/// writes: after that write was seen once, nobody sees the page as it was.
+pub(crate) fn stale_reader() {
+    let world = World::new(40);
+    let space = world.anonymous(1);
+    world.store(&space, FIRST, 0, 1);
+    let child = space.fork(&world);
+    let flag = never_back(&world, &space, 1);
+    assert_eq!(flag, 2);
+    assert_eq!(world.load(&child, FIRST, 0), 1);
+    world.close(vec![space, child], vec![]);
+}
+
+/// The same with the zero page in the TLB.
+pub(crate) fn stale_zero_reader() {
+    let world = World::new(40);
+    let space = world.anonymous(1);
+    assert_eq!(never_back(&world, &space, 0), 2);
+    world.close(vec![space], vec![]);
+}
+
+/// Word 0 of the page goes from `old` to 2. Returns what it is in the end.
+fn never_back(world: &World, space: &Space, old: u64) -> u64 {
+    let written = AtomicU64::new(0);
+    let copier = || world.store(space, FIRST, 511, 9);
+    let writer = || {
+        world.store(space, FIRST, 0, 2);
+        written.store(1, SeqCst);
+    };
+    let reader = || {
+        let early = world.load(space, FIRST, 0);
+        assert!(early == old || early == 2, "the page held {early}");
+        let is_written = written.load(SeqCst) == 1;
+        let late = world.load(space, FIRST, 0);
+        assert!(
+            late == 2 || !is_written,
+            "{late} was read after 2 was written"
+        );
+    };
+    side_by_side(&[&reader, &copier, &writer]);
+    assert_eq!(world.load(space, FIRST, 511), 9);
+    world.load(space, FIRST, 0)
+}
+
+/// Parent and child write the page that they share: each keeps its own.
+pub(crate) fn copy_beside_reuse() {
+    let world = World::new(40);
+    let parent = world.anonymous(1);
+    ENDS.into_iter()
+        .for_each(|word| world.store(&parent, FIRST, word, 1));
+    let child = parent.fork(&world);
+    let write = |space: &Space, value| {
+        let [first, last] = ENDS;
+        world.store(space, FIRST, first, value);
+        assert_eq!(world.load(space, FIRST, last), 1, "the copy is not whole");
+        world.store(space, FIRST, last, value);
+        assert_eq!(world.load(space, FIRST, first), value, "another wrote here");
+    };
+    side_by_side(&[&|| write(&parent, 2), &|| write(&child, 3)]);
+    let shown = [&parent, &child].map(|space| ENDS.map(|word| world.load(space, FIRST, word)));
+    assert_eq!(shown, [[2, 2], [3, 3]]);
+    assert_eq!(world.memory.frames_used_for(Use::Anonymous), 2);
+    world.close(vec![parent, child], vec![]);
+}
+
+/// Three threads write words of a shared page: no store is lost in a copy that was given up or replaced.
+pub(crate) fn copies_in_one_space() {
+    let world = World::new(40);
+    let space = world.anonymous(1);
+    world.store(&space, FIRST, 3, 1);
+    let child = space.fork(&world);
+    let write = |word| {
+        world.store(&space, FIRST, word, 5);
+        assert_eq!(world.load(&space, FIRST, word), 5, "a store was lost");
+    };
+    side_by_side(&[&|| write(0), &|| write(1), &|| write(511)]);
+    let seen = [0, 1, 3, 511].map(|word| world.load(&space, FIRST, word));
+    assert_eq!(seen, [5, 5, 1, 5]);
+    assert_eq!(world.memory.frames_used_for(Use::Anonymous), 2);
+    world.close(vec![space, child], vec![]);
+}
+
+/// One child ends, another writes, and so does the parent: the frame's last holder, whoever it is, keeps or frees it.
+pub(crate) fn exit_beside_write() {
+    let world = World::new(48);
+    let parent = world.anonymous(1);
+    world.store(&parent, FIRST, 0, 1);
+    let children = [parent.fork(&world), parent.fork(&world)];
+    let [ends, writes] = children;
+    let ends = crate::sync::Mutex::new(Some(ends));
+    let end = || {
+        let space = ends.lock().expect("no thread has panicked").take();
+        world.end(space.expect("it ends once"));
+    };
+    let write = |space: &Space, value| {
+        assert_eq!(world.load(space, FIRST, 0), 1);
+        world.store(space, FIRST, 0, value);
+    };
+    side_by_side(&[&end, &|| write(&writes, 2), &|| write(&parent, 3)]);
+    assert_eq!(world.load(&writes, FIRST, 0), 2);
+    assert_eq!(world.load(&parent, FIRST, 0), 3);
+    world.close(vec![parent, writes], vec![]);
+}
+
+/// The kernel reads a page by itself while a thread copies it and another space takes the old frame over.
+pub(crate) fn remote_read() {
+    let world = World::new(40);
+    let space = world.anonymous(1);
+    world.store(&space, FIRST, 0, 1);
+    let child = space.fork(&world);
+    let stranger = world.anonymous(1);
+    let read = || {
+        let mut bytes = [0; 1];
+        let read = space
+            .read()
+            .read_remote(&world.memory, FIRST.address(), &mut bytes);
+        assert_eq!(read.ok(), Some(1));
+        assert!(
+            bytes[0] == 1 || bytes[0] == 2,
+            "the kernel read {}",
+            bytes[0]
+        );
+    };
+    let copy = || world.store(&space, FIRST, 0, 2);
+    let unshare = || {
+        // The child's store leaves the old frame to the space; the stranger's takes whatever frame is free.
+        let stored = world.execute(&child, FIRST, 0, Deed::Store(3));
+        assert_eq!(stored.ok(), Some(3));
+        world.store(&stranger, FIRST, 0, 66);
+    };
+    side_by_side(&[&read, &copy, &unshare]);
+    world.close(vec![space, child, stranger], vec![]);
+}

@@ -1,5 +1,7 @@
 //! Puts names to the addresses of a kernel backtrace, from the ELF file that kept its symbols.
 
+use std::borrow::Cow;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use addr2line::Loader;
@@ -23,38 +25,57 @@ impl Symbols {
         }
     }
 
-    /// The line of log with ` at function (file:line)` behind its address, if it is a line of a backtrace.
+    /// The line of log with ` at function (file:line)` behind its address, if it is a line of a backtrace; below it, a line
+    /// for each function that the compiler put that one's code into.
     pub(crate) fn explain(&mut self, line: &str) -> Option<String> {
-        let address = backtrace_address(line)?;
-        let place = self.place(address)?;
-        Some(format!("{line} at {place}"))
+        let address = code_address(line)?;
+        let mut places = self.places(address)?.into_iter();
+        let mut text = format!("{line} at {}", places.next()?);
+        for place in places {
+            let _ = write!(text, "\nfaultline:   inlined into {place}");
+        }
+        Some(text)
     }
 
-    /// A return address points behind the call, which may be the next line or function: look up the byte before it.
-    fn place(&mut self, address: u64) -> Option<String> {
+    /// The functions whose code is at an offset into the kernel, innermost first.
+    fn places(&mut self, offset: u64) -> Option<Vec<String>> {
         let file = &self.file;
         let loader = self
             .loader
             .get_or_insert_with(|| Loader::new(file).ok())
             .as_ref()?;
-        let probe = address.checked_sub(KERNEL_BASE)?.checked_sub(1)?;
-        let mut frames = loader.find_frames(probe).ok()?;
-        let innermost = frames.next().ok().flatten();
-        let is_inlined = matches!(frames.next(), Ok(Some(_)));
-        let short = innermost
-            .as_ref()
-            .and_then(|frame| frame.function.as_ref()?.demangle().ok());
-        let function = match (short, loader.find_symbol(probe).map(demangled)) {
-            (Some(short), Some(full)) if is_inlined => format!("{short} in {full}"),
-            (_, Some(full)) => full,
-            (short, None) => short?.into_owned(),
-        };
-        let location = innermost.and_then(|frame| frame.location);
-        let place = location.and_then(|location| Some((location.file?, location.line?)));
-        Some(match place {
-            Some((file, line)) => format!("{function} ({}:{line})", below_root(file)),
-            None => function,
-        })
+        let symbol = loader.find_symbol(offset).map(demangled);
+        let mut frames = loader.find_frames(offset).ok()?;
+        let mut places = Vec::new();
+        while let Ok(Some(frame)) = frames.next() {
+            let name = frame
+                .function
+                .as_ref()
+                .and_then(|name| name.demangle().ok());
+            let location = frame.location;
+            let place = location.and_then(|location| Some((location.file?, location.line?)));
+            places.push((name.map(Cow::into_owned), place));
+        }
+        // The outermost is a function of its own, whose symbol has the whole path where debug information has the name.
+        match (places.last_mut(), symbol) {
+            (Some(outermost), Some(symbol)) => outermost.0 = Some(symbol),
+            (None, symbol) => places.push((Some(symbol?), None)),
+            _ => {}
+        }
+        Some(
+            places
+                .into_iter()
+                .map(|(name, place)| shown(name, place))
+                .collect(),
+        )
+    }
+}
+
+fn shown(name: Option<String>, place: Option<(&str, u32)>) -> String {
+    let name = name.unwrap_or_else(|| "?".to_owned());
+    match place {
+        Some((file, line)) => format!("{name} ({}:{line})", shortened(file)),
+        None => name,
     }
 }
 
@@ -62,25 +83,32 @@ fn demangled(symbol: &str) -> String {
     addr2line::demangle_auto(symbol.into(), None).into_owned()
 }
 
-fn below_root(file: &str) -> &str {
-    let path = Path::new(file);
-    path.strip_prefix(cargo::root())
-        .ok()
-        .and_then(Path::to_str)
-        .unwrap_or(file)
+/// The path as a person would name it: below the workspace, below Rust's own library, or from a crate's name on.
+fn shortened(file: &str) -> &str {
+    let ours = Path::new(file).strip_prefix(cargo::root()).ok();
+    let foreign = || {
+        let library = file.split_once("/library/").map(|(_, below)| below);
+        let registry = || Some(file.split_once("/registry/src/")?.1.split_once('/')?.1);
+        library.or_else(registry)
+    };
+    ours.and_then(Path::to_str).or_else(foreign).unwrap_or(file)
 }
 
-/// The address of a line such as `faultline: backtrace: 0xffffffff80001234`, or of one that holds nothing else.
-fn backtrace_address(line: &str) -> Option<u64> {
+/// The offset into the kernel of the code that a line such as `faultline: instruction: 0xffffffff80001234` speaks of. One
+/// of `backtrace:`, or a line with nothing but an address, speaks of what is behind a call, which may be another line or
+/// function: the byte before it is meant.
+fn code_address(line: &str) -> Option<u64> {
     let (before, word) = line
         .trim_end()
         .rsplit_once(' ')
         .unwrap_or(("", line.trim_end()));
-    let belongs = before.trim().is_empty() || before.contains("backtrace");
-    let digits = word.strip_prefix("0x").filter(|_| belongs)?;
-    u64::from_str_radix(digits, 16)
-        .ok()
-        .filter(|address| *address >= KERNEL_BASE)
+    let back = match before {
+        _ if before.ends_with("instruction:") => 0,
+        _ if before.trim().is_empty() || before.ends_with("backtrace:") => 1,
+        _ => return None,
+    };
+    let address = u64::from_str_radix(word.strip_prefix("0x")?, 16).ok()?;
+    address.checked_sub(KERNEL_BASE)?.checked_sub(back)
 }
 
 #[cfg(test)]
@@ -89,22 +117,40 @@ mod tests {
 
     #[test]
     fn only_lines_of_a_backtrace_are_touched() {
-        assert_eq!(
-            backtrace_address("faultline: backtrace: 0xffffffff80001234"),
-            Some(0xffff_ffff_8000_1234)
-        );
-        assert_eq!(
-            backtrace_address("  0xffffffff80001234"),
-            Some(0xffff_ffff_8000_1234)
-        );
+        for (line, offset) in [
+            ("faultline: backtrace: 0xffffffff80001234", 0x1233),
+            ("faultline: error: instruction: 0xffffffff80001234", 0x1234),
+            ("  0xffffffff80001234", 0x1233),
+        ] {
+            assert_eq!(code_address(line), Some(offset), "{line}");
+        }
         for line in [
             "faultline: kernel at 0xffffffff80000000",
             "faultline: backtrace: 0x1234",
             "",
             "0xzz",
         ] {
-            assert_eq!(backtrace_address(line), None, "{line}");
+            assert_eq!(code_address(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn a_path_begins_where_a_person_would_begin_it() {
+        for (file, short) in [
+            (
+                "/usr/lib/rustlib/src/rust/library/core/src/ptr/mod.rs",
+                "core/src/ptr/mod.rs",
+            ),
+            (
+                "/home/a/.cargo/registry/src/index-1/spin-0.12.3/src/once.rs",
+                "spin-0.12.3/src/once.rs",
+            ),
+            ("/elsewhere/x.rs", "/elsewhere/x.rs"),
+        ] {
+            assert_eq!(shortened(file), short);
+        }
+        let ours = cargo::root().join("kernel/src/main.rs");
+        assert_eq!(ours.to_str().map(shortened), Some("kernel/src/main.rs"));
     }
 
     #[test]

@@ -2,13 +2,16 @@
 //!
 //! A lock keeps interrupts off while it is held: a handler that wanted the same lock would wait for ever. Each lock has
 //! a [`Rank`]; whoever holds one may take only those of a higher rank. With debug assertions on, a CPU that does
-//! otherwise panics and names both ranks, whether or not anyone waits. `mm`'s own locks come after all of these and
+//! otherwise panics and names both ranks, whether or not anyone waits; who waits for seconds panics in every build. `mm`'s own locks come after all of these and
 //! take none of them.
 use core::ops::{Deref, DerefMut};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
+use mm::MAX_CPUS;
+use spin::RelaxStrategy;
 use spin::mutex::{TicketMutex, TicketMutexGuard};
 
-use crate::arch::{interrupts, percpu};
+use crate::arch::{interrupts, percpu, timer};
 
 /// The order of locks, outermost first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,13 +64,13 @@ impl Rank {
 /// A value behind a fair lock that keeps interrupts off.
 pub(crate) struct IrqLock<T> {
     rank: Rank,
-    inner: TicketMutex<T>,
+    inner: TicketMutex<T, Patience>,
 }
 
 /// The value, until dropped.
 pub(crate) struct IrqGuard<'a, T> {
     /// Dropped first: the lock is free before interrupts come in.
-    inner: TicketMutexGuard<'a, T>,
+    inner: TicketMutexGuard<'a, T, Patience>,
     _held: Held,
 }
 
@@ -83,10 +86,11 @@ impl<T> IrqLock<T> {
     /// Waits for the lock.
     pub(crate) fn lock(&self) -> IrqGuard<'_, T> {
         let held = Held::in_order(self.rank);
-        IrqGuard {
-            inner: self.inner.lock(),
-            _held: held,
-        }
+        let inner = self.inner.try_lock().unwrap_or_else(|| {
+            Patience::begin(self.rank);
+            self.inner.lock()
+        });
+        IrqGuard { inner, _held: held }
     }
 
     /// Takes the lock if it is free: for the panic report, which must not wait for what the panic interrupted.
@@ -109,6 +113,37 @@ impl<T> Deref for IrqGuard<'_, T> {
 impl<T> DerefMut for IrqGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.inner
+    }
+}
+
+/// How long a lock is waited for. Its holder keeps interrupts off and does not sleep, so one that takes seconds will
+/// never give it back: better a report than a machine that stands still without a word.
+struct Patience;
+
+/// When the wait that began last on each CPU is over, in nanoseconds since boot, and for which lock.
+static DEADLINES: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(0) }; MAX_CPUS];
+static AWAITED: [AtomicU8; MAX_CPUS] = [const { AtomicU8::new(0) }; MAX_CPUS];
+
+impl Patience {
+    const NANOSECONDS: u64 = 5_000_000_000;
+
+    /// The calling CPU begins to wait for a lock of `rank`. Interrupts are off.
+    fn begin(rank: Rank) {
+        let cpu = percpu::index();
+        AWAITED[cpu].store(rank as u8, Relaxed);
+        DEADLINES[cpu].store(timer::nanoseconds() + Self::NANOSECONDS, Relaxed);
+    }
+}
+
+impl RelaxStrategy for Patience {
+    fn relax() {
+        let cpu = percpu::index();
+        core::hint::spin_loop();
+        assert!(
+            timer::nanoseconds() <= DEADLINES[cpu].load(Relaxed),
+            "deadlock: a lock of rank {:?} is not given back",
+            Rank::ALL[usize::from(AWAITED[cpu].load(Relaxed))]
+        );
     }
 }
 

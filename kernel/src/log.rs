@@ -240,6 +240,12 @@ pub(crate) fn set_clock(clock: fn() -> u64) {
     CLOCK.call_once(|| clock);
 }
 
+/// Ends the line that a report left unfinished.
+pub(crate) fn end_line_in_panic() {
+    // The writer never fails.
+    let _ = Emergency::new().write_str("\n");
+}
+
 /// From here on the log waits for no lock and hides nothing. The first thing that a panic handler does.
 pub(crate) fn enter_panic() {
     PANIC.store(true, Relaxed);

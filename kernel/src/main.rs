@@ -12,6 +12,7 @@ mod acpi;
     reason = "drives the processor; every block says why it is sound"
 )]
 mod arch;
+mod bugs;
 mod console;
 mod drivers;
 mod fault;
@@ -30,6 +31,7 @@ use core::mem;
 use bootloader_api::config::Mapping;
 use bootloader_api::info::{FrameBuffer, Optional};
 use bootloader_api::{BootInfo, BootloaderConfig, entry_point};
+use bugs::Moment;
 
 /// Where the loader puts things: all in the upper half, so that the lower one is ring 3's from the first moment.
 static BOOTLOADER_CONFIG: BootloaderConfig = {
@@ -67,14 +69,13 @@ extern "C" fn on_own_memory() -> ! {
     attach_screen(arch::boot::framebuffer().ok().flatten());
     arch::init_devices();
     log::set_clock(arch::timer::nanoseconds);
+    bugs::plant(Moment::Tables);
     ::log::info!("page tables: {}", arch::check::self_check());
     console::init();
     fs::init(arch::boot::initramfs());
     trace::init();
     arch::timer::start_ticking();
-    if options::get().panic == options::Panic::Test {
-        panic!("the command line asked for a panic");
-    }
+    bugs::plant(Moment::Boot);
     process::init::start()
 }
 

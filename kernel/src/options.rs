@@ -14,7 +14,7 @@
 //! | `exit=` | `halt`, `qemu` | `halt` | how the machine ends: power off, or through `isa-debug-exit` |
 //! | `trace=` | `none`, or of `faults`, `syscalls`, `sched` some, with commas between | `none` | what is logged as it happens |
 //! | `traceformat=` | `text`, `json` | `text` | whether the trace is for a person or for a program |
-//! | `panic=` | `test`, `none` | `none` | whether the kernel panics after booting, so that its report can be seen |
+//! | `bug=` | a kind of [`Bug`], `none` | `none` | what goes wrong on purpose, so that its report can be seen |
 //! | `norandomize` | | off | stack, heap and mappings at the same addresses in every run |
 use alloc::boxed::Box;
 
@@ -22,6 +22,7 @@ use bitflags::bitflags;
 use log::LevelFilter;
 use spin::Once;
 
+use crate::bugs::Bug;
 use crate::drivers::serial::Port;
 
 /// What the serial port that feeds standard input carries.
@@ -73,15 +74,6 @@ pub(crate) enum TraceFormat {
     Json,
 }
 
-/// Whether the kernel panics on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Panic {
-    /// No.
-    None,
-    /// When it has booted.
-    Test,
-}
-
 /// Where a program's stack, heap and mappings lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
@@ -110,8 +102,8 @@ pub(crate) struct Options {
     pub(crate) trace: Kinds,
     /// For whom that is written.
     pub(crate) trace_format: TraceFormat,
-    /// Whether the kernel panics on purpose.
-    pub(crate) panic: Panic,
+    /// What goes wrong on purpose.
+    pub(crate) bug: Option<Bug>,
     /// Where a program's parts lie.
     pub(crate) layout: Layout,
 }
@@ -127,7 +119,7 @@ impl Options {
         exit: Exit::Halt,
         trace: Kinds::empty(),
         trace_format: TraceFormat::Text,
-        panic: Panic::None,
+        bug: None,
         layout: Layout::Random,
     };
 
@@ -161,9 +153,8 @@ impl Options {
                 let formats = [("text", TraceFormat::Text), ("json", TraceFormat::Json)];
                 self.trace_format = choose(value, formats)?
             }
-            ("panic", value) => {
-                self.panic = choose(value, [("none", Panic::None), ("test", Panic::Test)])?
-            }
+            ("bug", "none") => self.bug = None,
+            ("bug", value) => self.bug = Some(Bug::named(value)?),
             ("norandomize", "") => self.layout = Layout::Fixed,
             _ => return None,
         }

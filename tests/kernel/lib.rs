@@ -23,6 +23,10 @@ mod drivers {
 mod acpi;
 #[path = "../../kernel/src/trace/call.rs"]
 mod call;
+mod bugs {
+    pub(crate) use crate::kind::Bug;
+}
+
 #[path = "../../kernel/src/drivers/framebuffer/canvas.rs"]
 mod canvas;
 #[path = "../../kernel/src/trace/event.rs"]
@@ -31,6 +35,8 @@ mod event;
 mod framing;
 #[path = "../../kernel/src/drivers/framebuffer/grid.rs"]
 mod grid;
+#[path = "../../kernel/src/bugs/kind.rs"]
+mod kind;
 #[path = "../../kernel/src/trace/names.rs"]
 mod names;
 #[path = "../../kernel/src/options.rs"]

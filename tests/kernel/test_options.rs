@@ -1,9 +1,10 @@
 //! The command line: what is an option, what is the program's, and what is only warned of.
 use log::LevelFilter;
 
+use crate::bugs::Bug;
 use crate::drivers::serial::Port;
 use crate::options::{
-    Exit, Kinds, Layout, Options, Panic, Stdin, Stdio, TraceFormat, program_words, unknown_words,
+    Exit, Kinds, Layout, Options, Stdin, Stdio, TraceFormat, program_words, unknown_words,
 };
 
 fn line(words: &[&str]) -> Vec<u8> {
@@ -25,7 +26,7 @@ fn every_option_is_taken_and_the_last_one_wins() {
         "exit=qemu",
         "trace=faults",
         "traceformat=json",
-        "panic=test",
+        "bug=boot-stack",
         "norandomize",
     ]);
     let all = Options {
@@ -37,7 +38,7 @@ fn every_option_is_taken_and_the_last_one_wins() {
         exit: Exit::Qemu,
         trace: Kinds::FAULTS,
         trace_format: TraceFormat::Json,
-        panic: Panic::Test,
+        bug: Some(Bug::BootStack),
         layout: Layout::Fixed,
     };
     assert_eq!(Options::parse(&line), all);

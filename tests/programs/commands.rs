@@ -37,10 +37,6 @@ const TESTS: &[(&str, Body)] = &[
         a_signal_is_an_exit_code_and_a_name,
     ),
     (
-        "a_panic_has_a_code_and_names_in_its_backtrace",
-        a_panic_has_a_code_and_names_in_its_backtrace,
-    ),
-    (
         "a_timeout_has_a_code_of_its_own",
         a_timeout_has_a_code_of_its_own,
     ),
@@ -140,22 +136,6 @@ fn a_signal_is_an_exit_code_and_a_name() -> Result<()> {
         ended.expect_code(128 + signal)?;
         ended.expect_words(&[name])?;
     }
-    Ok(())
-}
-
-fn a_panic_has_a_code_and_names_in_its_backtrace() -> Result<()> {
-    let ended = Run::boot(["--option", "panic=test", "hello"])?.end(Input::Nothing)?;
-    ended.expect_code(250)?;
-    ended.expect_words(&["the kernel panicked"])?;
-    let named = ended
-        .log
-        .lines()
-        .any(|line| line.contains("backtrace: 0x") && line.contains(" at kernel::"));
-    ensure!(
-        named,
-        "no address of the backtrace has a name\n{}",
-        ended.report()
-    );
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The outermost ring, as named tests with the usual filters: every program on Linux and in QEMU, and the command that
 //! boots them. Two at a time, because a machine in QEMU keeps a processor busy.
 
+mod bugs;
 mod commands;
 mod ends;
 mod foreign;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     let trials = match programs::trials() {
         Ok(programs) => programs
             .into_iter()
+            .chain(bugs::trials())
             .chain(commands::trials())
             .chain(ends::trials())
             .chain(limits::trials())

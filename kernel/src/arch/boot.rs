@@ -3,7 +3,6 @@ use bootloader_api::BootInfo;
 use bootloader_api::info::{FrameBuffer, FrameBufferInfo};
 use mm::OutOfMemory;
 use spin::Once;
-use x86_64::registers::control::Cr3;
 
 use super::direct_map::pointer_to;
 use super::paging::{self, Cache, ioremap};
@@ -43,8 +42,7 @@ pub(super) fn init(info: &BootInfo, entered: u64) {
 
 /// Physical address of what the loader's tables show at `address`.
 fn physical(address: u64) -> u64 {
-    let root = Cr3::read().0.start_address().as_u64();
-    paging::translate(root, address)
+    paging::translate(paging::in_use(), address)
         .expect("the loader hands over mapped memory")
         .0
 }

@@ -7,7 +7,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use x86_64::structures::paging::PageTableFlags as Flags;
 
-use super::layout::{DIRECT_MAP, DIRECT_MAP_SIZE, PAGE};
+use super::layout::{DIRECT_MAP, DIRECT_MAP_SIZE, KERNEL_IMAGE, PAGE};
 use super::{paging, stack};
 
 /// What the walk saw, for the log.
@@ -41,6 +41,12 @@ pub(crate) fn self_check() -> Census {
         root,
         paging::root(),
         "the tables in use are not the kernel's"
+    );
+    let lower = &paging::entries(root)[..256];
+    let first = lower.iter().position(|entry| entry.load(Relaxed) != 0);
+    assert_eq!(
+        first, None,
+        "the kernel's own tables show something in ring 3's half, at this index of the top one"
     );
     for index in 256..512 {
         let address = 0xffff_0000_0000_0000 | (index as u64) << 39;
@@ -77,7 +83,7 @@ fn walk(bits: u64, address: u64, level: u32, census: &mut Census) {
         "{address:#x}: ring 3 may use the kernel's entry {bits:#x}"
     );
     if !paging::leads_to_table(bits, level) {
-        return leaf(flags, address, level, census);
+        return leaf(bits, address, level, census);
     }
     for (index, entry) in paging::entries(paging::target(bits)).iter().enumerate() {
         let below = address + ((index as u64 * PAGE) << (9 * (level - 1)));
@@ -85,7 +91,8 @@ fn walk(bits: u64, address: u64, level: u32, census: &mut Census) {
     }
 }
 
-fn leaf(flags: Flags, address: u64, level: u32, census: &mut Census) {
+fn leaf(bits: u64, address: u64, level: u32, census: &mut Census) {
+    let flags = Flags::from_bits_retain(bits);
     let executable = !flags.contains(Flags::NO_EXECUTE);
     assert!(
         !(executable && flags.contains(Flags::WRITABLE)),
@@ -96,6 +103,21 @@ fn leaf(flags: Flags, address: u64, level: u32, census: &mut Census) {
         !(executable && direct),
         "{address:#x} in the direct map is executable"
     );
+    if address >= KERNEL_IMAGE {
+        alias(address, paging::target(bits), flags);
+    }
     census.executable += usize::from(executable);
     census.pages[level as usize] += 1;
+}
+
+/// Code and constants may not be written to by way of the direct map; so no frame is both theirs and data's.
+fn alias(address: u64, target: u64, flags: Flags) {
+    let Some((_, shown)) = paging::translate(super::percpu::root(), DIRECT_MAP + target) else {
+        panic!("{address:#x} leads to {target:#x}, which the direct map does not show");
+    };
+    assert_eq!(
+        flags.contains(Flags::WRITABLE),
+        shown.contains(Flags::WRITABLE),
+        "{address:#x} and the direct map differ in whether {target:#x} may be written to"
+    );
 }

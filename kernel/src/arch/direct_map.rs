@@ -45,6 +45,13 @@ pub(super) const fn pointer_to<T>(address: u64) -> *mut T {
     (DIRECT_MAP + address) as *mut T
 }
 
+/// Whether there is memory of ours at physical address `address`; anything may be, until the records are made.
+pub(super) fn shows(address: u64) -> bool {
+    MEM_MAP
+        .get()
+        .is_none_or(|mem_map| address / mm::PAGE_SIZE < mem_map.len() as u64)
+}
+
 impl PhysMem for DirectMap {
     fn mem_map(&self) -> &[FrameRecord] {
         MEM_MAP.get().copied().unwrap_or(&[])

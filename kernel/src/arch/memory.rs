@@ -16,7 +16,6 @@ use bootloader_api::info::MemoryRegionKind as Kind;
 use mm::page_table::Levels;
 use mm::{FrameRecord, Memory};
 use spin::{Mutex, Once};
-use x86_64::registers::control::Cr3;
 use x86_64::structures::paging::PageTableFlags as Flags;
 
 use super::direct_map::{DirectMap, pointer_to};
@@ -213,8 +212,8 @@ fn build_tables(info: &BootInfo, map: &mut Map) -> u64 {
         Some(address)
     };
     let root = new_table().expect(NO_ROOM);
-    map_direct(root, present, &mut new_table);
-    map_image(info, root, loader, &mut new_table);
+    let sealed = map_image(info, root, loader, &mut new_table);
+    map_direct(root, present, &sealed, &mut new_table);
     for region in [DEVICES, STACKS] {
         paging::reach(root, region, paging::TOP - 1, &mut new_table).expect(NO_ROOM);
     }
@@ -224,49 +223,94 @@ fn build_tables(info: &BootInfo, map: &mut Map) -> u64 {
 
 const NO_ROOM: &str = "there is memory for the kernel's page tables";
 
-/// Shows all present memory with the largest pages that fit; what firmware did not list stays unmapped.
-fn map_direct(root: u64, present: &Memblock, source: Source<'_>) {
+/// Shows all present memory with the largest pages that fit, the frames of `sealed` read-only; what firmware did not list
+/// stays unmapped.
+fn map_direct(root: u64, present: &Memblock, sealed: &Memblock, source: Source<'_>) {
     let end = present.end().min((DIRECT_MAP_SIZE / PAGE - 1) as u32);
     let mut at = 0;
     while at < end {
-        let huge = at..at.saturating_add(HUGE);
-        let (level, frames) =
-            if has(Features::GIB_PAGES) && at % HUGE == 0 && present.contains(&huge) {
-                (2, HUGE)
-            } else {
-                (1, LARGE)
-            };
+        let (level, frames) = direct_page(at, present, sealed);
         let address = u64::from(at) * PAGE;
         if present.touches(&(at..at + frames)) {
-            paging::map(root, DIRECT_MAP + address, address, level, DATA, source).expect(NO_ROOM);
+            let flags = if sealed.touches(&(at..at + 1)) && frames == 1 {
+                Flags::NO_EXECUTE
+            } else {
+                DATA
+            };
+            paging::map(root, DIRECT_MAP + address, address, level, flags, source).expect(NO_ROOM);
         }
         at += frames;
     }
 }
 
-/// Shows the image where it is now, with each segment's own rights.
-fn map_image(info: &BootInfo, root: u64, loader: &mut Memblock, source: Source<'_>) {
+/// Level and frames of the page that shows frame `at` and what follows it.
+fn direct_page(at: u32, present: &Memblock, sealed: &Memblock) -> (u32, u32) {
+    let fits = |frames: u32| {
+        at.is_multiple_of(frames) && !sealed.touches(&(at..at.saturating_add(frames)))
+    };
+    let is_huge = || present.contains(&(at..at.saturating_add(HUGE)));
+    if has(Features::GIB_PAGES) && fits(HUGE) && is_huge() {
+        (2, HUGE)
+    } else if fits(LARGE) {
+        (1, LARGE)
+    } else {
+        (0, 1)
+    }
+}
+
+/// Shows the image where it is now, with each segment's own rights. Returns the frames that hold code and constants,
+/// which nobody may write to through the direct map either.
+fn map_image(info: &BootInfo, root: u64, loader: &mut Memblock, source: Source<'_>) -> Memblock {
     // SAFETY: the loader keeps the kernel's file here, and its direct map shows it.
     let file = unsafe {
         core::slice::from_raw_parts(pointer_to(info.kernel_addr), info.kernel_len as usize)
     };
-    let current = Cr3::read().0.start_address().as_u64();
+    let mut writable = Memblock::new();
+    for_each_page(file, |_, target, flags| {
+        let frames = covering(target, target + PAGE);
+        if flags.contains(Flags::WRITABLE) {
+            writable.add(frames);
+        } else {
+            writable.remove(frames);
+        }
+    });
+    let mut sealed = Memblock::new();
+    for_each_page(file, |address, mut target, flags| {
+        loader.remove(covering(target, target + PAGE));
+        if !flags.contains(Flags::WRITABLE) {
+            if writable.touches(&covering(target, target + PAGE)) {
+                target = copy_page(target, source);
+            }
+            sealed.add(covering(target, target + PAGE));
+        }
+        paging::map(root, address, target, 0, flags, source).expect(NO_ROOM);
+    });
+    for range in writable.ranges() {
+        sealed.remove(range.clone());
+    }
+    sealed
+}
+
+/// Calls `visit` with the address of each page of the image, the physical address of where it is now, and its rights.
+fn for_each_page(file: &[u8], mut visit: impl FnMut(u64, u64, Flags)) {
+    let current = paging::in_use();
     image::segments(file, |segment| {
         for address in (segment.start..segment.end).step_by(PAGE as usize) {
             let (target, _) = paging::translate(current, address)
                 .expect("the loader mapped each page of the image");
-            paging::map(
-                root,
-                address,
-                target,
-                0,
-                segment.flags & !Flags::PRESENT,
-                source,
-            )
-            .expect(NO_ROOM);
-            loader.remove(covering(target, target + PAGE));
+            visit(address, target, segment.flags & !Flags::PRESENT);
         }
     });
+}
+
+/// A copy of a read-only page whose frame holds the beginning of writable data as well: the loader maps the file as it
+/// lies, where segments share pages.
+fn copy_page(target: u64, source: Source<'_>) -> u64 {
+    let copy = source().expect(NO_ROOM);
+    let from = pointer_to::<[u8; PAGE as usize]>(target);
+    // SAFETY: the loader's direct map shows both frames, and the copy is nobody's yet.
+    unsafe { pointer_to::<[u8; PAGE as usize]>(copy).copy_from_nonoverlapping(from, 1) };
+    copy
 }
 
 /// Mints all frames of `free`: from here on they are `mm`'s.

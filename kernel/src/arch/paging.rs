@@ -12,6 +12,7 @@ use mm::OutOfMemory;
 use spin::Once;
 use x86_64::VirtAddr;
 use x86_64::instructions::tlb;
+use x86_64::registers::control::Cr3;
 use x86_64::structures::paging::PageTableFlags as Flags;
 
 use super::direct_map::pointer_to;
@@ -82,7 +83,7 @@ pub(super) fn entry(table: u64, address: u64, level: u32) -> &'static AtomicU64 
 }
 
 /// The entry for `address` at `level`, if all tables above it exist.
-fn find(root: u64, address: u64, level: u32) -> Option<&'static AtomicU64> {
+pub(super) fn find(root: u64, address: u64, level: u32) -> Option<&'static AtomicU64> {
     let mut table = root;
     for above in (level + 1..=TOP).rev() {
         let bits = entry(table, address, above).load(Relaxed);
@@ -161,12 +162,19 @@ pub(super) fn translate(root: u64, address: u64) -> Option<(u64, Flags)> {
 }
 
 /// Whether the kernel can read the word at `address`: what a backtrace asks before it follows a pointer.
-pub(crate) fn is_readable(address: u64) -> bool {
-    let root = super::percpu::root();
-    address >= KERNEL_HALF
-        && address.is_multiple_of(8)
-        && root != 0
-        && translate(root, address).is_some()
+pub(super) fn is_readable(address: u64) -> bool {
+    address >= KERNEL_HALF && address.is_multiple_of(8) && translate(in_use(), address).is_some()
+}
+
+/// Whether the kernel can execute what is at `address`.
+pub(super) fn is_executable(address: u64) -> bool {
+    let leaf = translate(in_use(), address).filter(|_| address >= KERNEL_HALF);
+    leaf.is_some_and(|(_, flags)| !flags.contains(Flags::NO_EXECUTE))
+}
+
+/// Physical address of the top-level table that the processor uses.
+pub(super) fn in_use() -> u64 {
+    Cr3::read_raw().0.start_address().as_u64()
 }
 
 /// A table's frame from the general allocator, kept for good.

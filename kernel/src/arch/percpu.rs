@@ -121,6 +121,11 @@ pub(crate) fn with_current<R>(body: impl FnOnce(&Thread) -> R) -> R {
     body(running().expect("no thread runs yet"))
 }
 
+/// The same where a thread may not run yet: for the report of a bug.
+pub(crate) fn try_with_current<R>(body: impl FnOnce(&Thread) -> R) -> Option<R> {
+    running().map(body)
+}
+
 /// The thread that runs here.
 pub(crate) fn current() -> Arc<Thread> {
     let thread: *const Thread = running().expect("no thread runs yet");

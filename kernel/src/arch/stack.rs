@@ -221,11 +221,13 @@ unsafe fn emergency_top(end: u64, percpu: VirtAddr) -> u64 {
     end - 16
 }
 
-/// Whether `address` lies in the slot of a stack but not on the stack: somebody overran it.
-pub(super) fn is_guard(address: u64) -> bool {
+/// The stack that somebody overran, as its lowest byte and the one above its highest, if `address` lies in its guard.
+pub(super) fn overrun(address: u64) -> Option<(u64, u64)> {
     let slots = STACKS..STACKS + (GROUPS * GROUP) as u64 * SLOT_SIZE;
-    slots.contains(&address)
-        && (address - STACKS) % SLOT_SIZE < SLOT_SIZE - STACK_PAGES as u64 * PAGE
+    let slot = slots
+        .contains(&address)
+        .then(|| ((address - STACKS) / SLOT_SIZE) as usize)?;
+    (address < bottom(slot)).then(|| (bottom(slot), top(slot)))
 }
 
 /// Calls `visit` with the lowest and highest guard page of each slot that is taken.

@@ -2,7 +2,7 @@
 //!
 //! `sysret` with a non-canonical address in RCX faults in ring 0 on ring 3's stack (Intel), and can't restore RCX, R11
 //! or single-stepping. So it is used only when the frame holds what `syscall` put there; all else leaves by `iretq`.
-//! The way in to `dispatch` is 28 instructions, the way out 31.
+//! The way in to `dispatch` is 29 instructions, the way out 31.
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
@@ -50,6 +50,7 @@ extern "C" fn entry() {
         "push rax",
         push_registers!(),
         "mov rdi, rsp",
+        "lea rbp, [rsp + 1]",
         "sti",
         "call {dispatch}",
         "cli",

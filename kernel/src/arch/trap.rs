@@ -9,7 +9,8 @@
 //! emergencies can arrive there: they find their CPU's data through their own stack instead of trusting GS. `iretq`
 //! itself faults when the frame holds nonsense that ring 3 asked for; the entry recognises that address and turns the
 //! fault into one of ring 3. Debug exceptions need no stack of their own: ring 3 can't set debug registers, and `syscall`
-//! masks single-stepping.
+//! masks single-stepping. RBP leads to the frame, plus one, while a handler runs: so backtraces find what was
+//! interrupted.
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
@@ -19,7 +20,7 @@ use super::features::SMAP;
 use super::idt::vector;
 use super::percpu::ATTENTION;
 use super::stack::SLOT_SIZE;
-use super::{apic, report, uaccess};
+use super::{apic, nmi, report, uaccess};
 
 /// The registers of what was interrupted, as they lie on the kernel stack.
 #[derive(Clone, Copy, Debug, Default)]
@@ -173,6 +174,7 @@ extern "C" fn common() {
         "je 4f",
         "clac",
         "4: mov rdi, rsp",
+        "lea rbp, [rsp + 1]",
         "call {dispatch}",
         "test byte ptr [rsp + {cs}], 3",
         "jnz {return_to_user}",
@@ -241,7 +243,11 @@ extern "C" fn emergency() {
         "mov rdx, rax",
         "shr rdx, 32",
         "wrmsr",
-        "mov rdi, rsp",
+        "cmp byte ptr [rip + {smap}], 0",
+        "je 2f",
+        "clac",
+        "2: mov rdi, rsp",
+        "lea rbp, [rsp + 1]",
         "call {dispatch}",
         "mov rax, rbx",
         "mov rdx, rbx",
@@ -252,6 +258,7 @@ extern "C" fn emergency() {
         "add rsp, 16",
         "iretq",
         slot = const SLOT_SIZE,
+        smap = sym SMAP,
         dispatch = sym dispatch,
     )
 }
@@ -262,9 +269,11 @@ extern "C" fn dispatch(frame: &mut TrapFrame) {
         vector::PAGE_FAULT => crate::fault::page_fault(frame, Cr2::read_raw()),
         vector::TIMER => {
             apic::end_of_interrupt();
+            nmi::tell();
             crate::process::tick(frame);
         }
-        vector::NMI | vector::DOUBLE_FAULT | vector::MACHINE_CHECK => report::emergency(frame),
+        vector::NMI => nmi::arrived(),
+        vector::DOUBLE_FAULT | vector::MACHINE_CHECK => report::emergency(frame),
         0..vector::LEGACY => exception(frame),
         vector::SPURIOUS => {}
         number if number < vector::LEGACY + 16 => {} // A masked controller's ghost: there is nothing to acknowledge.

@@ -4,6 +4,7 @@
 //! Ending happens in one place, on the way back to ring 3 ([`before_user`]), where nothing is left on the kernel stack
 //! that would need to be given up first.
 mod audit;
+mod describe;
 mod elf;
 mod entries;
 mod exception;
@@ -27,6 +28,7 @@ pub(crate) mod wait;
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+pub(crate) use describe::describe;
 pub(crate) use exception::exception;
 pub(crate) use space::Space;
 use thread::Thread;
@@ -35,6 +37,7 @@ use usage::Usage;
 use crate::arch::interrupts;
 use crate::arch::percpu::{self, Attention};
 use crate::arch::trap::TrapFrame;
+use crate::bugs::{self, Moment};
 use crate::console;
 use crate::drivers::framebuffer;
 use crate::fs::files::Files;
@@ -184,6 +187,9 @@ pub(crate) fn current() -> Arc<Process> {
 
 /// The timer's interrupt: accounts for the tick, wakes sleepers, reads the consoles.
 pub(crate) fn tick(frame: &TrapFrame) {
+    if !frame.is_user() {
+        bugs::plant(Moment::Interrupt);
+    }
     percpu::with_current(|thread| {
         if !thread.idle.load(Relaxed) {
             thread.process.usage.tick(frame.is_user());

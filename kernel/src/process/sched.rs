@@ -11,6 +11,7 @@ use super::queue::{Ready, Sleepers};
 use super::thread::Thread;
 use crate::arch::percpu::{self, Attention};
 use crate::arch::{context, interrupts, timer};
+use crate::bugs::{self, Moment};
 use crate::lock::{IrqLock, Rank};
 use crate::options::Kinds;
 use crate::trace::{self, Why};
@@ -210,4 +211,5 @@ pub(crate) fn finish_switch() {
 pub(crate) fn begin() {
     finish_switch();
     percpu::with_current(Thread::resume);
+    bugs::plant(Moment::Process);
 }

@@ -1,6 +1,6 @@
 # Faultline's commands, a target each. Every one sets up the machine by itself where something is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test sim bugs qemu check image usb clean
+.PHONY: help setup run test sim bugs qemu check image usb debug clean
 
 # For shells that were open before rustup was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -38,6 +38,9 @@ check: setup ## All that a change must pass: formatting, clippy, every test
 
 image: setup ## Write a disk image that boots on BIOS and UEFI machines (target/images)
 	cargo run $(LOCKED) -- image
+
+debug: setup ## Boot in QEMU with gdb beside it: PROGRAM=cow_fork ARGS="..." OPTIONS="--uefi"
+	cargo run $(LOCKED) -- debug $(OPTIONS) -- $(PROGRAM) $(ARGS)
 
 usb: setup ## Write a USB stick that boots on BIOS and UEFI machines: DEVICE=/dev/sdX
 	@[ -n "$(DEVICE)" ] || { echo "say which stick: make usb DEVICE=/dev/sdX (lsblk lists the disks)" >&2; exit 1; }

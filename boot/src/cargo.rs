@@ -88,6 +88,13 @@ pub(crate) fn target_folder() -> PathBuf {
     }
 }
 
+/// Where cargo leaves a ring-3 program, with its symbols.
+pub(crate) fn program_with_symbols(name: &str) -> PathBuf {
+    let package = Package::Programs;
+    let folder = package.folder().join(package.target());
+    folder.join(package.profile()).join(name)
+}
+
 /// An executable as cargo left it: name and path.
 pub(crate) type Executable = (String, PathBuf);
 

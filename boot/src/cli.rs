@@ -31,6 +31,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Boot in QEMU and run a program, or the tour and the shell (the default).
     Run(Box<RunArgs>),
+    /// Boot in QEMU with gdb beside it, stopped at the kernel's first line.
+    Debug(Box<DebugArgs>),
     /// Write a disk image that boots on BIOS and on UEFI machines.
     Image(ImageArgs),
     /// Write a USB stick that boots on BIOS and on UEFI machines.
@@ -91,6 +93,15 @@ pub(crate) struct RunArgs {
     pub screenshot_after: Option<Duration>,
     #[command(flatten)]
     pub payload: Payload,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DebugArgs {
+    /// Have gdb carry out this file instead of asking you.
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    #[command(flatten)]
+    pub run: RunArgs,
 }
 
 /// The machine that QEMU plays.

@@ -9,8 +9,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use signal_hook::consts::SIGINT;
 
 use crate::control::Control;
+use crate::debug::Debugger;
 use crate::interrupts::Interrupts;
 use crate::outcome::Outcome;
 use crate::progress::Step;
@@ -24,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) timeout: Option<Duration>,
     pub(crate) picture: Option<Picture>,
     pub(crate) log: Log,
+    /// Has the terminal, if it is there.
+    pub(crate) debugger: Option<Debugger>,
     /// Shown until the kernel speaks.
     pub(crate) booting: Step,
     pub(crate) interrupts: Interrupts,
@@ -35,14 +39,25 @@ pub(crate) fn run(arguments: impl FnOnce(Numbers) -> Vec<OsString>, plan: Plan) 
     let mut qemu = Qemu(spawn(&arguments(far.numbers()), far)?);
     let (event, events) = channel();
     let (signal, gone) = (event.clone(), event.clone());
-    plan.interrupts
-        .forward(move |number| drop(signal.send(Event::Signal(number))));
+    let is_debugged = plan.debugger.is_some();
+    plan.interrupts.forward(move |number| {
+        // A Ctrl-C at gdb stops the machine, not us.
+        if !(is_debugged && number == SIGINT) {
+            drop(signal.send(Event::Signal(number)));
+        }
+    });
     let mut control = Control::open(near.control, move || drop(gone.send(Event::QemuGone)))?;
     let complaints = streams::collect(qemu.0.stderr.take());
     let (gate, gate_opens) = channel();
     let log = streams::follow_log(near.log, plan.log, plan.booting.clone(), gate.clone());
     let output = streams::pass_output(near.output, plan.booting.clone(), event.clone());
-    streams::pass_input(near.input, gate_opens);
+    let debugger = match plan.debugger {
+        Some(debugger) => Some(debugger.start(event.clone())),
+        None => {
+            streams::pass_input(near.input, gate_opens);
+            None
+        }
+    };
     let code = streams::follow_code(near.code, gate);
     streams::follow_ending(near.ending, event);
 
@@ -60,10 +75,14 @@ pub(crate) fn run(arguments: impl FnOnce(Numbers) -> Vec<OsString>, plan: Plan) 
         control.shutdown_reason(),
         joined(complaints)?,
     );
-    match end {
-        End::Forced(outcome) => Ok(outcome),
-        End::Kernel(kind) => judge(Some(exit_status(kind)), code, None, ""),
-        End::Qemu => judge(status, code, reason.as_deref(), &complaints),
+    // A machine that ended by itself leaves gdb with whoever sits at it.
+    let debugged = debugger.map(joined).transpose()?;
+    match (end, debugged) {
+        (End::Forced(outcome), _) => Ok(outcome),
+        // gdb may have ended QEMU, which then looks like a reset.
+        (_, Some(code)) => Ok(Outcome::Debugged(code)),
+        (End::Kernel(kind), None) => judge(Some(exit_status(kind)), code, None, ""),
+        (End::Qemu, None) => judge(status, code, reason.as_deref(), &complaints),
     }
 }
 

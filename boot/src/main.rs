@@ -6,6 +6,7 @@ mod cargo;
 mod cli;
 mod control;
 mod cpio;
+mod debug;
 mod files;
 mod flash;
 mod guest;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let outcome = match &cli.command {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(args),
+        Some(Command::Debug(args)) => run::debug(args),
         Some(Command::Image(args)) => run::image(args),
         Some(Command::Flash(args)) => flash::flash(args),
         Some(Command::Build(args)) => run::build(args),

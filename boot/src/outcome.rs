@@ -23,6 +23,8 @@ pub(crate) enum Outcome {
     Interrupted(i32),
     /// Whoever read the program's output went away.
     OutputClosed,
+    /// The debugger ended, and the machine with it.
+    Debugged(u8),
     /// The person at the machine closed QEMU's window.
     WindowClosed,
 }
@@ -31,7 +33,7 @@ impl Outcome {
     /// The exit code of the command.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Program(code) => *code,
+            Self::Program(code) | Self::Debugged(code) => *code,
             Self::PowerOff | Self::WindowClosed => 0,
             Self::Panic => 250,
             Self::Reset => 251,
@@ -43,7 +45,10 @@ impl Outcome {
 
     /// Whether there is nothing to say.
     pub(crate) fn is_quiet(&self) -> bool {
-        matches!(self, Self::Program(0) | Self::PowerOff | Self::OutputClosed)
+        matches!(
+            self,
+            Self::Program(0) | Self::Debugged(0) | Self::PowerOff | Self::OutputClosed
+        )
     }
 }
 
@@ -67,6 +72,7 @@ impl fmt::Display for Outcome {
             ),
             Self::Interrupted(signal) => write!(f, "stopped by signal {signal}"),
             Self::OutputClosed => write!(f, "nobody reads the program's output any more"),
+            Self::Debugged(code) => write!(f, "gdb ended with exit code {code}"),
             Self::WindowClosed => write!(f, "QEMU's window was closed"),
         }
     }

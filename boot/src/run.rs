@@ -11,7 +11,8 @@ use tempfile::TempDir;
 
 use crate::artifacts::{self, Artifacts, Freshness};
 use crate::cargo::{self, Flavour, Package};
-use crate::cli::{BuildArgs, ImageArgs, Payload, RunArgs};
+use crate::cli::{BuildArgs, DebugArgs, ImageArgs, Payload, RunArgs};
+use crate::debug::{self, Debugger};
 use crate::files::Files;
 use crate::guest::{self, Plan};
 use crate::image;
@@ -27,6 +28,16 @@ use crate::watch::{Moment, Picture};
 
 /// Boots in QEMU.
 pub(crate) fn run(args: &RunArgs) -> Result<Outcome> {
+    boot(args, None)
+}
+
+/// Boots in QEMU, under gdb's eyes.
+pub(crate) fn debug(args: &DebugArgs) -> Result<Outcome> {
+    debug::check()?;
+    boot(&args.run, Some(args))
+}
+
+fn boot(args: &RunArgs, debug: Option<&DebugArgs>) -> Result<Outcome> {
     qemu::check(&args.machine)?;
     args.screenshot
         .as_deref()
@@ -54,6 +65,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Outcome> {
         timeout: args.timeout,
         picture: picture(args, &files.folder),
         log: KernelLog::new(log, Symbols::new(&files.symbols), trace),
+        debugger: debug
+            .map(|args| Debugger::new(args, &files.folder, &files.symbols))
+            .transpose()?,
         booting: voice.step("booting"),
         interrupts,
     };
@@ -68,7 +82,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<Outcome> {
     };
     let firmware = files.firmware.as_ref();
     guest::run(
-        |wires| qemu::arguments(&args.machine, firmware, &files.disk, wires, ending),
+        |wires| {
+            let machine = qemu::arguments(&args.machine, firmware, &files.disk, wires, ending);
+            match debug {
+                None => machine,
+                Some(_) => [machine, debug::words_for_qemu(&files.folder)].concat(),
+            }
+        },
         plan,
     )
 }

@@ -9,7 +9,7 @@ use addr2line::Loader;
 use crate::cargo;
 
 /// Where the loader is told to put the kernel: the ELF file counts from 0.
-const KERNEL_BASE: u64 = 0xffff_ffff_8000_0000;
+pub(crate) const KERNEL_BASE: u64 = 0xffff_ffff_8000_0000;
 
 /// The kernel's symbols, read when the first address asks for them.
 pub(crate) struct Symbols {

@@ -14,6 +14,8 @@ use crate::screenshot;
 pub(crate) enum Event {
     QemuGone,
     OutputClosed,
+    /// gdb has ended, with this exit code.
+    DebuggerGone(u8),
     Signal(i32),
     /// The kernel says in which way it ends, and waits for us to end QEMU.
     Ending(u8),
@@ -66,6 +68,7 @@ impl Watch {
             return Ok(match events.recv_timeout(self.time_left()) {
                 Ok(Event::QemuGone) | Err(RecvTimeoutError::Disconnected) => End::Qemu,
                 Ok(Event::OutputClosed) => End::Forced(Outcome::OutputClosed),
+                Ok(Event::DebuggerGone(code)) => End::Forced(Outcome::Debugged(code)),
                 Ok(Event::Signal(signal)) => End::Forced(Outcome::Interrupted(signal)),
                 Ok(Event::Ending(kind)) => {
                     self.take_picture(control)?;

@@ -3,6 +3,7 @@
 
 mod bugs;
 mod commands;
+mod debugger;
 mod ends;
 mod foreign;
 mod limits;
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
             .chain(ends::trials())
             .chain(limits::trials())
             .chain(trace::trials())
-            .chain([foreign::trial()])
+            .chain([foreign::trial(), debugger::trial()])
             .chain(machine::trials())
             .chain(stick::trials())
             .collect::<Vec<_>>(),

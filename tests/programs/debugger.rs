@@ -1,0 +1,44 @@
+//! `debug` with a real gdb, where there is one: symbols of kernel and program, breakpoints in both, backtraces with files
+//! and lines.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use libtest_mimic::Trial;
+
+use crate::run::Input;
+use crate::tool::Run;
+
+/// The trial, ignored where there is no gdb.
+pub(crate) fn trial() -> Trial {
+    let gdb = Command::new("gdb").arg("--version").output();
+    let body = || symbols_and_frames().map_err(|error| format!("{error:#}").into());
+    Trial::test("tool::gdb_knows_the_kernel_and_the_program", body).with_ignored_flag(gdb.is_err())
+}
+
+fn symbols_and_frames() -> Result<()> {
+    const SCRIPT: &str = "program\ntbreak page_fault\ncontinue\nbacktrace\nkill\n";
+    let folder = tempfile::tempdir()?;
+    let script = folder.path().join("script.gdb");
+    fs::write(&script, SCRIPT)?;
+    let words = ["debug", "--no-build", "--timeout", "120", "--script"].map(str::to_owned);
+    let program = ["--", "lazy_zero"].map(str::to_owned);
+    let words = words.into_iter().chain([script.display().to_string()]);
+    let ended = Run::new(words.chain(program))?.end(Input::Nothing)?;
+    ended.expect_code(0)?;
+    let text = String::from_utf8_lossy(&ended.ended.output);
+    let mut rest = &*text;
+    // In this order: the kernel's start, the program's main, the fault, and who called its handler.
+    for part in [
+        "at kernel/src/main.rs:",
+        "main () at userspace/programs/src/bin/lazy_zero.rs:",
+        "#0  page_fault () at kernel/src/fault.rs:",
+        "dispatch () at kernel/src/arch/trap.rs:",
+    ] {
+        let found = rest.find(part);
+        ensure!(found.is_some(), "no `{part}` where it belongs in\n{text}");
+        rest = &rest[found.unwrap_or_default() + part.len()..];
+    }
+    Ok(())
+}

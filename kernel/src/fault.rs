@@ -3,10 +3,12 @@
 //! `mm` decides; here its answers are carried out: a read is performed, a stack grown, a signal sent. In each case the
 //! processor then runs the instruction again, so nothing is resumed half-way.
 use alloc::sync::Arc;
+use core::ops::Range;
 
 use abi::Errno;
 use abi::general::SIGKILL;
-use mm::{Access, Denial, Outcome};
+use mm::populate::Populate;
+use mm::{Access, Denial, Outcome, Page};
 use x86_64::structures::idt::PageFaultErrorCode as Code;
 
 use crate::arch::memory::memory;
@@ -137,6 +139,7 @@ fn carry_out(space: &Space, address: u64, outcome: Outcome) -> Served {
             Ok(()) => Served::Retry,
             Err(_) => Served::Denied(Denial::Unmapped),
         },
+        Outcome::OutOfMemory if reclaim() => Served::Retry,
         Outcome::OutOfMemory => Served::OutOfMemory,
         Outcome::Denied(denial) => Served::Denied(denial),
     }
@@ -187,23 +190,56 @@ fn resident(process: &Process) -> u64 {
         .map_or(0, |space| space.read().resident_pages())
 }
 
-/// Makes pages present before they are touched. Failure is silent, as MAP_POPULATE's is.
-pub(crate) fn populate(space: &Space, address: u64, length: u64, access: Access) {
-    let mut at = address;
-    while at < address + length {
+/// Makes pages present before they are touched, as far as that goes.
+pub(crate) fn populate(
+    space: &Space,
+    mut pages: Range<Page>,
+    wish: Populate,
+) -> Result<(), mm::Error> {
+    loop {
         let shared = space.read();
-        let outcome = shared.handle_fault(memory(), at, access);
+        let Some((page, access)) = shared.next_to_populate(&pages, wish)? else {
+            return Ok(());
+        };
+        let outcome = shared.handle_fault(memory(), page.address(), access);
+        pages.start = page;
         if matches!(outcome, Outcome::Resolved(_)) {
             count(&shared);
-            at += mm::PAGE_SIZE;
+            pages.start = page + 1;
         }
         drop(shared);
-        let goes_on = matches!(carry_out(space, at, outcome), Served::Retry);
-        if !goes_on || signal::ends_wait() {
+        match carry_out(space, page.address(), outcome) {
+            Served::Retry => {}
+            Served::Denied(_) => return Err(mm::Error::BadAddress),
+            Served::OutOfMemory => return Err(mm::Error::OutOfMemory),
+        }
+        if signal::ends_wait() {
+            return Err(mm::Error::TryAgain);
+        }
+        sched::breathe();
+    }
+}
+
+/// Has the pages of files read that are not in memory, as far as that goes.
+pub(crate) fn read_ahead(space: &Space, mut pages: Range<Page>) {
+    loop {
+        let next = space.read().next_to_read(memory(), &pages);
+        let Some((behind, read)) = next else { return };
+        fs::complete(read);
+        pages.start = behind;
+        if signal::ends_wait() {
             return;
         }
         sched::breathe();
     }
+}
+
+/// Takes back memory that programs gave up with MADV_FREE; true if there was some. The caller holds no space.
+fn reclaim() -> bool {
+    let spaces = table::numbers().filter_map(table::find);
+    let spaces = spaces.filter_map(|process| process.space());
+    let taken = |space: Arc<Space>| space.write().reclaim_lazy(memory());
+    spaces.map(taken).any(|pages| pages > 0)
 }
 
 /// Writes into a space that need not be the running process's.

@@ -15,11 +15,13 @@
 //! | `trace=` | `none`, or of `faults`, `syscalls`, `sched` some, with commas between | `none` | what is logged as it happens |
 //! | `traceformat=` | `text`, `json` | `text` | whether the trace is for a person or for a program |
 //! | `bug=` | a kind of [`Bug`], `none` | `none` | what goes wrong on purpose, so that its report can be seen |
+//! | `overcommit=` | `0`, `1`, `2` | `0` | how readily memory is promised: Linux's `vm.overcommit_memory` |
 //! | `norandomize` | | off | stack, heap and mappings at the same addresses in every run |
 use alloc::boxed::Box;
 
 use bitflags::bitflags;
 use log::LevelFilter;
+use mm::commit::Overcommit;
 use spin::Once;
 
 use crate::bugs::Bug;
@@ -106,6 +108,8 @@ pub(crate) struct Options {
     pub(crate) bug: Option<Bug>,
     /// Where a program's parts lie.
     pub(crate) layout: Layout,
+    /// How readily memory is promised.
+    pub(crate) overcommit: Overcommit,
 }
 
 impl Options {
@@ -121,6 +125,7 @@ impl Options {
         trace_format: TraceFormat::Text,
         bug: None,
         layout: Layout::Random,
+        overcommit: Overcommit::Heuristic,
     };
 
     /// Reads the options of a command line.
@@ -156,6 +161,16 @@ impl Options {
             ("bug", "none") => self.bug = None,
             ("bug", value) => self.bug = Some(Bug::named(value)?),
             ("norandomize", "") => self.layout = Layout::Fixed,
+            ("overcommit", value) => {
+                self.overcommit = choose(
+                    value,
+                    [
+                        ("0", Overcommit::Heuristic),
+                        ("1", Overcommit::Always),
+                        ("2", Overcommit::Never),
+                    ],
+                )?
+            }
             _ => return None,
         }
         Some(())

@@ -1,5 +1,6 @@
 //! The command line: what is an option, what is the program's, and what is only warned of.
 use log::LevelFilter;
+use mm::commit::Overcommit;
 
 use crate::bugs::Bug;
 use crate::drivers::serial::Port;
@@ -28,6 +29,7 @@ fn every_option_is_taken_and_the_last_one_wins() {
         "traceformat=json",
         "bug=boot-stack",
         "norandomize",
+        "overcommit=2",
     ]);
     let all = Options {
         log: None,
@@ -40,6 +42,7 @@ fn every_option_is_taken_and_the_last_one_wins() {
         trace_format: TraceFormat::Json,
         bug: Some(Bug::BootStack),
         layout: Layout::Fixed,
+        overcommit: Overcommit::Never,
     };
     assert_eq!(Options::parse(&line), all);
     assert_eq!(unknown_words(&line).count(), 0);

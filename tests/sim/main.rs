@@ -89,7 +89,7 @@ fn areas() -> Result<(), Failed> {
 /// A path that no seed takes is a path that nobody tests.
 fn coverage() -> Result<(), Failed> {
     let mut sum = Tally::default();
-    for seed in 0..20 {
+    for seed in 0..30 {
         sum.add(&run(&plan(seed)).map_err(|failure| failure.to_string())?);
     }
     for (path, count) in Path::ALL.into_iter().zip(sum.paths) {

@@ -46,11 +46,12 @@ impl AddressSpace {
         let fits = new < USER_END && self.is_free_guarded(&(old..new + 1));
         let allowed =
             self.may_expand(len) && self.may_add_data(len) && self.areas.len() <= MAX_AREAS;
-        if !fits || !allowed || len > memory.managed_frames() as u64 {
+        if !fits || !allowed || !self.may_add_locked(len, self.future) {
             return Err(Error::OutOfMemory);
         }
         self.areas.reserve(1)?;
-        let flags = VmFlags::READ | VmFlags::WRITE | VmFlags::HEAP;
+        memory.commit(len, self.books.mapped)?;
+        let flags = (VmFlags::READ | VmFlags::WRITE | self.future).with_promise();
         self.insert(Vma {
             start: old,
             end: new,
@@ -99,13 +100,13 @@ mod tests {
         assert_eq!(brk(&mut it, 32, 0), (32, 0));
         shows(&it, "..........");
         assert_eq!(brk(&mut it, 33, 1), (33, 1));
-        shows(&it, "..Hh......");
+        shows(&it, "..Ww......");
         assert_eq!(brk(&mut it, 33, 4095), (33, 4095), "the same page");
-        shows(&it, "..Hh......");
+        shows(&it, "..Ww......");
         assert_eq!(brk(&mut it, 35, 0), (35, 0));
-        shows(&it, "..Hhh.....");
+        shows(&it, "..Www.....");
         assert_eq!(brk(&mut it, 32, 1), (32, 1));
-        shows(&it, "..H.......");
+        shows(&it, "..W.......");
         assert_eq!(brk(&mut it, 32, 0), (32, 0));
         shows(&it, "..........");
     }
@@ -116,7 +117,7 @@ mod tests {
         assert_eq!(brk(&mut it, 34, 0), (34, 0));
         assert_eq!(brk(&mut it, 31, 4095), (34, 0));
         assert_eq!(it.space.brk(&it.memory, 0), (FIRST + 34).address());
-        shows(&it, "..Hh......");
+        shows(&it, "..Ww......");
     }
 
     #[test]
@@ -124,7 +125,7 @@ mod tests {
         let mut it = drawing('R');
         assert_eq!(brk(&mut it, 38, 0), (32, 0), "a page must stay free");
         assert_eq!(brk(&mut it, 37, 0), (37, 0));
-        shows(&it, "..Hhhhh.R.");
+        shows(&it, "..Wwwww.R.");
         assert_eq!(brk(&mut it, 37, 1), (37, 0));
         let mut it = drawing('S');
         assert_eq!(brk(&mut it, 33, 0), (32, 0), "the guard gap of a stack");
@@ -135,10 +136,10 @@ mod tests {
         let mut it = drawing('.');
         assert_eq!(brk(&mut it, 36, 0), (36, 0));
         it.unmap(&(" ".repeat(34) + "--")).expect("allowed");
-        shows(&it, "..Hh......");
+        shows(&it, "..Ww......");
         assert_eq!(brk(&mut it, 34, 0), (36, 0), "nothing was there");
         assert_eq!(brk(&mut it, 33, 0), (33, 0), "something was");
-        shows(&it, "..H.......");
+        shows(&it, "..W.......");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::books::Books;
 use crate::frame::{Frame, Use};
 use crate::machine::Machine;
 use crate::memory::Memory;
@@ -16,7 +17,7 @@ use crate::page_table::Seen;
 use crate::pte::{Leaf, Pte, PteFlags};
 use crate::space::AddressSpace;
 use crate::sync::atomic::Ordering::Acquire;
-use crate::vma::{Backing, VmFlags, Vma};
+use crate::vma::{Backing, VmFlags};
 
 type Verdict = Result<(), String>;
 
@@ -46,6 +47,7 @@ pub fn check<M: Machine>(
             }
         })?;
     }
+    check_promises(memory, spaces)?;
     for file in all_files(spaces, files) {
         for (_, frame) in file.frames(memory) {
             claims[frame.number() as usize].caches += 1;
@@ -71,6 +73,18 @@ fn all_files<'a>(spaces: &[&'a AddressSpace], files: &[&'a CachedFile]) -> Vec<&
     all
 }
 
+/// What is promised to all is what each was promised.
+fn check_promises<M: Machine>(memory: &Memory<M>, spaces: &[&AddressSpace]) -> Verdict {
+    let sum: u64 = spaces.iter().map(|space| space.books.promised).sum();
+    let committed = memory.committed_pages();
+    if sum != committed {
+        return Err(format!(
+            "{sum} pages are promised to the spaces, {committed} in all"
+        ));
+    }
+    Ok(())
+}
+
 impl AddressSpace {
     /// Checks one space by itself: areas in order, every entry inside an area and with no more rights than it, the
     /// books right.
@@ -85,13 +99,7 @@ impl AddressSpace {
         mut show: impl FnMut(Seen),
     ) -> Verdict {
         self.areas.check()?;
-        let mapped: u64 = self.areas.iter().map(Vma::len).sum();
-        if mapped != self.mapped {
-            return Err(format!(
-                "the areas have {mapped} pages, the books say {}",
-                self.mapped
-            ));
-        }
+        self.check_books()?;
         let (mut resident, mut tables) = (0, 0);
         let mut first_wrong = None;
         self.table.survey(memory, &mut |seen| {
@@ -119,6 +127,20 @@ impl AddressSpace {
             )),
             None => Ok(()),
         }
+    }
+
+    fn check_books(&self) -> Verdict {
+        let mut sums = Books::default();
+        for vma in self.areas.iter() {
+            sums.add(vma.len(), vma.flags);
+        }
+        if sums != self.books {
+            return Err(format!(
+                "the areas come to {sums:?}, the books say {:?}",
+                self.books
+            ));
+        }
+        Ok(())
     }
 
     fn check_leaf<M: Machine>(

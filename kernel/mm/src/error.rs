@@ -14,12 +14,16 @@ pub enum Error {
     Invalid,
     /// EEXIST: MAP_FIXED_NOREPLACE met an area.
     Exists,
-    /// EPERM: an address below `mmap_min_addr`.
+    /// EPERM: an address below `mmap_min_addr`, or a lock where none is allowed.
     NotPermitted,
     /// EACCES: the backing does not allow that protection.
     Forbidden,
     /// EOVERFLOW: the offset in the file plus the length passes the largest offset.
     Overflow,
+    /// EAGAIN: a limit of locked memory, or room for a record, ran out.
+    TryAgain,
+    /// EBUSY: locked pages can't be given up.
+    Busy,
     /// EFAULT: the kernel reached for a page that the program could not have reached itself.
     BadAddress,
 }

@@ -2,6 +2,7 @@
 //!
 //! Both sides' entries become read-only; the reference count of the frame says how many share it, and the first store
 //! on either side copies (see `fault/cow.rs`). Pages of files that were only read need no entry: they can fault again.
+use crate::areas::Areas;
 use crate::error::OutOfMemory;
 use crate::gather::Gather;
 use crate::machine::Machine;
@@ -17,10 +18,15 @@ use crate::vma::{VmFlags, Vma};
 impl AddressSpace {
     /// A copy of the space. On failure the space is as it was, but for entries that a store will find read-only.
     pub fn fork<M: Machine>(&mut self, memory: &Memory<M>) -> Result<Self, OutOfMemory> {
-        let areas = self.areas.try_clone()?;
+        let areas = self.areas.try_clone(|vma| vma.flags -= VmFlags::LOCK)?;
         let table = PageTable::new(memory)?;
-        let child = Self::with_parts(areas, table, self.layout, self.brk, self.limits);
-        match self.share_with(memory, &child) {
+        let mut child = Self::with_parts(areas, table, self.layout, self.brk, self.limits);
+        child.lazy = self.lazy;
+        child.leave_out(&self.areas);
+        let shared = child
+            .promise_all(memory)
+            .and_then(|()| self.share_with(memory, &child));
+        match shared {
             Ok(()) => Ok(child),
             Err(OutOfMemory) => {
                 child.destroy(memory);
@@ -29,11 +35,37 @@ impl AddressSpace {
         }
     }
 
+    /// Removes those of the parent's areas that no child gets (MADV_DONTFORK).
+    fn leave_out(&mut self, parents: &Areas) {
+        let kept_back = |vma: &&Vma| vma.flags.contains(VmFlags::DONT_FORK);
+        for vma in parents.iter().filter(kept_back) {
+            self.areas.remove(vma.start);
+            self.books.remove(vma.len(), vma.flags - VmFlags::LOCK);
+        }
+    }
+
+    /// Promises each area what it was promised in the parent; on failure, none.
+    fn promise_all<M: Machine>(&mut self, memory: &Memory<M>) -> Result<(), OutOfMemory> {
+        let wanted = core::mem::take(&mut self.books.promised);
+        let mut promised = 0;
+        for vma in self.areas.iter() {
+            let pages = vma.promised();
+            if memory.commit(pages, self.books.mapped).is_err() {
+                memory.uncommit(promised);
+                return Err(OutOfMemory);
+            }
+            promised += pages;
+        }
+        self.books.promised = wanted;
+        Ok(())
+    }
+
     /// Fills the child's tables. The gather's shootdown at the end comes on failure too: entries have lost rights.
     fn share_with<M: Machine>(&self, memory: &Memory<M>, child: &Self) -> Result<(), OutOfMemory> {
         let mut gather = Gather::new(memory, self.table.root());
-        let private = |vma: &&Vma| !vma.flags.contains(VmFlags::SHARED);
-        for vma in self.areas.iter().filter(private) {
+        let left_out = VmFlags::SHARED | VmFlags::DONT_FORK | VmFlags::WIPE_ON_FORK;
+        let copied = |vma: &&Vma| !vma.flags.intersects(left_out);
+        for vma in self.areas.iter().filter(copied) {
             let mut pages = vma.pages();
             while let Some((first, entries)) = self.table.next_entries(memory, pages.clone()) {
                 child.share_entries(&mut gather, entries, first)?;

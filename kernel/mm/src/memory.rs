@@ -6,6 +6,7 @@ use alloc::string::{String, ToString};
 use core::ops::Range;
 
 use crate::buddy::Buddy;
+use crate::commit::Commitment;
 use crate::error::OutOfMemory;
 use crate::frame::{Frame, FrameRecord, Use};
 use crate::machine::{Machine, WORDS};
@@ -20,6 +21,7 @@ pub struct Memory<M> {
     /// Linux's vmstat counters.
     pub stats: Stats,
     pub(crate) buddy: Buddy,
+    pub(crate) commitment: Commitment,
     zero: Frame,
     kernel_half: Option<Frame>,
     levels: Levels,
@@ -44,6 +46,7 @@ impl<M: Machine> Memory<M> {
             machine,
             stats: Stats::new(),
             buddy,
+            commitment: Commitment::new(),
             zero,
             kernel_half: None,
             levels,

@@ -4,6 +4,8 @@
 use core::ops::Range;
 
 use crate::areas::Toward;
+use crate::books::Books;
+use crate::commit::Overcommit;
 use crate::error::Error;
 use crate::machine::Machine;
 use crate::memory::Memory;
@@ -39,21 +41,25 @@ pub enum Place {
     Low,
 }
 
+/// Pages in a huge page of 2 MiB.
+const HUGE: u64 = 512;
+
 /// Where MAP_32BIT looks: from 1 GiB to 2 GiB, from below.
 const LOW: Range<Page> = Page::new(0x4_0000)..Page::new(0x8_0000);
 
 impl AddressSpace {
     /// Adds an area and returns the address of its first byte. See mmap(2) for the errors.
     pub fn mmap<M: Machine>(&mut self, memory: &Memory<M>, mapping: Mapping) -> Result<u64, Error> {
-        let pages = self.choose(&mapping)?;
+        let pages = self.check_mmap(&mapping)?;
         if mapping.flags.contains(VmFlags::GROWS_DOWN) && !mapping.backing.is_anonymous() {
             return Err(Error::Invalid);
         }
-        self.promise(memory, &pages, &mapping)?;
         self.may_cut(&pages)?;
-        self.areas.reserve(3)?;
-        self.unmap(memory, &pages);
         let Mapping { flags, backing, .. } = mapping;
+        let flags = flags | self.future;
+        self.areas.reserve(3)?;
+        let flags = self.promise(memory, &pages, flags)?;
+        self.unmap(memory, &pages);
         let address = pages.start.address();
         self.insert(Vma {
             start: pages.start,
@@ -64,9 +70,17 @@ impl AddressSpace {
         Ok(address)
     }
 
-    /// What [`Self::mmap`] would refuse for the sake of length and address alone, without doing anything.
-    pub fn check_mmap(&self, mapping: &Mapping) -> Result<(), Error> {
-        self.choose(mapping).map(|_| ())
+    /// The pages that [`Self::mmap`] would map, or what it would refuse for the sake of length, address and locks alone.
+    pub fn check_mmap(&self, mapping: &Mapping) -> Result<Range<Page>, Error> {
+        let pages = self.choose(mapping)?;
+        if mapping.flags.contains(VmFlags::LOCKED) && !self.may_lock() {
+            return Err(Error::NotPermitted);
+        }
+        if self.may_add_locked(page::count(&pages), mapping.flags | self.future) {
+            Ok(pages)
+        } else {
+            Err(Error::TryAgain)
+        }
     }
 
     /// Decides which pages the mapping gets.
@@ -88,9 +102,9 @@ impl AddressSpace {
         }
         match mapping.place {
             Place::Hint | Place::Low => {
-                let start = self
-                    .place_anywhere(mapping, len)
-                    .ok_or(Error::OutOfMemory)?;
+                let (hint, backing) = (mapping.address, &mapping.backing);
+                let start = self.place_anywhere(hint, len, mapping.place, backing);
+                let start = start.ok_or(Error::OutOfMemory)?;
                 Ok(start..start + len)
             }
             Place::Fixed => fixed(mapping.address, length),
@@ -106,15 +120,33 @@ impl AddressSpace {
     }
 
     /// The first of `len` free pages: at the hint, else from `mmap_base` down, else from the bottom up.
-    fn place_anywhere(&self, mapping: &Mapping, len: u64) -> Option<Page> {
-        let low = mapping.place == Place::Low;
-        let ceiling = if low { LOW.end } else { USER_END };
-        if let Some(pages) = hint(mapping.address, len, ceiling)
+    pub(crate) fn place_anywhere(
+        &self,
+        address: u64,
+        len: u64,
+        place: Place,
+        backing: &Backing,
+    ) -> Option<Page> {
+        let ceiling = if place == Place::Low {
+            LOW.end
+        } else {
+            USER_END
+        };
+        if let Some(pages) = hint(address, len, ceiling)
             && self.is_free_guarded(&pages)
         {
             return Some(pages.start);
         }
-        if low {
+        let has_no_wish = Page::containing(address) == Page::new(0);
+        if has_no_wish && backing.is_anonymous() && len.is_multiple_of(HUGE) {
+            self.find_aligned_gap(len, place)
+        } else {
+            self.find_gap(len, place)
+        }
+    }
+
+    fn find_gap(&self, len: u64, place: Place) -> Option<Page> {
+        if place == Place::Low {
             return self.areas.find_gap(len, &LOW, Toward::Low);
         }
         let below = USER_START..self.layout.mmap_base;
@@ -124,39 +156,48 @@ impl AddressSpace {
             .or_else(|| self.areas.find_gap(len, &above, Toward::Low))
     }
 
-    /// Checks that the limits and the machine allow the promise. Pages that it replaces are not counted twice.
+    /// Room that begins where a huge page could, if there is any; the arithmetic is Linux's, since programs see addresses.
+    fn find_aligned_gap(&self, len: u64, place: Place) -> Option<Page> {
+        let Some(start) = self.find_gap(len + HUGE, place) else {
+            return self.find_gap(len, place);
+        };
+        Some(start + (HUGE - start.number() % HUGE))
+    }
+
+    /// Makes the promise of an area with `flags`, if the limits and the machine allow it. Pages that it replaces are not
+    /// counted twice. Returns the flags that the area gets.
     fn promise<M: Machine>(
         &self,
         memory: &Memory<M>,
         pages: &Range<Page>,
-        mapping: &Mapping,
-    ) -> Result<(), Error> {
+        flags: VmFlags,
+    ) -> Result<VmFlags, Error> {
+        let flags = match memory.overcommit() {
+            Overcommit::Never => flags - VmFlags::NO_RESERVE,
+            Overcommit::Always | Overcommit::Heuristic => flags,
+        };
+        let flags = flags.with_promise();
         let len = page::count(pages);
-        let grown = len.saturating_sub(self.mapped_in(pages));
-        let flags = mapping.flags;
-        let is_too_much = flags.is_data() && !self.may_add_data(grown);
-        let is_hopeless = flags.is_promise() && len > memory.managed_frames() as u64;
-        if !self.may_expand(grown) || is_too_much || is_hopeless {
+        let replaced = self.books_of(pages);
+        let grown = len - replaced.mapped;
+        if !self.may_expand(grown) || (flags.is_data() && !self.may_add_data(grown)) {
             return Err(Error::OutOfMemory);
         }
-        Ok(())
+        if flags.contains(VmFlags::ACCOUNTED) {
+            memory.commit(len - replaced.promised, self.books.mapped)?;
+            memory.recommit(replaced.promised);
+        }
+        Ok(flags)
     }
 
-    /// Pages of areas inside `pages`.
-    fn mapped_in(&self, pages: &Range<Page>) -> u64 {
-        let inside = self
-            .areas
-            .iter_from(pages.start)
-            .take_while(|vma| vma.start < pages.end);
-        inside
-            .map(|vma| page::count(&page::intersection(&vma.pages(), pages)))
-            .sum()
-    }
-
-    /// Whether `pages` more of private writable memory keep the space within RLIMIT_DATA.
-    pub(crate) fn may_add_data(&self, pages: u64) -> bool {
-        let limit = self.limits.data;
-        limit == u64::MAX || self.data_pages().saturating_add(pages) <= limit / PAGE_SIZE
+    /// What the areas inside `pages` add up to.
+    pub(crate) fn books_of(&self, pages: &Range<Page>) -> Books {
+        let mut books = Books::default();
+        for vma in self.areas.within(pages) {
+            let inside = page::intersection(&vma.pages(), pages);
+            books.add(page::count(&inside), vma.flags);
+        }
+        books
     }
 }
 

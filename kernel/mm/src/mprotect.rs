@@ -12,7 +12,8 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::{self, PAGE_SIZE, Page};
 use crate::pte::{Leaf, Pte, PteFlags};
-use crate::space::{AddressSpace, MAX_AREAS};
+use crate::space::AddressSpace;
+use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire};
 use crate::vma::VmFlags;
 
@@ -59,8 +60,7 @@ impl AddressSpace {
                 return Err(Error::Forbidden);
             }
             if new != old {
-                self.promise_more(memory, page::count(&piece), old, new)?;
-                self.protect(&mut gather, &piece, new)?;
+                self.protect(&mut gather, &piece, old, new)?;
             }
         }
         Ok(())
@@ -77,40 +77,74 @@ impl AddressSpace {
         }
     }
 
-    /// Checks that `len` pages may become what they were not: data, or memory that may be needed.
-    fn promise_more<M: Machine>(
-        &self,
-        memory: &Memory<M>,
-        len: u64,
-        old: VmFlags,
-        new: VmFlags,
-    ) -> Result<(), Error> {
-        let is_new_data = new.is_data() && !old.is_data();
-        let is_new_promise = new.is_promise() && !old.is_promise();
-        let is_too_much = is_new_data && !self.may_add_data(len);
-        if is_too_much || (is_new_promise && len > memory.managed_frames() as u64) {
-            return Err(Error::OutOfMemory);
-        }
-        Ok(())
-    }
-
-    /// Gives `piece`, which lies inside one area, the flags `flags`.
+    /// Gives `piece`, which lies inside one area, the rights in `flags`.
     fn protect<M: Machine>(
         &mut self,
         gather: &mut Gather<'_, M>,
         piece: &Range<Page>,
-        flags: VmFlags,
+        old: VmFlags,
+        new: VmFlags,
     ) -> Result<(), Error> {
-        if self.areas.len() + self.cuts(piece) > MAX_AREAS {
+        let memory = gather.memory();
+        let new = self.promise_more(memory, piece, old, new)?;
+        let len = page::count(piece);
+        if let Err(error) = self.reflag(piece, new) {
+            memory.uncommit(len * u64::from(gains_promise(old, new)));
+            return Err(error);
+        }
+        memory.uncommit(len * u64::from(gains_promise(new, old)));
+        self.protect_entries(gather, piece.clone(), new);
+        Ok(())
+    }
+
+    /// Checks that `piece` may become what it was not: data, or memory that may be needed. Returns its flags with that
+    /// noted. An anonymous piece that can't be written any more, and never was, needs no promise.
+    fn promise_more<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        piece: &Range<Page>,
+        old: VmFlags,
+        new: VmFlags,
+    ) -> Result<VmFlags, Error> {
+        let len = page::count(piece);
+        let is_new_data = new.is_data() && !old.is_data();
+        if is_new_data && !self.may_add_data(len) && self.may_expand(len) {
             return Err(Error::OutOfMemory);
         }
-        self.split_at(piece.start);
-        self.split_at(piece.end);
-        self.areas.update(piece.start, |vma| vma.flags = flags);
-        self.protect_entries(gather, piece.clone(), flags);
-        self.merge_at(piece.start);
-        self.merge_at(piece.end);
-        Ok(())
+        if !new.contains(VmFlags::WRITE) {
+            let is_needed = !self.is_anonymous(piece.start) || self.has_written(memory, piece);
+            return Ok(if is_needed {
+                new
+            } else {
+                new - VmFlags::ACCOUNTED
+            });
+        }
+        if old.intersects(VmFlags::WRITE | VmFlags::ACCOUNTED) || !new.is_promise() {
+            return Ok(new);
+        }
+        memory.commit(len, self.books.mapped)?;
+        Ok(new | VmFlags::ACCOUNTED)
+    }
+
+    fn is_anonymous(&self, page: Page) -> bool {
+        let vma = self.areas.at(page);
+        vma.is_some_and(|vma| vma.backing.is_anonymous())
+    }
+
+    /// Whether frames were spent on `pages`, which are private.
+    fn has_written<M: Machine>(&self, memory: &Memory<M>, pages: &Range<Page>) -> bool {
+        let mut pages = pages.clone();
+        let is_spent = |entry: &AtomicU64| {
+            let leaf = Pte::decode(entry.load(Acquire)).leaf();
+            leaf.is_some_and(|leaf| leaf.frame != memory.zero_frame())
+        };
+        while let Some((first, entries)) = self.table.next_entries(memory, pages.clone()) {
+            if entries.iter().any(is_spent) {
+                return true;
+            }
+            pages.start = first + entries.len() as u64;
+        }
+        false
     }
 
     fn protect_entries<M: Machine>(
@@ -136,9 +170,14 @@ impl AddressSpace {
     }
 }
 
+/// Whether pages become part of what is promised by going from flags `old` to `new`.
+fn gains_promise(old: VmFlags, new: VmFlags) -> bool {
+    new.contains(VmFlags::ACCOUNTED) && !old.contains(VmFlags::ACCOUNTED)
+}
+
 /// The entry that maps `leaf` with the rights of an area with `flags`.
 fn reprotect<M: Machine>(memory: &Memory<M>, leaf: Leaf, flags: VmFlags) -> Pte {
-    let kept = leaf.flags & (PteFlags::ACCESSED | PteFlags::DIRTY);
+    let kept = leaf.flags & (PteFlags::ACCESSED | PteFlags::DIRTY | PteFlags::LAZY);
     let is_ours = flags.contains(VmFlags::SHARED) || is_exclusive(memory, leaf);
     let rights = if is_ours {
         flags.entry_flags()

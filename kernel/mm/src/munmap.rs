@@ -51,9 +51,15 @@ impl AddressSpace {
         self.split_at(pages.start);
         self.split_at(pages.end);
         self.empty(memory, pages, self.hole_around(pages));
+        self.forget(memory, pages);
+    }
+
+    /// Removes the areas of `pages`, whose ends lie in none, from the books; what they held is gone already.
+    pub(crate) fn forget<M: Machine>(&mut self, memory: &Memory<M>, pages: &Range<Page>) {
         let first = |areas: &Areas| areas.within(pages).next().map(|vma| vma.start);
         while let Some(vma) = first(&self.areas).and_then(|start| self.areas.remove(start)) {
-            self.mapped -= vma.len();
+            self.books.remove(vma.len(), vma.flags);
+            memory.uncommit(vma.promised());
             vma.release(memory);
         }
     }
@@ -89,7 +95,12 @@ impl AddressSpace {
         }
     }
 
-    fn zap_entry<M: Machine>(&self, gather: &mut Gather<'_, M>, entry: &AtomicU64, page: Page) {
+    pub(crate) fn zap_entry<M: Machine>(
+        &self,
+        gather: &mut Gather<'_, M>,
+        entry: &AtomicU64,
+        page: Page,
+    ) {
         // One exchange: the processor may still be setting the accessed and dirty bits.
         let Some(leaf) = Pte::decode(entry.swap(0, AcqRel)).leaf() else {
             return;

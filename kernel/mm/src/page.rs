@@ -10,6 +10,9 @@ pub const PAGE_SIZE: u64 = 1 << PAGE_SHIFT;
 /// Binary logarithm of [`PAGE_SIZE`].
 pub const PAGE_SHIFT: u32 = 12;
 
+/// The number of the last page that 64 bits can address.
+pub(crate) const LAST: u64 = u64::MAX >> PAGE_SHIFT;
+
 /// The number of a 4 KiB virtual page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Page(u64);

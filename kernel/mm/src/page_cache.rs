@@ -12,7 +12,6 @@ use crate::index::Index;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::{PAGE_SHIFT, PAGE_SIZE};
-use crate::stats::Counter;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
@@ -130,6 +129,13 @@ impl CachedFile {
         Ok(Lookup::Ready(frame))
     }
 
+    /// Whether page `index` is in memory.
+    pub fn is_ready<M: Machine>(&self, memory: &Memory<M>, index: u64) -> bool {
+        let slot = self.pages.slot(memory, index);
+        let state = slot.map_or(ABSENT, |slot| slot.load(Acquire));
+        state & PRESENT != 0
+    }
+
     /// Takes on the reading of page `index`; `None` where another was first.
     pub fn begin_read<M: Machine>(
         self: &Arc<Self>,
@@ -149,7 +155,6 @@ impl CachedFile {
             memory.put(frame);
             return Ok(None);
         }
-        memory.stats.add(Counter::pgmajfault, 1);
         Ok(Some(Read {
             file: self.clone(),
             index,

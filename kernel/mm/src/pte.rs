@@ -5,11 +5,11 @@
 //! apart by two bits that the processor ignores when the present bit is clear:
 //!
 //! ```text
-//!             63 62......52 51..........12 11..9  8  7  6  5 4 3  2  1  0
-//! Empty        0     0            0          0    0  0  0  0 0 0  0  0  0
-//! Mapped      NX     0       frame number    0    G  0  D  A 0 0  U  W  1     Intel SDM 3A, 4.5
-//! Protected   NX     0       frame number    0    1  0  D  A 0 0  U  W  0
-//! Swapped      0     0       slot number     0    0  area(5 bits)  0  1  0
+//!             63 62......52 51..........12 11 10  9  8  7  6  5 4 3  2  1  0
+//! Empty        0     0            0         0  0  0  0  0  0  0 0 0  0  0  0
+//! Mapped      NX     0       frame number   0  0  L  G  0  D  A 0 0  U  W  1     Intel SDM 3A, 4.5; L: lazily free
+//! Protected   NX     0       frame number   0  0  L  1  0  D  A 0 0  U  W  0
+//! Swapped      0     0       slot number    0  0  0  0  area(5 bits)  0  1  0
 //! ```
 use bitflags::bitflags;
 
@@ -28,6 +28,8 @@ bitflags! {
         const ACCESSED = 1 << 5;
         /// The processor stored through the entry.
         const DIRTY = 1 << 6;
+        /// Ours (Linux has a flag of the page): MADV_FREE gave the page up, unless it is dirty again.
+        const LAZY = 1 << 9;
         /// Instructions are not fetched.
         const NO_EXECUTE = 1 << 63;
     }
@@ -107,6 +109,15 @@ impl Pte {
             Self::Swapped(SwapSlot { area, slot }) => {
                 slot << PAGE_SHIFT | u64::from(area) << AREA_SHIFT | SWAPPED
             }
+        }
+    }
+
+    /// The same entry with other flags, if it holds a frame.
+    pub(crate) fn with_flags(self, flags: PteFlags) -> Self {
+        match self {
+            Self::Mapped(leaf) => Self::Mapped(Leaf { flags, ..leaf }),
+            Self::Protected(leaf) => Self::Protected(Leaf { flags, ..leaf }),
+            Self::Empty | Self::Swapped(_) => self,
         }
     }
 

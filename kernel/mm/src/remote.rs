@@ -7,10 +7,10 @@ use crate::frame::Frame;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::{PAGE_SIZE, Page};
-use crate::pte::{Leaf, Pte};
+use crate::pte::{Leaf, Pte, PteFlags};
 use crate::space::{AddressSpace, USER_END};
 use crate::sync::atomic::AtomicU64;
-use crate::sync::atomic::Ordering::{Acquire, Relaxed};
+use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 const WORD: usize = size_of::<u64>();
 
@@ -75,7 +75,7 @@ impl AddressSpace {
                     || suitable(entry, access).map(|now| now.frame) == Some(leaf.frame);
                 memory
                     .hold_if(leaf.frame, leads_there)
-                    .then_some(leaf.frame)
+                    .then(|| touched(entry, access, leaf.frame))
             });
             if let Some(frame) = held.flatten() {
                 return Ok(frame);
@@ -94,6 +94,14 @@ fn suitable(entry: &AtomicU64, access: Access) -> Option<Leaf> {
         Pte::Mapped(leaf) if access != Access::Write || leaf.is_writable() => Some(leaf),
         _ => None,
     }
+}
+
+/// Marks the entry as the processor would: who advised that the page may be lost has changed its mind.
+fn touched(entry: &AtomicU64, access: Access, frame: Frame) -> Frame {
+    if access == Access::Write {
+        entry.fetch_or(PteFlags::DIRTY.bits(), Release);
+    }
+    frame
 }
 
 fn offset(address: u64) -> usize {

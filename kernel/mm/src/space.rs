@@ -5,7 +5,8 @@
 use core::ops::Range;
 
 use crate::areas::Areas;
-use crate::error::OutOfMemory;
+use crate::books::Books;
+use crate::error::{Error, OutOfMemory};
 use crate::frame::Use;
 use crate::machine::Machine;
 use crate::memory::Memory;
@@ -13,7 +14,7 @@ use crate::page::{self, PAGE_SIZE, Page};
 use crate::page_table::PageTable;
 use crate::pte::Leaf;
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use crate::vma::Vma;
+use crate::vma::{VmFlags, Vma};
 
 /// The page behind the last that ring 3 may map: Linux's `TASK_SIZE` with 4 levels.
 pub const USER_END: Page = Page::new((1 << 35) - 1);
@@ -44,6 +45,8 @@ pub struct Limits {
     pub data: u64,
     /// RLIMIT_STACK.
     pub stack: u64,
+    /// RLIMIT_MEMLOCK; no limit for whoever has CAP_IPC_LOCK.
+    pub locked: u64,
 }
 
 impl Default for Limits {
@@ -52,6 +55,7 @@ impl Default for Limits {
             address_space: u64::MAX,
             data: u64::MAX,
             stack: 8 << 20,
+            locked: u64::MAX,
         }
     }
 }
@@ -66,8 +70,12 @@ pub struct AddressSpace {
     pub(crate) brk: u64,
     /// What may be asked for.
     pub limits: Limits,
-    /// Pages of all areas together.
-    pub(crate) mapped: u64,
+    /// What the areas add up to.
+    pub(crate) books: Books,
+    /// How areas to come are locked: see `mlockall`.
+    pub(crate) future: VmFlags,
+    /// Pages that MADV_FREE gave up, at most: no more are worth looking for.
+    pub(crate) lazy: u64,
     resident: Resident,
 }
 
@@ -103,14 +111,19 @@ impl AddressSpace {
         brk: u64,
         limits: Limits,
     ) -> Self {
-        let mapped = areas.iter().map(Vma::len).sum();
+        let mut books = Books::default();
+        for vma in areas.iter() {
+            books.add(vma.len(), vma.flags);
+        }
         Self {
             areas,
             table,
             layout,
             brk,
             limits,
-            mapped,
+            books,
+            future: VmFlags::empty(),
+            lazy: 0,
             resident: Resident::default(),
         }
     }
@@ -132,7 +145,12 @@ impl AddressSpace {
 
     /// Pages of all areas together: the size of the address space.
     pub fn mapped_pages(&self) -> u64 {
-        self.mapped
+        self.books.mapped
+    }
+
+    /// Pages of areas that are locked.
+    pub fn locked_pages(&self) -> u64 {
+        self.books.locked
     }
 
     /// Pages in memory that belong to this space's areas, the zero page not counted.
@@ -179,7 +197,13 @@ impl AddressSpace {
 
     /// Whether `pages` more pages keep the space within its limit of address space.
     pub(crate) fn may_expand(&self, pages: u64) -> bool {
-        self.mapped.saturating_add(pages) <= self.limits.address_space / PAGE_SIZE
+        self.books.mapped.saturating_add(pages) <= self.limits.address_space / PAGE_SIZE
+    }
+
+    /// Whether `pages` more of private writable memory keep the space within RLIMIT_DATA.
+    pub(crate) fn may_add_data(&self, pages: u64) -> bool {
+        let limit = self.limits.data;
+        limit == u64::MAX || self.books.data.saturating_add(pages) <= limit / PAGE_SIZE
     }
 
     /// How many of the two ends of `pages` lie inside an area: the cuts that changing the range takes.
@@ -191,7 +215,7 @@ impl AddressSpace {
     /// Adds an area where none is, joined with its neighbours where that can't be told. Room must have been reserved.
     pub(crate) fn insert(&mut self, vma: Vma) {
         let pages = vma.pages();
-        self.mapped += vma.len();
+        self.books.add(vma.len(), vma.flags);
         self.areas.insert(vma);
         self.merge_at(pages.start);
         self.merge_at(pages.end);
@@ -205,6 +229,24 @@ impl AddressSpace {
         let (start, upper) = (vma.start, vma.slice(page..vma.end));
         self.areas.update(start, |vma| vma.end = page);
         self.areas.insert(upper);
+    }
+
+    /// Gives `piece`, which lies inside one area, the flags `flags`. Room for two splits must have been reserved.
+    pub(crate) fn reflag(&mut self, piece: &Range<Page>, flags: VmFlags) -> Result<(), Error> {
+        if self.areas.len() + self.cuts(piece) > MAX_AREAS {
+            return Err(Error::OutOfMemory);
+        }
+        self.split_at(piece.start);
+        self.split_at(piece.end);
+        let Some(old) = self.areas.at(piece.start).map(|vma| vma.flags) else {
+            return Ok(());
+        };
+        self.books.remove(page::count(piece), old);
+        self.books.add(page::count(piece), flags);
+        self.areas.update(piece.start, |vma| vma.flags = flags);
+        self.merge_at(piece.start);
+        self.merge_at(piece.end);
+        Ok(())
     }
 
     /// Joins the areas that touch at `page`, if they may be.
@@ -249,12 +291,6 @@ impl AddressSpace {
         self.areas
             .find(pages.start)
             .is_none_or(|vma| pages.end <= vma.guarded_start())
-    }
-
-    /// Pages in use that count against RLIMIT_DATA.
-    pub(crate) fn data_pages(&self) -> u64 {
-        let data = self.areas.iter().filter(|vma| vma.flags.is_data());
-        data.map(Vma::len).sum()
     }
 }
 

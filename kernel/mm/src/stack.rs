@@ -18,12 +18,12 @@ impl AddressSpace {
     ) -> Result<(), Error> {
         let page = Page::containing(address);
         let vma = self.areas.find(page).ok_or(Error::BadAddress)?;
-        let (start, end) = (vma.start, vma.end);
+        let (start, end, flags) = (vma.start, vma.end, vma.flags);
         if start <= page {
             // Another thread was first.
             return Ok(());
         }
-        if !vma.flags.contains(VmFlags::GROWS_DOWN) {
+        if !flags.contains(VmFlags::GROWS_DOWN) {
             return Err(Error::BadAddress);
         }
         let grown = start - page;
@@ -31,11 +31,14 @@ impl AddressSpace {
             return Err(Error::OutOfMemory);
         }
         let too_tall = page::count(&(page..end)) > self.limits.stack / PAGE_SIZE;
-        if too_tall || !self.may_expand(grown) || grown > memory.managed_frames() as u64 {
+        if too_tall || !self.may_expand(grown) || !self.may_add_locked(grown, flags) {
             return Err(Error::OutOfMemory);
         }
+        if flags.contains(VmFlags::ACCOUNTED) {
+            memory.commit(grown, self.books.mapped)?;
+        }
         self.areas.update(start, |vma| vma.start = page);
-        self.mapped += grown;
+        self.books.add(grown, flags);
         Ok(())
     }
 

@@ -1,7 +1,8 @@
 //! What unit tests stand on: a machine in a vector, and address spaces that are drawn.
 //!
 //! One CPU, no TLB: whether every flush is there is the simulator's business (`tests/sim`). In a drawing each character is
-//! a page, from page [`FIRST`] on; a capital letter is the first page of an area, `.` is no area.
+//! a page, from page [`FIRST`] on; a capital letter is the first page of an area, `.` is no area. Whether an area is
+//! accounted is not drawn.
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -102,17 +103,22 @@ pub(crate) fn mapping(pages: Range<Page>, place: Place, flags: VmFlags) -> Mappi
 }
 
 /// What the letters stand for.
-const LETTERS: [(char, VmFlags); 7] = [
+const LETTERS: [(char, VmFlags); 12] = [
     ('n', VmFlags::empty()),
     ('r', VmFlags::READ),
-    ('w', VmFlags::READ.union(VmFlags::WRITE)),
+    ('w', WRITABLE),
     ('x', VmFlags::READ.union(VmFlags::EXEC)),
-    ('h', HEAP),
+    ('l', WRITABLE.union(VmFlags::LOCKED)),
+    ('o', WRITABLE.union(VmFlags::LOCK)),
+    ('a', WRITABLE.union(VmFlags::RANDOM)),
+    ('q', WRITABLE.union(VmFlags::SEQUENTIAL)),
+    ('d', WRITABLE.union(VmFlags::DONT_FORK)),
+    ('v', WRITABLE.union(VmFlags::WIPE_ON_FORK)),
     ('s', STACK),
     ('t', STACK_UNREADABLE),
 ];
 
-const HEAP: VmFlags = VmFlags::READ.union(VmFlags::WRITE).union(VmFlags::HEAP);
+const WRITABLE: VmFlags = VmFlags::READ.union(VmFlags::WRITE);
 const STACK: VmFlags = VmFlags::READ
     .union(VmFlags::WRITE)
     .union(VmFlags::GROWS_DOWN);
@@ -148,7 +154,10 @@ impl Drawing {
     fn add(&mut self, start: u64, end: u64, letter: char) {
         let flags = flags_of(letter.to_ascii_lowercase());
         self.space.areas.reserve(1).expect("the host has memory");
-        self.space.mapped += end - start;
+        self.space.books.add(end - start, flags);
+        if flags.contains(VmFlags::ACCOUNTED) {
+            self.memory.recommit(end - start);
+        }
         self.space.areas.insert(Vma {
             start: FIRST + start,
             end: FIRST + end,
@@ -178,7 +187,8 @@ impl Drawing {
         let Some(vma) = self.space.areas.at(page) else {
             return '.';
         };
-        let known = LETTERS.iter().find(|(_, flags)| *flags == vma.flags);
+        let visible = vma.flags - VmFlags::ACCOUNTED;
+        let known = LETTERS.iter().find(|(_, flags)| *flags == visible);
         let letter = known.map_or('?', |(letter, _)| *letter);
         if vma.start == page {
             letter.to_ascii_uppercase()
@@ -236,7 +246,7 @@ pub(crate) fn path(outcome: Outcome) -> Path {
 
 fn flags_of(letter: char) -> VmFlags {
     let known = LETTERS.iter().find(|(known, _)| *known == letter);
-    known.expect("the letter has a meaning").1
+    known.expect("the letter has a meaning").1.with_promise()
 }
 
 /// The pages that a line of dashes means.

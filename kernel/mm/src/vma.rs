@@ -37,10 +37,30 @@ bitflags! {
         const NO_RESERVE = 1 << 6;
         /// The program's initial stack, which `maps` names.
         const STACK = 1 << 7;
-        /// The heap of `brk`, which `maps` names.
-        const HEAP = 1 << 8;
+        /// Its pages are part of what is promised to all (Linux's VM_ACCOUNT): see `commit.rs`.
+        const ACCOUNTED = 1 << 8;
         /// Stores can't be allowed by `mprotect` either: what is shared was opened for reading.
         const NEVER_WRITE = 1 << 9;
+        /// Beside `LOCKED`: pages stay once they are there, and are not fetched in advance.
+        const LOCK_ON_FAULT = 1 << 10;
+        /// Pages will be touched in no order.
+        const RANDOM = 1 << 11;
+        /// Pages will be touched from the first to the last.
+        const SEQUENTIAL = 1 << 12;
+        /// A child does not get the area.
+        const DONT_FORK = 1 << 13;
+        /// A child gets the area empty.
+        const WIPE_ON_FORK = 1 << 14;
+        /// Not part of a core dump.
+        const DONT_DUMP = 1 << 15;
+        /// Huge pages are welcome.
+        const HUGE = 1 << 16;
+        /// Huge pages are not wanted.
+        const NO_HUGE = 1 << 17;
+        /// Equal pages may be made one.
+        const MERGEABLE = 1 << 18;
+        /// Both ways to lock.
+        const LOCK = Self::LOCKED.bits() | Self::LOCK_ON_FAULT.bits();
         /// All three accesses.
         const ACCESS = Self::READ.bits() | Self::WRITE.bits() | Self::EXEC.bits();
     }
@@ -61,9 +81,16 @@ impl VmFlags {
         self & (Self::WRITE | Self::SHARED | Self::GROWS_DOWN) == Self::WRITE
     }
 
-    /// Whether they are accounted as memory that may be needed: private, writable, and the program asked for it.
+    /// Whether a new area like this is accounted as memory that may be needed: private, writable, and the program did not
+    /// say otherwise.
     pub(crate) fn is_promise(self) -> bool {
         self & (Self::WRITE | Self::SHARED | Self::NO_RESERVE) == Self::WRITE
+    }
+
+    /// The same flags, with a note whether the area is accounted.
+    pub(crate) fn with_promise(mut self) -> Self {
+        self.set(Self::ACCOUNTED, self.is_promise());
+        self
     }
 
     /// The rights of an entry that may be stored through where the area allows it.
@@ -124,6 +151,15 @@ impl Vma {
     /// Length in pages.
     pub fn len(&self) -> u64 {
         page::count(&self.pages())
+    }
+
+    /// How many of its pages are part of what the machine promised.
+    pub(crate) fn promised(&self) -> u64 {
+        if self.flags.contains(VmFlags::ACCOUNTED) {
+            self.len()
+        } else {
+            0
+        }
     }
 
     /// Never: an area has at least one page.

@@ -24,6 +24,7 @@ use super::layout::{DEVICES, DIRECT_MAP, DIRECT_MAP_SIZE, PAGE, STACKS};
 use super::memblock::Memblock;
 use super::paging::{self, DATA, Source};
 use super::{boot, gdt, image, percpu, stack};
+use crate::options;
 
 /// Below lie what firmware scribbles on and the code that starts other CPUs.
 const LOW_MEMORY: Range<u32> = 0..16;
@@ -326,6 +327,7 @@ unsafe fn hand_over(records: &'static [FrameRecord], free: &Memblock, root: u64)
         let mut memory = Memory::new(machine, free.ranges(), Levels::Four)
             .expect("there is memory for the zero page");
         memory.set_kernel_half(root);
+        memory.set_overcommit(options::get().overcommit);
         memory
     });
 }

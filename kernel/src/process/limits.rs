@@ -64,10 +64,14 @@ impl Limits {
     /// Those that the address space enforces.
     pub(crate) fn memory(&self) -> mm::space::Limits {
         let soft = |resource: u32| self.0[resource as usize].soft;
+        let data = self.0[RLIMIT_DATA as usize];
         mm::space::Limits {
             address_space: soft(RLIMIT_AS),
-            data: soft(RLIMIT_DATA),
+            // As on Linux, a limit of nothing at all means the highest that may be set.
+            data: if data.soft == 0 { data.hard } else { data.soft },
             stack: soft(RLIMIT_STACK),
+            // Every process is root's, and has CAP_IPC_LOCK.
+            locked: UNLIMITED,
         }
     }
 

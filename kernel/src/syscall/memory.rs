@@ -1,23 +1,25 @@
-//! `mmap`, `munmap`, `mprotect`, `brk`.
+//! `mmap`, `munmap`, `mprotect`, `mremap`, `brk`.
 use alloc::sync::Arc;
 
 use abi::Errno;
 use abi::general::{
     MAP_32BIT, MAP_ANONYMOUS, MAP_DENYWRITE, MAP_EXECUTABLE, MAP_FIXED, MAP_FIXED_NOREPLACE,
-    MAP_GROWSDOWN, MAP_HUGETLB, MAP_LOCKED, MAP_NONBLOCK, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE,
-    MAP_SHARED, MAP_SHARED_VALIDATE, MAP_STACK, MAP_TYPE, MAP_UNINITIALIZED, PROT_EXEC,
-    PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE,
+    MAP_GROWSDOWN, MAP_HUGE_MASK, MAP_HUGE_SHIFT, MAP_HUGETLB, MAP_LOCKED, MAP_NONBLOCK,
+    MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_STACK, MAP_TYPE,
+    MAP_UNINITIALIZED, PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE,
 };
 use mm::mmap::{Mapping, Place};
 use mm::mprotect::Extent;
+use mm::mremap::{Remap, RemapFlags};
 use mm::page_cache::{CachedFile, Source};
-use mm::{Access, Backing, Error, PAGE_SIZE, VmFlags};
+use mm::populate::Populate;
+use mm::{Backing, Error, PAGE_SIZE, Page, VmFlags};
 
 use super::{Answer, Arguments};
 use crate::arch::memory::memory;
 use crate::fault;
 use crate::fs::files::Kind;
-use crate::process::current;
+use crate::process::{Space, current};
 
 /// mmap(2).
 pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments) -> Answer {
@@ -35,23 +37,19 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
     };
     let kind = check_kind(flags, &mapping);
     let space = current().space().ok_or(Errno::ENOMEM)?;
-    let start = {
+    let (start, is_locked) = {
         let mut space = space.write();
         if let Err(refusal) = kind {
             // Linux looks for a place before it looks at the kind, and programs can tell.
             space.check_mmap(&mapping).map_err(errno)?;
             return Err(refusal);
         }
-        space.mmap(memory(), mapping).map_err(errno)?
+        let is_locked = flags & MAP_LOCKED != 0 || space.locks_future();
+        let start = space.mmap(memory(), mapping).map_err(errno)?;
+        (start, is_locked)
     };
-    if flags & MAP_LOCKED != 0 || flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE {
-        // What is shared is not dirtied for nothing: there is no copy to make in advance.
-        let access = if protection as u32 & PROT_WRITE != 0 && flags & MAP_TYPE == MAP_PRIVATE {
-            Access::Write
-        } else {
-            Access::Read
-        };
-        fault::populate(&space, start, length, access);
+    if is_locked || flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE {
+        populate(&space, start, start + length);
     }
     Ok(start)
 }
@@ -99,16 +97,16 @@ fn is_read_only(backing: &Backing) -> bool {
 /// What the pages are to come from.
 fn backing(flags: u32, length: u64, file: u64, offset: u64) -> Result<Backing, Errno> {
     if flags & MAP_ANONYMOUS != 0 {
-        // There is no pool of huge pages, as on a Linux that was given none.
-        return if flags & MAP_HUGETLB != 0 {
-            Err(Errno::ENOMEM)
-        } else if flags & MAP_TYPE == MAP_SHARED {
-            shared_memory(length)
-        } else {
-            Ok(Backing::Anonymous)
+        return match (flags & MAP_HUGETLB, flags & MAP_TYPE) {
+            (0, MAP_SHARED) => shared_memory(length),
+            (0, _) => Ok(Backing::Anonymous),
+            _ => Err(no_huge_pages(flags, length)),
         };
     }
     let descriptor = current().files.get(u64::from(file as u32))?;
+    if flags & MAP_HUGETLB != 0 {
+        return Err(Errno::EINVAL);
+    }
     match &descriptor.file.kind {
         Kind::File(file) if !file.is_directory() => Ok(Backing::File {
             file: file.cached().clone(),
@@ -129,6 +127,21 @@ fn shared_memory(length: u64) -> Result<Backing, Errno> {
         offset: 0,
     })
 }
+
+/// There is no pool of huge pages, as on a Linux that was given none: which errno depends on what was asked for.
+fn no_huge_pages(flags: u32, length: u64) -> Errno {
+    let size = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
+    let exists = [0, HUGE_2M, HUGE_1G].contains(&size);
+    if exists && length != 0 {
+        Errno::ENOMEM
+    } else {
+        Errno::EINVAL
+    }
+}
+
+/// Binary logarithms of the huge pages' sizes.
+const HUGE_2M: u32 = 21;
+const HUGE_1G: u32 = 30;
 
 /// Whether kind, flags and rights of a mapping go together, as Linux's `do_mmap` sees it.
 fn check_kind(flags: u32, mapping: &Mapping) -> Result<(), Errno> {
@@ -206,14 +219,55 @@ pub(super) fn mprotect([address, length, protection, ..]: Arguments) -> Answer {
     done.map(|()| 0).map_err(errno)
 }
 
+/// mremap(2).
+pub(super) fn mremap(
+    [address, old_length, new_length, flags, new_address, _]: Arguments,
+) -> Answer {
+    let flags = u32::try_from(flags).ok().and_then(RemapFlags::from_bits);
+    let flags = flags.ok_or(Errno::EINVAL)?;
+    let remap = Remap {
+        address,
+        old_length,
+        new_length,
+        flags,
+        new_address,
+    };
+    let space = current().space().ok_or(Errno::ENOMEM)?;
+    let (start, is_locked) = {
+        let mut space = space.write();
+        let start = space.mremap(memory(), remap).map_err(errno)?;
+        let vma = space.find_vma(start);
+        let is_locked = vma.is_some_and(|vma| vma.flags.contains(VmFlags::LOCKED));
+        (start, is_locked)
+    };
+    if is_locked && new_length > old_length {
+        populate(&space, start + old_length, start + new_length);
+    }
+    Ok(start)
+}
+
 /// brk(2), as the kernel answers it: the end of the heap that now holds.
 pub(super) fn brk([address, ..]: Arguments) -> Answer {
     let space = current().space().ok_or(Errno::ENOMEM)?;
-    let end = space.write().brk(memory(), address);
+    let (before, end, is_locked) = {
+        let mut space = space.write();
+        let before = space.brk(memory(), 0);
+        let end = space.brk(memory(), address);
+        (before, end, space.locks_future())
+    };
+    if is_locked && end > before {
+        populate(&space, before, end);
+    }
     Ok(end)
 }
 
-fn errno(error: Error) -> Errno {
+/// Has the pages of bytes `start..end` fetched; that it can't be done is no reason to refuse them.
+pub(super) fn populate(space: &Space, start: u64, end: u64) {
+    let pages = Page::containing(start)..Page::containing(end + PAGE_SIZE - 1);
+    let _ = fault::populate(space, pages, Populate::Area);
+}
+
+pub(super) fn errno(error: Error) -> Errno {
     match error {
         Error::OutOfMemory => Errno::ENOMEM,
         Error::Invalid => Errno::EINVAL,
@@ -222,5 +276,7 @@ fn errno(error: Error) -> Errno {
         Error::Forbidden => Errno::EACCES,
         Error::Overflow => Errno::EOVERFLOW,
         Error::BadAddress => Errno::EFAULT,
+        Error::TryAgain => Errno::EAGAIN,
+        Error::Busy => Errno::EBUSY,
     }
 }

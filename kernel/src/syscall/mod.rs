@@ -1,12 +1,14 @@
 //! System calls: one table from Linux's numbers to functions that parse, lock, call, and turn refusals into errno.
 //!
 //! A number that isn't in the table answers `ENOSYS`, is counted, and is logged once for each number.
+mod advice;
 mod descriptor;
 mod file;
 mod limits;
 mod memory;
 mod path;
 mod process;
+mod residency;
 mod signal;
 mod system;
 mod terminal;
@@ -75,6 +77,15 @@ fn serve(call: Sysno, a: Arguments, frame: &mut TrapFrame) -> Answer {
         Sysno::munmap => memory::munmap(a),
         Sysno::mprotect => memory::mprotect(a),
         Sysno::brk => memory::brk(a),
+        Sysno::mremap => memory::mremap(a),
+        Sysno::madvise => advice::madvise(a),
+        Sysno::mlock => residency::mlock(a),
+        Sysno::mlock2 => residency::mlock2(a),
+        Sysno::munlock => residency::munlock(a),
+        Sysno::mlockall => residency::mlockall(a),
+        Sysno::munlockall => residency::munlockall(),
+        Sysno::mincore => residency::mincore(a),
+        Sysno::msync => residency::msync(a),
 
         Sysno::fork => process::fork(frame),
         Sysno::vfork => process::vfork(frame),

@@ -9,7 +9,7 @@ use crate::op::{
     Disk, Extent, Growth, Kind, Op, Place, Populate, Request, Reserve, Rights, Sharing, Source,
     Span, Step, Touch,
 };
-use crate::oracle::{Refusal, Rules};
+use crate::oracle::{Overcommit, Refusal, Rules};
 use crate::plan::{Config, Exhaustion};
 use crate::world::{Answer, World};
 
@@ -237,7 +237,9 @@ fn config() -> Config {
             address_space: u64::MAX,
             data: u64::MAX,
             stack: 8 << 20,
+            locked: u64::MAX,
             memory: 64,
+            overcommit: Overcommit::Heuristic,
             files: [Store::Disk, Store::Memory]
                 .map(|store| File {
                     size: 8 * 4096,

@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
 
+use mm::commit::Overcommit;
 use mm::fault::Denial;
 use mm::machine::WORDS;
 use mm::page_cache::{Read, ReadResult};
@@ -50,8 +51,10 @@ impl Kernel {
         machine: SoftMachine,
         free: &[std::ops::Range<u32>],
         levels: Levels,
+        overcommit: Overcommit,
     ) -> Result<Self, OutOfMemory> {
         let mut memory = Memory::new(machine, free, levels)?;
+        memory.set_overcommit(overcommit);
         let table = kernel_half(&memory)?;
         memory.set_kernel_half(table);
         Ok(Self {

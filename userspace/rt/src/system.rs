@@ -1,7 +1,10 @@
-//! The system as a whole: its name, its end, and the thread pointer.
+//! The system as a whole: its name, its memory, its end, and the thread pointer.
+#![expect(unsafe_code, reason = "sysinfo fills a structure")]
+
+use core::mem::MaybeUninit;
 
 use abi::general::{LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2};
-use abi::system::new_utsname;
+use abi::system::{new_utsname, sysinfo};
 use abi::{Errno, Sysno, arch_prctl};
 
 use crate::syscall::call;
@@ -19,6 +22,15 @@ pub fn uname() -> Result<new_utsname, Errno> {
     };
     call(Sysno::uname, [&raw mut name as usize])?;
     Ok(name)
+}
+
+/// Bytes of memory that the machine has.
+pub fn total_memory() -> Result<usize, Errno> {
+    let mut info = MaybeUninit::<sysinfo>::zeroed();
+    call(Sysno::sysinfo, [info.as_mut_ptr() as usize])?;
+    // SAFETY: `sysinfo` is made of integers only, for which zeros are a value; the kernel overwrote them.
+    let info = unsafe { info.assume_init() };
+    Ok(info.totalram as usize * info.mem_unit as usize)
 }
 
 /// Ends or restarts the machine; `command` is one of `LINUX_REBOOT_CMD_*`.

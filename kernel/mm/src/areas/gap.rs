@@ -14,14 +14,30 @@ pub enum Toward {
 }
 
 impl Areas {
-    /// Where `len` pages fit between areas inside `bounds`.
+    /// Where `len` pages fit between areas inside `bounds`, clear of the guard gap of the area above.
+    ///
+    /// The order is Linux's: the outermost gap that is wide enough counts; where its upper neighbour's guard gap is in the
+    /// way, the search goes on beyond that (below the guard gap, or above the neighbour). Guard gaps of other areas don't
+    /// matter.
     pub(crate) fn find_gap(&self, len: u64, bounds: &Range<Page>, toward: Toward) -> Option<Page> {
-        let search = Search {
-            len,
-            bounds,
-            toward,
-        };
-        self.gap_below(self.tree.root(), Page::new(0)..Page::new(u64::MAX), &search)
+        let mut bounds = bounds.clone();
+        loop {
+            let search = Search {
+                len,
+                bounds: &bounds,
+                toward,
+            };
+            let start =
+                self.gap_below(self.tree.root(), Page::new(0)..Page::new(u64::MAX), &search)?;
+            let above = self.find(start);
+            let Some(above) = above.filter(|vma| vma.guarded_start() < start + len) else {
+                return Some(start);
+            };
+            bounds = match toward {
+                Toward::High => bounds.start..above.guarded_start(),
+                Toward::Low => above.end..bounds.end,
+            };
+        }
     }
 
     /// Looks in the subtree `at`, whose neighbours on both sides leave `room` to it.
@@ -32,17 +48,15 @@ impl Areas {
         let Summary {
             first, last, gap, ..
         } = *node.summary();
-        // The room may end below the subtree's last areas: those lie in the guard gap of the area above.
-        let all = room.start..room.end.max(last);
         let widest = gap
             .max(page::count(&(room.start..first)))
             .max(page::count(&(last..room.end)))
-            .min(page::count(&page::intersection(&all, search.bounds)));
+            .min(page::count(&page::intersection(&room, search.bounds)));
         if widest < search.len {
             return None;
         }
         let vma = node.item();
-        let below = (node.left, room.start..vma.guarded_start());
+        let below = (node.left, room.start..vma.start);
         let above = (node.right, vma.end..room.end);
         let (one, other) = match search.toward {
             Toward::High => (above, below),

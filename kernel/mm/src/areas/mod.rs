@@ -1,8 +1,8 @@
 //! The ordered set of a space's areas: it finds an area, and a free gap, in logarithmic time.
 //!
-//! Each node of the [`Tree`] knows of its subtree the first page it occupies (guard gap included), the last, and the
-//! widest gap between two areas; from these the highest or lowest gap of a wanted width is found by descending, without a
-//! look at areas that can't border one.
+//! Each node of the [`Tree`] knows of its subtree the first page it occupies, the last, and the widest gap between two
+//! areas; from these the highest or lowest gap of a wanted width is found by descending, without a look at areas that
+//! can't border one.
 mod check;
 mod gap;
 
@@ -23,7 +23,7 @@ pub struct Areas {
 /// What a node knows of the subtree below and with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
-    /// First page that the subtree's lowest area keeps for itself, its guard gap included.
+    /// The subtree's first page.
     first: Page,
     /// The page behind the subtree's last.
     last: Page,
@@ -40,7 +40,7 @@ impl Item for Vma {
     }
 
     fn summarise(&self, below: Option<&Summary>, above: Option<&Summary>) -> Summary {
-        let (start, end) = (self.guarded_start(), self.end);
+        let (start, end) = (self.start, self.end);
         let (mut first, mut last, mut gap) = (start, end, 0);
         if let Some(below) = below {
             first = below.first;
@@ -134,10 +134,10 @@ impl Areas {
         self.tree.reserve(count)
     }
 
-    /// A copy of the same shape.
-    pub(crate) fn try_clone(&self) -> Result<Self, OutOfMemory> {
+    /// A copy of the same shape. `change` may give the copies other flags.
+    pub(crate) fn try_clone(&self, change: impl Fn(&mut Vma)) -> Result<Self, OutOfMemory> {
         Ok(Self {
-            tree: self.tree.try_clone()?,
+            tree: self.tree.try_clone(change)?,
         })
     }
 

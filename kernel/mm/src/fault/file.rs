@@ -10,6 +10,7 @@ use crate::frame::{Frame, Use};
 use crate::machine::Machine;
 use crate::page_cache::{CachedFile, Lookup, Source};
 use crate::pte::{Leaf, PteFlags};
+use crate::stats::Counter;
 use crate::vma::VmFlags;
 
 pub(super) fn resolve<M: Machine>(
@@ -46,7 +47,10 @@ fn cached_page<M: Machine>(fault: &Fault<'_, M>, file: &Arc<CachedFile>) -> Resu
         Lookup::Reading => Err(Outcome::Busy),
         Lookup::PastEnd => Err(Outcome::Denied(Denial::PastEnd)),
         Lookup::Absent => Err(match file.begin_read(fault.memory, index)? {
-            Some(read) => Outcome::NeedsRead(read),
+            Some(read) => {
+                fault.memory.stats.add(Counter::pgmajfault, 1);
+                Outcome::NeedsRead(read)
+            }
             None => Outcome::Busy,
         }),
     }

@@ -134,14 +134,16 @@ impl<T: Item> Tree<T> {
         Ok(())
     }
 
-    /// A copy of the same shape.
-    pub(crate) fn try_clone(&self) -> Result<Self, OutOfMemory>
+    /// A copy of the same shape. `change` may alter the copies in what no order and no summary depends on.
+    pub(crate) fn try_clone(&self, change: impl Fn(&mut T)) -> Result<Self, OutOfMemory>
     where
         T: Clone,
     {
         let mut nodes = Vec::new();
         nodes.try_reserve_exact(self.nodes.len())?;
         nodes.extend(self.nodes.iter().cloned());
+        let contents = nodes.iter_mut().filter_map(|node| node.content.as_mut());
+        contents.for_each(|content| change(&mut content.item));
         Ok(Self { nodes, ..*self })
     }
 

@@ -2,7 +2,7 @@
 use std::rc::Rc;
 
 use crate::files::{File, Store};
-use crate::oracle::Rules;
+use crate::oracle::{Overcommit, Rules};
 use crate::plan::{Config, Exhaustion};
 use crate::random::Random;
 
@@ -42,7 +42,16 @@ pub(super) fn config(random: &mut Random) -> Config {
             0 => 8 << 20,
             _ => random.between(3, 400) * 4096,
         },
+        locked: match random.below(4) {
+            0 => random.below(60) * 4096,
+            _ => u64::MAX,
+        },
         memory: frames,
+        overcommit: random.weighted(&[
+            (6, Overcommit::Heuristic),
+            (1, Overcommit::Always),
+            (2, Overcommit::Never),
+        ]),
         files,
     };
     Config {

@@ -6,6 +6,15 @@ use crate::op::{Growth, Reserve, Rights, Sharing, Source};
 /// Pages kept free below an area that grows down.
 const GUARD: u64 = 256;
 
+/// Whether an area's pages are accounted as memory that may be needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// They are not.
+    None,
+    /// They are.
+    Made,
+}
+
 /// Pages `start..end`, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Area {
@@ -21,8 +30,8 @@ pub struct Area {
     pub reserve: Reserve,
     /// Who sees what is stored.
     pub sharing: Sharing,
-    /// Whether brk(2) made it.
-    pub is_heap: bool,
+    /// Whether it counts as memory that may be needed; see [`Self::is_promise`].
+    pub promise: Promise,
     /// Where its contents come from; a file's offset is that of the first page.
     pub source: Source,
 }
@@ -46,13 +55,21 @@ impl Area {
         self.is_private_and_writable() && self.growth == Growth::Fixed
     }
 
-    /// Whether Linux accounts it as memory that may be needed.
+    /// Whether Linux accounts a new area like this as memory that may be needed.
     pub fn is_promise(&self) -> bool {
         self.is_private_and_writable() && self.reserve == Reserve::Accounted
     }
 
     fn is_private_and_writable(&self) -> bool {
         self.rights.has(Rights::W) && self.sharing == Sharing::Private
+    }
+
+    /// Pages that are accounted.
+    pub fn promised(&self) -> u64 {
+        match self.promise {
+            Promise::None => 0,
+            Promise::Made => self.pages(),
+        }
     }
 
     /// The page of the file behind `page`.
@@ -112,7 +129,7 @@ impl fmt::Display for Area {
             (self.growth == Growth::Down, " growsdown"),
             (self.reserve == Reserve::Not, " noreserve"),
             (self.sharing == Sharing::Shared, " shared"),
-            (self.is_heap, " heap"),
+            (self.promise == Promise::Made, " promised"),
         ] {
             f.write_str(if holds { word } else { "" })?;
         }

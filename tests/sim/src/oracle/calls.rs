@@ -1,5 +1,5 @@
 //! The system calls, each as its manual page has it.
-use super::{Area, Oracle, Refusal, TASK_END};
+use super::{Area, Oracle, Overcommit, Promise, Refusal, TASK_END};
 use crate::files::Store;
 use crate::op::{Extent, Growth, Request, Reserve, Rights, Sharing, Source, Span};
 
@@ -28,27 +28,33 @@ impl Oracle {
             growth: request.growth,
             reserve: request.reserve,
             sharing: request.sharing,
-            is_heap: false,
+            promise: Promise::None,
             source: request.source,
         };
-        self.promise(&area)?;
+        let area = self.promise(area)?;
         self.erase(area.start, area.end);
         self.add(area);
         Ok(start * 4096)
     }
 
     /// The limits, as Linux counts: pages that the new area replaces are not counted twice.
-    fn promise(&self, area: &Area) -> Result<(), Refusal> {
-        let grown = area
-            .pages()
-            .saturating_sub(self.pages_in(area.start, area.end));
+    fn promise(&self, mut area: Area) -> Result<Area, Refusal> {
+        let grown = area.pages() - self.pages_in(area.start, area.end);
         let is_too_much = self.pages() + grown > self.rules.address_space / 4096;
         let is_too_much_data = area.is_data() && !self.may_add_data(grown);
-        let is_hopeless = area.is_promise() && area.pages() > self.rules.memory;
-        if is_too_much || is_too_much_data || is_hopeless {
+        if is_too_much || is_too_much_data {
             return Err(Refusal::ENOMEM);
         }
-        Ok(())
+        if self.rules.overcommit == Overcommit::Never {
+            area.reserve = Reserve::Accounted;
+        }
+        if area.is_promise() {
+            let replaced = self.parts(area.start, area.end).map(|part| part.promised());
+            let charged = area.pages() - replaced.sum::<u64>();
+            self.may_promise(charged)?;
+            area.promise = Promise::Made;
+        }
+        Ok(area)
     }
 
     /// munmap(2).
@@ -103,13 +109,19 @@ impl Oracle {
         if piece.rights == rights {
             return Ok(());
         }
-        let changed = Area { rights, ..piece };
+        let mut changed = Area { rights, ..piece };
         let is_new_data = changed.is_data() && !piece.is_data();
-        let is_new_promise = changed.is_promise() && !piece.is_promise();
-        if (is_new_data && !self.may_add_data(piece.pages()))
-            || (is_new_promise && piece.pages() > self.rules.memory)
-        {
+        let fits = self.pages() + piece.pages() <= self.rules.address_space / 4096;
+        if is_new_data && !self.may_add_data(piece.pages()) && fits {
             return Err(Refusal::ENOMEM);
+        }
+        if !rights.has(Rights::W) {
+            if piece.source == Source::Zero && !self.has_stores(piece.start, piece.end) {
+                changed.promise = Promise::None;
+            }
+        } else if changed.is_promise() && piece.promise == Promise::None {
+            self.may_promise(piece.pages())?;
+            changed.promise = Promise::Made;
         }
         self.cut(piece.start);
         self.cut(piece.end);
@@ -157,10 +169,9 @@ impl Oracle {
         let len = new - old;
         let above = self.areas.iter().find(|area| area.end > old);
         let fits = above.is_none_or(|above| new < above.guarded_start());
-        let is_allowed = self.pages() + len <= self.rules.address_space / 4096
-            && self.may_add_data(len)
-            && len <= self.rules.memory;
-        (fits && is_allowed).then(|| {
+        let is_allowed =
+            self.pages() + len <= self.rules.address_space / 4096 && self.may_add_data(len);
+        (fits && is_allowed && self.may_promise(len).is_ok()).then(|| {
             self.add(Area {
                 start: old,
                 end: new,
@@ -168,7 +179,7 @@ impl Oracle {
                 growth: Growth::Fixed,
                 reserve: Reserve::Accounted,
                 sharing: Sharing::Private,
-                is_heap: true,
+                promise: Promise::Made,
                 source: Source::Zero,
             });
         })
@@ -182,8 +193,21 @@ impl Oracle {
 
     /// Pages of areas in `start..end`.
     fn pages_in(&self, start: u64, end: u64) -> u64 {
-        let inside = |area: &Area| area.end.min(end).saturating_sub(area.start.max(start));
-        self.areas.iter().map(inside).sum()
+        self.parts(start, end).map(|part| part.pages()).sum()
+    }
+
+    /// What the areas have of pages `start..end`.
+    fn parts(&self, start: u64, end: u64) -> impl Iterator<Item = Area> {
+        let inside = self
+            .areas
+            .iter()
+            .filter(move |area| area.start < end && start < area.end);
+        inside.map(move |area| area.part(area.start.max(start), area.end.min(end)))
+    }
+
+    /// Whether something was stored in pages `start..end`.
+    fn has_stores(&self, start: u64, end: u64) -> bool {
+        self.words.range((start, 0)..(end, 0)).next().is_some()
     }
 
     /// Takes areas and contents of pages `start..end` away.

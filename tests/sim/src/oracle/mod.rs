@@ -6,11 +6,13 @@
 mod area;
 mod calls;
 mod place;
+mod promise;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-pub use area::Area;
+pub use area::{Area, Promise};
+pub use promise::Overcommit;
 
 use crate::files::{self, File, Store, Stored};
 use crate::op::{Kind, Rights, Sharing, Signal};
@@ -35,6 +37,8 @@ pub enum Refusal {
     EOVERFLOW,
     EACCES,
     EFAULT,
+    EAGAIN,
+    EBUSY,
 }
 
 /// What the world lays down for a space.
@@ -52,8 +56,12 @@ pub struct Rules {
     pub data: u64,
     /// RLIMIT_STACK, in bytes.
     pub stack: u64,
-    /// Frames in the machine: no single promise may be larger.
+    /// RLIMIT_MEMLOCK, in bytes.
+    pub locked: u64,
+    /// Frames in the machine.
     pub memory: u64,
+    /// How readily they are promised.
+    pub overcommit: Overcommit,
     /// The files.
     pub files: Rc<[File]>,
 }
@@ -65,6 +73,8 @@ pub struct Oracle {
     /// In order of address.
     areas: Vec<Area>,
     brk: u64,
+    /// Pages that other spaces are promised.
+    elsewhere: u64,
     /// Words of private pages, by page and index.
     words: BTreeMap<(u64, usize), u64>,
     /// Words of shared ones.
@@ -77,6 +87,7 @@ impl Oracle {
         Self {
             areas: Vec::new(),
             brk: rules.heap_start,
+            elsewhere: 0,
             words: BTreeMap::new(),
             stored,
             rules,
@@ -146,10 +157,12 @@ impl Oracle {
         let is_private = self
             .area_at(page)
             .is_some_and(|area| area.sharing == Sharing::Private);
-        if source.is_some() && is_private && !self.is_written(page) {
-            for index in 0..WORDS {
+        if is_private && !self.is_written(page) {
+            // Of other pages it is enough to know that they are written.
+            let words = if source.is_some() { WORDS } else { 1 };
+            for index in 0..words {
                 self.words
-                    .insert((page, index), self.original(source, index));
+                    .insert((page, index), self.original(self.file_page(page), index));
             }
         }
     }
@@ -210,18 +223,18 @@ impl Oracle {
         let pages = self.pages();
         let at = self.areas.iter().position(|area| area.end > page)?;
         let below = at.checked_sub(1).map(|at| self.areas[at]);
-        let stack = &mut self.areas[at];
+        let stack = &self.areas[at];
         let grown = stack.start - page;
         let too_near =
             below.is_some_and(|below| below.resists_growth() && page - below.end < Area::guard());
         let fits = (stack.end - page) * 4096 <= self.rules.stack
             && (pages + grown) <= self.rules.address_space / 4096
-            && grown <= self.rules.memory;
+            && (stack.promised() == 0 || self.may_promise(grown).is_ok());
         let grows = stack.growth == crate::op::Growth::Down;
         if !grows || page < TASK_START || too_near || !fits {
             return None;
         }
-        stack.start = page;
+        self.areas[at].start = page;
         Some(())
     }
 }

@@ -1,6 +1,9 @@
 //! Where new areas go: every gap is looked at, in order, the plain way.
-use super::{Oracle, Refusal, TASK_END, TASK_START};
-use crate::op::{Place, Request};
+use super::{Area, Oracle, Refusal, TASK_END, TASK_START};
+use crate::op::{Place, Request, Source};
+
+/// Pages in a huge page.
+const HUGE: u64 = 512;
 
 /// The pages in which MAP_32BIT places.
 const LOW: (u64, u64) = (0x4_0000, 0x8_0000);
@@ -33,19 +36,57 @@ impl Oracle {
         let hint = request.span.address >> 12;
         let raised = hint.max(TASK_START);
         if hint != 0 && raised <= ceiling.saturating_sub(len) && len <= ceiling {
-            let hint = raised;
-            let room = (hint, hint + len);
-            if self.gaps().any(|gap| gap.0 <= room.0 && room.1 <= gap.1) {
-                return Some(hint);
+            let end = raised + len;
+            let above = self.areas.iter().find(|area| area.end > raised);
+            if above.is_none_or(|above| end <= above.guarded_start()) {
+                return Some(raised);
             }
         }
+        // Large anonymous areas begin where a huge page could.
+        let padded = len + HUGE;
+        if hint == 0 && request.source == Source::Zero && len.is_multiple_of(HUGE) {
+            let room = self.search(is_low, padded);
+            room.map(|room| (room / HUGE + 1) * HUGE)
+                .or_else(|| self.search(is_low, len))
+        } else {
+            self.search(is_low, len)
+        }
+    }
+
+    fn search(&self, is_low: bool, len: u64) -> Option<u64> {
         if is_low {
-            return self.gaps_within(LOW, len).next().map(|gap| gap.0);
+            return self.search_up(LOW, len);
         }
         let below = (TASK_START, self.rules.mmap_base);
         let above = (self.rules.bottom_up_base, TASK_END);
-        let highest = self.gaps_within(below, len).last().map(|gap| gap.1 - len);
-        highest.or_else(|| self.gaps_within(above, len).next().map(|gap| gap.0))
+        self.search_down(below, len)
+            .or_else(|| self.search_up(above, len))
+    }
+
+    /// The top of the highest gap; where the guard gap of the area above it reaches there, all begins anew below that.
+    fn search_down(&self, (low, mut high): (u64, u64), len: u64) -> Option<u64> {
+        loop {
+            let gap = self.gaps_within((low, high), len).last()?;
+            match self.next_area(gap.1) {
+                Some(next) if next.guarded_start() < gap.1 => high = next.guarded_start(),
+                _ => return Some(gap.1 - len),
+            }
+        }
+    }
+
+    /// The bottom of the lowest gap; where the guard gap of the area above it reaches there, all begins anew above that.
+    fn search_up(&self, (mut low, high): (u64, u64), len: u64) -> Option<u64> {
+        loop {
+            let gap = self.gaps_within((low, high), len).next()?;
+            match self.next_area(gap.1) {
+                Some(next) if next.guarded_start() < gap.0 + len => low = next.end,
+                _ => return Some(gap.0),
+            }
+        }
+    }
+
+    fn next_area(&self, page: u64) -> Option<&Area> {
+        self.areas.iter().find(|area| area.end > page)
     }
 
     /// The gaps of at least `len` pages between areas, as far as they lie in `bounds`.
@@ -55,10 +96,10 @@ impl Oracle {
             .filter(move |gap| gap.0 + len <= gap.1)
     }
 
-    /// All gaps, from the lowest; the guard gap of the area above is not part of one.
+    /// All gaps, from the lowest.
     fn gaps(&self) -> impl Iterator<Item = (u64, u64)> {
         let starts = std::iter::once(0).chain(self.areas.iter().map(|area| area.end));
-        let ends = self.areas.iter().map(|area| area.guarded_start());
+        let ends = self.areas.iter().map(|area| area.start);
         starts.zip(ends.chain(std::iter::once(u64::MAX)))
     }
 }

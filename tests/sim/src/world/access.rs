@@ -57,6 +57,7 @@ impl World {
 
     /// Compares an access's end with what the oracle says, and lets the oracle follow.
     fn judge(&mut self, pid: Pid, touch: Touch, end: End) -> Sound {
+        self.tell_of_others(pid);
         match self.process(pid) {
             Some(process) => judge(&mut process.oracle, touch, end),
             None => Ok(()),
@@ -145,6 +146,7 @@ impl World {
         kind: Kind,
         mut step: impl FnMut(&super::Process, u64, usize) -> Result<Vec<u8>, Outcome>,
     ) -> Sound<Answer> {
+        self.tell_of_others(pid);
         let kernel = self.kernel.clone();
         let Some(process) = self.process(pid) else {
             return Ok(Answer::Nothing);

@@ -121,6 +121,7 @@ impl World {
         if fired == Fired::Yes && got == Err(Refusal::ENOMEM) {
             return Ok(Answer::HeapFailed);
         }
+        self.tell_of_others(pid);
         let expected = match self.process(pid) {
             Some(process) => on_oracle(&mut process.oracle),
             None => return Ok(Answer::Nothing),
@@ -164,5 +165,7 @@ fn refusal(error: Error) -> Refusal {
         Error::Forbidden => Refusal::EACCES,
         Error::Overflow => Refusal::EOVERFLOW,
         Error::BadAddress => Refusal::EFAULT,
+        Error::TryAgain => Refusal::EAGAIN,
+        Error::Busy => Refusal::EBUSY,
     }
 }

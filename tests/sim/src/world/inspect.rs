@@ -10,7 +10,7 @@ use super::{Process, World};
 use crate::broken::{Broken, Sound, demand};
 use crate::machine::SoftCpu;
 use crate::op::{Growth, Reserve, Rights, Sharing, Source};
-use crate::oracle::Area;
+use crate::oracle::{Area, Promise};
 use crate::tlb::Allowed;
 
 impl World {
@@ -185,7 +185,11 @@ fn area(vma: &Vma) -> Area {
         } else {
             Sharing::Private
         },
-        is_heap: has(VmFlags::HEAP),
+        promise: if has(VmFlags::ACCOUNTED) {
+            Promise::Made
+        } else {
+            Promise::None
+        },
         source: match &vma.backing {
             Backing::Anonymous => Source::Zero,
             Backing::File { file, offset } => Source::File {

@@ -21,7 +21,7 @@ use crate::files::{File, Store, Stored};
 use crate::kernel::{End, Kernel};
 use crate::machine::SoftMachine;
 use crate::op::{Op, Pid, Step};
-use crate::oracle::Refusal;
+use crate::oracle::{Overcommit, Refusal};
 use crate::plan::Config;
 use process::Process;
 
@@ -75,7 +75,13 @@ impl World {
             _ => Levels::Five,
         };
         let free = [RESERVED..middle, middle + HOLE..total];
-        let kernel = Kernel::new(machine, &free, levels).expect("the kernel itself fits");
+        let overcommit = match config.rules.overcommit {
+            Overcommit::Heuristic => mm::commit::Overcommit::Heuristic,
+            Overcommit::Always => mm::commit::Overcommit::Always,
+            Overcommit::Never => mm::commit::Overcommit::Never,
+        };
+        let kernel =
+            Kernel::new(machine, &free, levels, overcommit).expect("the kernel itself fits");
         let file = |(id, file): (usize, &File)| {
             let source = match file.store {
                 Store::Disk => page_cache::Source::Device,
@@ -204,6 +210,16 @@ impl World {
         match self.heap_fails_at.take() {
             Some(index) => failing_at(index, body),
             None => (body(), Fired::No),
+        }
+    }
+
+    /// Lets the oracle of `pid` know what all others are promised.
+    fn tell_of_others(&mut self, pid: Pid) {
+        let promised = |process: &Process| process.oracle.promised();
+        let all: u64 = self.spaces.iter().flatten().map(promised).sum();
+        if let Some(process) = self.process(pid) {
+            let own = process.oracle.promised();
+            process.oracle.set_elsewhere(all - own);
         }
     }
 

@@ -59,6 +59,7 @@ impl World {
             address_space: rules.address_space,
             data: rules.data,
             stack: rules.stack,
+            locked: rules.locked,
         };
         let Ok(space) = AddressSpace::new(&self.kernel.memory, layout, limits) else {
             let free = self.kernel.memory.free_frames();
@@ -85,10 +86,15 @@ impl World {
             self.kernel.memory.free_frames(),
             1 + self.kernel.mmu().tables(root).len(),
         );
+        self.tell_of_others(parent);
+        let may_fork = self
+            .process(parent)
+            .is_some_and(|process| process.oracle.may_fork());
         let kernel = self.kernel.clone();
         let (result, fired) = self.call(|| space.borrow_mut().fork(&kernel.memory));
         match result {
             Ok(space) => {
+                demand!(may_fork, "fork promised what it must not");
                 let space = Rc::new(RefCell::new(space));
                 self.enter(child, Process { space, oracle });
                 Ok(Answer::Done)
@@ -96,7 +102,7 @@ impl World {
             Err(OutOfMemory) if fired == Fired::Yes => Ok(Answer::HeapFailed),
             Err(OutOfMemory) => {
                 demand!(
-                    free < tables,
+                    free < tables || !may_fork,
                     "fork needs {tables} tables at most, but failed with {free} frames free"
                 );
                 Ok(Answer::Refused(Refusal::ENOMEM))

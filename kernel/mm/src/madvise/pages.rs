@@ -1,0 +1,118 @@
+//! Advice that acts on pages: those that may be lost, those that were not used lately, those that can be read again.
+//!
+//! MADV_FREE leaves a page where it is, clean and with a mark in its entry. A store makes the entry dirty again, by the
+//! processor's own hand, and thereby takes the advice back; what is still clean when memory runs out goes. The mark stands
+//! in the entry because it is the entry's dirty bit that decides: it moves and is copied with it, and needs no list.
+use core::ops::Range;
+
+use crate::frame::Use;
+use crate::gather::Gather;
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::mprotect::is_exclusive;
+use crate::page::Page;
+use crate::pte::{Leaf, Pte, PteFlags};
+use crate::space::AddressSpace;
+use crate::sync::atomic::Ordering::{AcqRel, Acquire};
+use crate::vma::VmFlags;
+
+impl AddressSpace {
+    /// MADV_FREE: pages may be lost until they are written again. What others share with this space stays as it is.
+    pub(super) fn free_lazily<M: Machine>(
+        &mut self,
+        gather: &mut Gather<'_, M>,
+        pages: Range<Page>,
+    ) {
+        let memory = gather.memory();
+        let used = PteFlags::ACCESSED | PteFlags::DIRTY;
+        let marked = self.change_leaves(gather, pages, |leaf| {
+            is_exclusive(memory, leaf).then_some((leaf.flags - used) | PteFlags::LAZY)
+        });
+        self.lazy += marked;
+    }
+
+    /// MADV_COLD: pages look as if they had not been used.
+    pub(super) fn cool<M: Machine>(&self, gather: &mut Gather<'_, M>, pages: Range<Page>) {
+        self.change_leaves(gather, pages, |leaf| Some(leaf.flags - PteFlags::ACCESSED));
+    }
+
+    /// MADV_PAGEOUT: pages of files are given up, which can be read again. There is no swap for others: they become cold.
+    pub(super) fn page_out<M: Machine>(&self, gather: &mut Gather<'_, M>, pages: Range<Page>) {
+        self.cool(gather, pages.clone());
+        let memory = gather.memory();
+        self.zap_if(gather, pages, |leaf| {
+            let is_clean = !leaf.flags.contains(PteFlags::DIRTY);
+            is_clean && memory.record(leaf.frame).usage() == Use::File
+        });
+    }
+
+    /// Takes back, now that memory ran out, the pages that MADV_FREE gave up and nobody wrote since; returns how many.
+    pub fn reclaim_lazy<M: Machine>(&mut self, memory: &Memory<M>) -> u64 {
+        if self.lazy == 0 {
+            return 0;
+        }
+        let mut gather = Gather::new(memory, self.table.root());
+        let (mut taken, mut left) = (0, 0);
+        for vma in self.areas.iter() {
+            if vma.flags.contains(VmFlags::LOCKED) || !vma.backing.is_anonymous() {
+                continue;
+            }
+            taken += self.zap_if(&mut gather, vma.pages(), |leaf| {
+                let lazy_or_dirty = leaf.flags & (PteFlags::LAZY | PteFlags::DIRTY);
+                let is_lazy = lazy_or_dirty == PteFlags::LAZY;
+                let may_go = is_lazy && is_exclusive(memory, leaf);
+                left += u64::from(is_lazy && !may_go);
+                may_go
+            });
+        }
+        self.lazy = left;
+        taken
+    }
+
+    /// Empties the entries of `pages` whose leaf is `wanted`; returns how many.
+    fn zap_if<M: Machine>(
+        &self,
+        gather: &mut Gather<'_, M>,
+        mut pages: Range<Page>,
+        mut wanted: impl FnMut(Leaf) -> bool,
+    ) -> u64 {
+        let mut zapped = 0;
+        while let Some((first, entries)) = self.table.next_entries(gather.memory(), pages.clone()) {
+            for (page, entry) in (first.number()..).map(Page::new).zip(entries) {
+                let leaf = Pte::decode(entry.load(Acquire)).leaf();
+                if leaf.is_some_and(&mut wanted) {
+                    self.zap_entry(gather, entry, page);
+                    zapped += 1;
+                }
+            }
+            pages.start = first + entries.len() as u64;
+        }
+        zapped
+    }
+
+    /// Gives the entries of `pages` the flags that `change` has for them; returns how many changed.
+    fn change_leaves<M: Machine>(
+        &self,
+        gather: &mut Gather<'_, M>,
+        mut pages: Range<Page>,
+        change: impl Fn(Leaf) -> Option<PteFlags>,
+    ) -> u64 {
+        let mut changed = 0;
+        while let Some((first, entries)) = self.table.next_entries(gather.memory(), pages.clone()) {
+            for (page, entry) in (first.number()..).map(Page::new).zip(entries) {
+                let new = |bits| {
+                    let before = Pte::decode(bits);
+                    let leaf = before.leaf()?;
+                    let flags = change(leaf).filter(|&flags| flags != leaf.flags)?;
+                    Some(before.with_flags(flags).encode())
+                };
+                if entry.fetch_update(AcqRel, Acquire, new).is_ok() {
+                    gather.changed(page);
+                    changed += 1;
+                }
+            }
+            pages.start = first + entries.len() as u64;
+        }
+        changed
+    }
+}

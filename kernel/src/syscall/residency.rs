@@ -1,0 +1,123 @@
+//! `mlock` and its kin, `mincore`, `msync`: whether pages are in memory, stay there, and reach their file.
+use abi::Errno;
+use abi::general::{MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT};
+use mm::mlock::Lock;
+use mm::msync::Sync;
+use mm::populate::Populate;
+use mm::space::USER_END;
+use mm::{Error, PAGE_SIZE, Page};
+
+use super::memory::{errno, populate};
+use super::{Answer, Arguments, user};
+use crate::arch::memory::memory;
+use crate::fault;
+use crate::process::current;
+
+/// mlock(2).
+pub(super) fn mlock([address, length, ..]: Arguments) -> Answer {
+    lock(address, length, Lock::Now)
+}
+
+/// mlock2(2).
+pub(super) fn mlock2([address, length, flags, ..]: Arguments) -> Answer {
+    match flags as u32 {
+        0 => lock(address, length, Lock::Now),
+        MLOCK_ONFAULT => lock(address, length, Lock::OnFault),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+fn lock(address: u64, length: u64, lock: Lock) -> Answer {
+    let space = current().space().ok_or(Errno::ENOMEM)?;
+    let locked = space.write().mlock(address, length, lock);
+    let pages = locked.map_err(errno)?;
+    // What the standard calls them: pages out of reach are no memory, and memory that ran out may come back.
+    match fault::populate(&space, pages, Populate::Area) {
+        Ok(()) => Ok(0),
+        Err(Error::BadAddress) => Err(Errno::ENOMEM),
+        Err(_) => Err(Errno::EAGAIN),
+    }
+}
+
+/// munlock(2).
+pub(super) fn munlock([address, length, ..]: Arguments) -> Answer {
+    let space = current().space().ok_or(Errno::ENOMEM)?;
+    let done = space.write().munlock(address, length);
+    done.map(|()| 0).map_err(errno)
+}
+
+/// mlockall(2).
+pub(super) fn mlockall([flags, ..]: Arguments) -> Answer {
+    let flags = flags as u32;
+    let known = MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT;
+    if flags & !known != 0 || flags & (MCL_CURRENT | MCL_FUTURE) == 0 {
+        return Err(Errno::EINVAL);
+    }
+    let lock = if flags & MCL_ONFAULT != 0 {
+        Lock::OnFault
+    } else {
+        Lock::Now
+    };
+    let now = (flags & MCL_CURRENT != 0).then_some(lock);
+    let future = if flags & MCL_FUTURE != 0 {
+        lock
+    } else {
+        Lock::Free
+    };
+    let space = current().space().ok_or(Errno::ENOMEM)?;
+    space.write().mlockall(now, future).map_err(errno)?;
+    if now.is_some() {
+        populate(&space, 0, USER_END.address());
+    }
+    Ok(0)
+}
+
+/// munlockall(2).
+pub(super) fn munlockall() -> Answer {
+    let space = current().space().ok_or(Errno::ENOMEM)?;
+    space.write().munlockall();
+    Ok(0)
+}
+
+/// Pages that `mincore` looks at before it lets others have the space.
+const BATCH: usize = 256;
+
+/// mincore(2).
+pub(super) fn mincore([address, length, vector, ..]: Arguments) -> Answer {
+    if !address.is_multiple_of(PAGE_SIZE) {
+        return Err(Errno::EINVAL);
+    }
+    let end = address.checked_add(length);
+    if end.is_none_or(|end| end > USER_END.address()) {
+        return Err(Errno::ENOMEM);
+    }
+    let pages = length.div_ceil(PAGE_SIZE);
+    if vector
+        .checked_add(pages)
+        .is_none_or(|end| end > USER_END.address())
+    {
+        return Err(Errno::EFAULT);
+    }
+    let space = current().space().ok_or(Errno::ENOMEM)?;
+    let mut done = 0;
+    while done < pages {
+        let mut resident = [0; BATCH];
+        let count = (pages - done).min(BATCH as u64) as usize;
+        let start = Page::containing(address) + done;
+        let looked = space
+            .read()
+            .mincore(memory(), start, &mut resident[..count]);
+        let count = looked.map_err(errno)?;
+        user::write_bytes(vector + done, &resident[..count])?;
+        done += count as u64;
+    }
+    Ok(0)
+}
+
+/// msync(2).
+pub(super) fn msync([address, length, flags, ..]: Arguments) -> Answer {
+    let how = Sync::from_bits(flags as u32).ok_or(Errno::EINVAL)?;
+    let space = current().space().ok_or(Errno::ENOMEM)?;
+    let done = space.read().msync(address, length, how);
+    done.map(|()| 0).map_err(errno)
+}

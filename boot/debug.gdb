@@ -20,5 +20,5 @@ continue
 echo \nThe kernel is loaded and about to run. Some words beyond gdb's own (help WORD says more):\n
 echo \  program\tgo on to the program's main\n
 echo \  faults\tstop at each page fault from now on\n
-echo Functions go by their plain names (break page_fault), Ctrl-C stops the machine,\n
-echo and kill ends it.\n\n
+echo Functions go by their plain names (break page_fault), backtraces lead from the kernel into\n
+echo the program, Ctrl-C stops the machine, and kill ends it.\n\n

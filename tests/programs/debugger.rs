@@ -1,5 +1,5 @@
-//! `debug` with a real gdb, where there is one: symbols of kernel and program, breakpoints in both, backtraces with files
-//! and lines.
+//! `debug` with a real gdb, where there is one: symbols of kernel and program, breakpoints in both, and a backtrace that
+//! leads from the page-fault handler through the trap into the program.
 
 use std::fs;
 use std::process::Command;
@@ -14,7 +14,8 @@ use crate::tool::Run;
 pub(crate) fn trial() -> Trial {
     let gdb = Command::new("gdb").arg("--version").output();
     let body = || symbols_and_frames().map_err(|error| format!("{error:#}").into());
-    Trial::test("tool::gdb_knows_the_kernel_and_the_program", body).with_ignored_flag(gdb.is_err())
+    Trial::test("tool::gdb_sees_from_a_page_fault_into_the_program", body)
+        .with_ignored_flag(gdb.is_err())
 }
 
 fn symbols_and_frames() -> Result<()> {
@@ -29,12 +30,13 @@ fn symbols_and_frames() -> Result<()> {
     ended.expect_code(0)?;
     let text = String::from_utf8_lossy(&ended.ended.output);
     let mut rest = &*text;
-    // In this order: the kernel's start, the program's main, the fault, and who called its handler.
+    // In this order: the kernel's start, the program's main, the fault, the trap, and main again.
     for part in [
         "at kernel/src/main.rs:",
         "main () at userspace/programs/src/bin/lazy_zero.rs:",
         "#0  page_fault () at kernel/src/fault.rs:",
         "dispatch () at kernel/src/arch/trap.rs:",
+        "main () at userspace/programs/src/bin/lazy_zero.rs:",
     ] {
         let found = rest.find(part);
         ensure!(found.is_some(), "no `{part}` where it belongs in\n{text}");

@@ -118,10 +118,33 @@ extern "C" fn stubs() {
     )
 }
 
-/// The registers of the frame, from rdi down to r15.
+/// Says to debuggers where the whole frame at RSP has the interrupted registers, so that a backtrace goes on in what was
+/// interrupted; holds from here to [`pop_registers`]. In DWARF's own bytes, because the assembler's `.cfi` words can't mark
+/// a frame as a trap's ("S") without taking room in memory, and a debugger believes in a change of stacks only there. The
+/// words are: what all such places share (the frame ends 176 bytes above RSP; below its end, in units of 8, lie rip, rsp,
+/// rbp, rbx and r12 to r15), then the addresses for which that is true.
+macro_rules! describe_frame {
+    () => {
+        "77: .pushsection .debug_frame
+         71: .4byte 73f - 72f
+         72: .4byte 0xffffffff
+         .byte 1, 'S', 0, 1, 0x78, 16
+         .byte 0x0c, 7, 0xb0, 1
+         .byte 0x90, 5, 0x87, 2, 0x86, 18, 0x83, 17, 0x8c, 19, 0x8d, 20, 0x8e, 21, 0x8f, 22
+         .balign 8
+         73: .4byte 75f - 74f
+         74: .4byte 71b
+         .8byte 77b, 78f - 77b
+         .balign 8
+         75: .popsection"
+    };
+}
+
+/// The registers of the frame, from rdi down to r15, which makes it whole.
 macro_rules! push_registers {
     () => {
-        "push rdi
+        concat!(
+            "push rdi
          push rsi
          push rdx
          push rcx
@@ -135,14 +158,17 @@ macro_rules! push_registers {
          push r12
          push r13
          push r14
-         push r15"
+         push r15
+         ",
+            $crate::arch::trap::describe_frame!()
+        )
     };
 }
 
 /// The reverse of [`push_registers`].
 macro_rules! pop_registers {
     () => {
-        "pop r15
+        "78: pop r15
          pop r14
          pop r13
          pop r12
@@ -159,7 +185,7 @@ macro_rules! pop_registers {
          pop rdi"
     };
 }
-pub(super) use {pop_registers, push_registers};
+pub(super) use {describe_frame, pop_registers, push_registers};
 
 /// All vectors but the emergencies.
 #[unsafe(naked)]
@@ -203,6 +229,7 @@ extern "C" fn common() {
 #[unsafe(naked)]
 pub(super) extern "C" fn return_to_user() {
     naked_asm!(
+        describe_frame!(),
         "2: cli",
         "cmp dword ptr gs:[{attention}], 0",
         "jne 3f",

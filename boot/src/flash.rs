@@ -177,7 +177,7 @@ fn to_disk(image: &File, path: &Path, disk: &Disk, interrupts: &mut Interrupts) 
         bytes: Some(disk.bytes),
     };
     let incomplete = format!("{shown} is incomplete and does not boot: flash it again");
-    let end = write::write(image, &medium, interrupts, Voice::Normal)
+    let end = write::write(image, &medium, || interrupts.pending(), Voice::Normal)
         .with_context(|| incomplete.clone())?;
     if end != End::Verified {
         eprintln!("boot: {incomplete}");
@@ -214,7 +214,7 @@ fn to_file(image: &File, path: &Path, interrupts: &mut Interrupts) -> Result<End
         shown: path,
         bytes: None,
     };
-    let end = write::write(image, &medium, interrupts, Voice::Normal)?;
+    let end = write::write(image, &medium, || interrupts.pending(), Voice::Normal)?;
     if end == End::Verified {
         let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         fs::set_permissions(fresh.path(), readable)?;

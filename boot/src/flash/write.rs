@@ -12,7 +12,6 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use rustix::fs::{Advice, OFlags, fadvise};
 
-use crate::interrupts::Interrupts;
 use crate::progress::Voice;
 
 /// Bytes that are written, and waited for, at a time: what the bar shows is what the medium has.
@@ -39,11 +38,11 @@ pub(super) enum End {
     Interrupted(i32),
 }
 
-/// Writes all of `image` and compares.
+/// Writes all of `image` and compares; `interrupted` is asked for a signal before each chunk.
 pub(super) fn write(
     image: &File,
     medium: &Medium,
-    interrupts: &mut Interrupts,
+    mut interrupted: impl FnMut() -> Option<i32>,
     voice: Voice,
 ) -> Result<End> {
     let length = image.metadata().context("the image is gone")?.len();
@@ -54,7 +53,7 @@ pub(super) fn write(
     let step = voice.measured(&format!("writing {path}"), length);
     wipe(medium, length).with_context(|| format!("cannot write to {path}"))?;
     for start in starts().skip(1).chain([0]) {
-        if let Some(signal) = interrupts.pending() {
+        if let Some(signal) = interrupted() {
             return Ok(End::Interrupted(signal));
         }
         let part = source
@@ -69,7 +68,7 @@ pub(super) fn write(
     let reader = past_the_cache(medium).with_context(|| format!("cannot read {path} back"))?;
     let copy = &mut Chunk::new();
     for start in starts() {
-        if let Some(signal) = interrupts.pending() {
+        if let Some(signal) = interrupted() {
             return Ok(End::Interrupted(signal));
         }
         let part = source
@@ -147,5 +146,54 @@ impl Chunk {
             }
         }
         Ok(&buffer[..wanted])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::NamedTempFile;
+
+    const IMAGE: usize = 2 * CHUNK + 512;
+    const DISK: usize = 6 * CHUNK;
+
+    /// Writes an image of 1s to a disk of 7s until the given question for a signal, and returns the disk.
+    fn written(interrupted_at: usize) -> Result<(End, Vec<u8>)> {
+        let (image, disk) = (NamedTempFile::new()?, NamedTempFile::new()?);
+        image.as_file().write_all_at(&[1; IMAGE], 0)?;
+        disk.as_file().write_all_at(&[7; DISK], 0)?;
+        let medium = Medium {
+            file: disk.as_file(),
+            path: disk.path(),
+            shown: disk.path(),
+            bytes: Some(DISK as u64),
+        };
+        let mut asked = 0;
+        let interrupted = || {
+            asked += 1;
+            (asked > interrupted_at).then_some(2)
+        };
+        let end = write(image.as_file(), &medium, interrupted, Voice::Quiet)?;
+        Ok((end, std::fs::read(disk.path())?))
+    }
+
+    #[test]
+    fn the_image_arrives_and_old_tables_at_both_ends_go() -> Result<()> {
+        let (end, disk) = written(usize::MAX)?;
+        assert_eq!(end, End::Verified);
+        assert!(disk[..IMAGE].iter().all(|byte| *byte == 1));
+        assert!(disk[IMAGE..DISK - CHUNK].iter().all(|byte| *byte == 7));
+        assert!(disk[DISK - CHUNK..].iter().all(|byte| *byte == 0));
+        Ok(())
+    }
+
+    #[test]
+    fn an_interrupted_stick_has_no_boot_sector() -> Result<()> {
+        for at in 0..3 {
+            let (end, disk) = written(at)?;
+            assert_eq!(end, End::Interrupted(2));
+            assert!(disk[..CHUNK].iter().all(|byte| *byte == 0), "after {at}");
+        }
+        Ok(())
     }
 }

@@ -85,6 +85,9 @@ pub(crate) struct RunArgs {
     /// End the machine after so long.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<Duration>,
+    /// Interrupt the machine by an NMI every so long, once the kernel runs: a test of its entries.
+    #[arg(long, value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub nmi: Option<u64>,
     /// Save a picture of the screen (PNG, or PPM by its name) just before the end.
     #[arg(long, value_name = "FILE")]
     pub screenshot: Option<PathBuf>,

@@ -42,6 +42,24 @@ impl Control {
         Ok(control)
     }
 
+    /// Interrupts the machine by an NMI every so long, from the moment on that `gate` opens: before, nobody is there to
+    /// take one. What is returned opens with it.
+    pub(crate) fn inject_nmis(&self, gate: Receiver<()>, period: Duration) -> Result<Receiver<()>> {
+        let mut to = self
+            .to
+            .try_clone()
+            .context("cannot share QEMU's control socket")?;
+        let (open, opened) = channel();
+        let line = format!("{}\n", json!({ "execute": "inject-nmi" }));
+        thread::spawn(move || {
+            let is_open = gate.recv().is_ok_and(|()| open.send(()).is_ok());
+            while is_open && to.write_all(line.as_bytes()).is_ok() {
+                thread::sleep(period);
+            }
+        });
+        Ok(opened)
+    }
+
     /// Writes the screen to a PPM file.
     pub(crate) fn dump_screen(&mut self, to: &Path) -> Result<()> {
         const PATIENCE: Duration = Duration::from_secs(20);

@@ -25,6 +25,8 @@ use crate::wires::{self, Far, Numbers};
 pub(crate) struct Plan {
     pub(crate) timeout: Option<Duration>,
     pub(crate) picture: Option<Picture>,
+    /// How often the machine is interrupted by an NMI.
+    pub(crate) nmi: Option<Duration>,
     pub(crate) log: Log,
     /// Has the terminal, if it is there.
     pub(crate) debugger: Option<Debugger>,
@@ -51,6 +53,10 @@ pub(crate) fn run(arguments: impl FnOnce(Numbers) -> Vec<OsString>, plan: Plan) 
     let (gate, gate_opens) = channel();
     let log = streams::follow_log(near.log, plan.log, plan.booting.clone(), gate.clone());
     let output = streams::pass_output(near.output, plan.booting.clone(), event.clone());
+    let gate_opens = match plan.nmi {
+        Some(period) => control.inject_nmis(gate_opens, period)?,
+        None => gate_opens,
+    };
     let debugger = match plan.debugger {
         Some(debugger) => Some(debugger.start(event.clone())),
         None => {

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
@@ -63,6 +64,7 @@ fn boot(args: &RunArgs, debug: Option<&DebugArgs>) -> Result<Outcome> {
     }
     let plan = Plan {
         timeout: args.timeout,
+        nmi: args.nmi.map(Duration::from_millis),
         picture: picture(args, &files.folder),
         log: KernelLog::new(log, Symbols::new(&files.symbols), trace),
         debugger: debug

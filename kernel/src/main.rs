@@ -23,6 +23,7 @@ mod log;
 mod options;
 mod process;
 mod random;
+mod rate_limit;
 mod syscall;
 mod trace;
 
@@ -58,6 +59,9 @@ fn kernel_main(info: &'static mut BootInfo) -> ! {
     );
     options::warn_unknown();
     arch::init_traps();
+    if arch::memory::is_too_small(info) {
+        arch::exit::refused();
+    }
     drivers::framebuffer::detach();
     arch::memory::take_over(info, on_own_memory)
 }

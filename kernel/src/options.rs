@@ -16,6 +16,8 @@
 //! | `traceformat=` | `text`, `json` | `text` | whether the trace is for a person or for a program |
 //! | `bug=` | a kind of [`Bug`], `none` | `none` | what goes wrong on purpose, so that its report can be seen |
 //! | `overcommit=` | `0`, `1`, `2` | `0` | how readily memory is promised: Linux's `vm.overcommit_memory` |
+//! | `mem=` | `8M`, `512K` | all | how much of the memory that the loader left free is used |
+//! | `hertz=` | 100 to 50000 | 250 | ticks of the timer in a second |
 //! | `norandomize` | | off | stack, heap and mappings at the same addresses in every run |
 use alloc::boxed::Box;
 
@@ -106,6 +108,10 @@ pub(crate) struct Options {
     pub(crate) trace_format: TraceFormat,
     /// What goes wrong on purpose.
     pub(crate) bug: Option<Bug>,
+    /// Bytes of free memory that are used.
+    pub(crate) memory: u64,
+    /// Ticks of the timer in a second.
+    pub(crate) hertz: u64,
     /// Where a program's parts lie.
     pub(crate) layout: Layout,
     /// How readily memory is promised.
@@ -124,6 +130,8 @@ impl Options {
         trace: Kinds::empty(),
         trace_format: TraceFormat::Text,
         bug: None,
+        memory: u64::MAX,
+        hertz: 250,
         layout: Layout::Random,
         overcommit: Overcommit::Heuristic,
     };
@@ -160,6 +168,10 @@ impl Options {
             }
             ("bug", "none") => self.bug = None,
             ("bug", value) => self.bug = Some(Bug::named(value)?),
+            ("mem", value) => self.memory = size(value)?,
+            ("hertz", value) => {
+                self.hertz = value.parse().ok().filter(|rate| HERTZ.contains(rate))?
+            }
             ("norandomize", "") => self.layout = Layout::Fixed,
             ("overcommit", value) => {
                 self.overcommit = choose(
@@ -175,6 +187,18 @@ impl Options {
         }
         Some(())
     }
+}
+
+/// Rates that both the timer and whoever looks at it can bear.
+const HERTZ: core::ops::RangeInclusive<u64> = 100..=50_000;
+
+/// A number of bytes, with a unit.
+fn size(value: &str) -> Option<u64> {
+    let (digits, unit) = match value.strip_suffix('M') {
+        Some(digits) => (digits, 1 << 20),
+        None => (value.strip_suffix('K')?, 1 << 10),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 fn port(value: &str) -> Option<Option<Port>> {

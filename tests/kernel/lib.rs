@@ -41,6 +41,8 @@ mod kind;
 mod names;
 #[path = "../../kernel/src/options.rs"]
 mod options;
+#[path = "../../kernel/src/rate_limit.rs"]
+mod rate_limit;
 #[path = "../../kernel/src/console/ring.rs"]
 mod ring;
 #[path = "../../kernel/src/trace/shape.rs"]
@@ -56,6 +58,7 @@ mod test_acpi;
 mod test_canvas;
 mod test_grid;
 mod test_options;
+mod test_rate_limit;
 mod test_slab;
 mod test_terminal;
 mod test_trace;

@@ -28,6 +28,8 @@ fn every_option_is_taken_and_the_last_one_wins() {
         "trace=faults",
         "traceformat=json",
         "bug=boot-stack",
+        "mem=512K",
+        "hertz=1000",
         "norandomize",
         "overcommit=2",
     ]);
@@ -41,6 +43,8 @@ fn every_option_is_taken_and_the_last_one_wins() {
         trace: Kinds::FAULTS,
         trace_format: TraceFormat::Json,
         bug: Some(Bug::BootStack),
+        memory: 512 << 10,
+        hertz: 1000,
         layout: Layout::Fixed,
         overcommit: Overcommit::Never,
     };
@@ -50,7 +54,15 @@ fn every_option_is_taken_and_the_last_one_wins() {
 
 #[test]
 fn an_unknown_word_changes_nothing_but_is_told() {
-    let line = line(&["bogus", "log=ttyS9", "norandomize=no", "", "stdin"]);
+    let line = line(&[
+        "bogus",
+        "log=ttyS9",
+        "norandomize=no",
+        "",
+        "stdin",
+        "mem=5",
+        "hertz=0",
+    ]);
     assert_eq!(Options::parse(&line), Options::DEFAULT);
     let unknown: Vec<_> = unknown_words(&line).collect();
     assert_eq!(
@@ -60,7 +72,9 @@ fn an_unknown_word_changes_nothing_but_is_told() {
             b"log=ttyS9",
             b"norandomize=no",
             b"",
-            b"stdin"
+            b"stdin",
+            b"mem=5",
+            b"hertz=0",
         ]
     );
 }

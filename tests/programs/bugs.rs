@@ -202,6 +202,16 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
             "bug::a_report_is_on_the_screen_too".to_owned(),
             is_on_the_screen,
         ),
+        trial(
+            "bug::too_little_memory_is_no_riddle".to_owned(),
+            too_little_memory,
+        ),
+        trial("bug::nmis_at_any_moment_harm_nobody".to_owned(), nmis),
+        trial("bug::a_storm_of_ticks_harms_nobody".to_owned(), storm),
+        trial(
+            "bug::a_flood_of_mistakes_does_not_flood_the_log".to_owned(),
+            flood,
+        ),
     ];
     named.chain(tables).chain(others)
 }
@@ -297,6 +307,69 @@ fn is_on_the_screen() -> Result<()> {
     ensure!(
         red > ENOUGH,
         "{red} pixels are red, of a report at least {ENOUGH} should be"
+    );
+    Ok(())
+}
+
+/// Programs whose lives are all faults and system calls.
+const LIVES: [&str; 4] = ["--checked", "--", "fork_tree", "300"];
+
+fn too_little_memory() -> Result<()> {
+    const SENTENCE: &str =
+        "this machine has too little memory: 1024 KiB are free, the kernel needs ";
+    let refused = Run::boot(["--option", "mem=1M", "hello"])?.end(Input::Nothing)?;
+    refused.expect_code(250)?;
+    ensure!(
+        refused.log.contains(SENTENCE),
+        "it is not said\n{}",
+        refused.report()
+    );
+    // What the sentence asks for is enough.
+    let text = refused
+        .log
+        .rsplit_once(SENTENCE)
+        .map_or("", |(_, rest)| rest);
+    let needed = text.split(' ').next().unwrap_or_default();
+    let option = format!("mem={needed}K");
+    Run::boot(["--option", &option, "hello"])?
+        .end(Input::Nothing)?
+        .expect_code(0)
+}
+
+fn nmis() -> Result<()> {
+    let booted = Run::boot(["--nmi", "1"].iter().chain(&LIVES))?.end(Input::Nothing)?;
+    booted.expect_code(0)?;
+    let came = booted
+        .log
+        .matches("non-maskable interrupts of unknown cause")
+        .count();
+    ensure!(came > 0, "none came\n{}", booted.report());
+    Ok(())
+}
+
+/// Twenty thousand interrupts a second, and input that nobody reads.
+fn storm() -> Result<()> {
+    const LENGTH: usize = 1 << 20;
+    let words = ["--option", "hertz=20000"].iter().chain(&LIVES);
+    let booted = Run::boot(words)?.end(Input::Bytes(vec![b'x'; LENGTH]))?;
+    booted.expect_code(0)?;
+    ensure!(
+        booted.log.contains("20000 ticks a second"),
+        "{}",
+        booted.report()
+    );
+    Ok(())
+}
+
+fn flood() -> Result<()> {
+    const MOST: usize = 30;
+    let booted = Run::boot(["privileged"])?.end(Input::Nothing)?;
+    booted.expect_code(0)?;
+    let lines = booted.log.matches(": SIG").count();
+    ensure!(
+        (10..MOST).contains(&lines),
+        "{lines} lines\n{}",
+        booted.report()
     );
     Ok(())
 }

@@ -37,6 +37,11 @@ pub(super) fn panicked() -> ! {
     stay()
 }
 
+/// The kernel can't run on this machine, and has said why.
+pub(crate) fn refused() -> ! {
+    panicked()
+}
+
 /// Switches the machine off, or says that somebody may.
 pub(crate) fn power_off() -> ! {
     tell_host(Kind::Asked, 0);

@@ -60,6 +60,25 @@ struct Map {
     present: Memblock,
 }
 
+/// Frames beyond the records without which nothing runs: tables, stacks, the heap's first slabs, a program or two.
+const LEAST: u64 = (2 << 20) / PAGE;
+
+/// A machine that is too small is told so while there is still a screen to say it on; true where it is.
+pub(crate) fn is_too_small(info: &BootInfo) -> bool {
+    let map = Map::new(info);
+    let end = map.usable.end().max(map.loader.end());
+    let records = u64::from(end) * size_of::<FrameRecord>() as u64;
+    let (free, needed) = (map.usable.frames(), records.div_ceil(PAGE) + LEAST);
+    if free < needed {
+        log::error!(
+            "this machine has too little memory: {} KiB are free, the kernel needs {} KiB",
+            free * PAGE / 1024,
+            needed * PAGE / 1024
+        );
+    }
+    free < needed
+}
+
 /// Puts the kernel on tables, stack and memory of its own and goes on with `then`. Nothing of the caller's stack
 /// survives, nor does anything of the loader's, but what `boot` wrote down.
 pub(crate) fn take_over(info: &'static BootInfo, then: extern "C" fn() -> !) -> ! {
@@ -148,6 +167,7 @@ impl Map {
                 _ => {}
             }
         }
+        map.limit(options::get().memory / PAGE);
         let end = map
             .usable
             .end()
@@ -165,6 +185,15 @@ impl Map {
         map.present.remove(end..u32::MAX);
         map.present.add(LOW_MEMORY);
         map
+    }
+
+    /// Leaves at most `frames` usable.
+    fn limit(&mut self, frames: u64) {
+        while let Some(excess) = self.usable.frames().checked_sub(frames).filter(|&n| n > 0) {
+            let sizes = self.usable.ranges().iter().map(|range| range.len() as u64);
+            let largest = sizes.max().unwrap_or(0);
+            self.usable.take(excess.min(largest) as u32);
+        }
     }
 }
 

@@ -9,12 +9,14 @@ use spin::Once;
 use x86_64::instructions::port::Port;
 
 use super::{apic, rtc};
+use crate::options;
 
-/// Ticks of a second.
-const HERTZ: u64 = 250;
 const SECOND: u64 = 1_000_000_000;
+
 /// Nanoseconds from one tick to the next.
-pub(crate) const TICK_NANOSECONDS: u64 = SECOND / HERTZ;
+pub(crate) fn tick_nanoseconds() -> u64 {
+    SECOND / options::get().hertz
+}
 
 /// Nanoseconds are `(counter - start) * scale / 2^32`.
 struct Clock {
@@ -47,11 +49,13 @@ pub(super) fn init() {
         scale: scale as u64,
         epoch,
     });
-    TICK_COUNT.call_once(|| (rates.apic / HERTZ).clamp(1, u64::from(u32::MAX)) as u32);
+    TICK_COUNT
+        .call_once(|| (rates.apic / options::get().hertz).clamp(1, u64::from(u32::MAX)) as u32);
     log::info!(
-        "clock: {} MHz counter, {} kHz timer, {HERTZ} ticks a second",
+        "clock: {} MHz counter, {} kHz timer, {} ticks a second",
         rates.tsc / 1_000_000,
-        rates.apic / 1000
+        rates.apic / 1000,
+        options::get().hertz
     );
 }
 

@@ -4,6 +4,7 @@
 //! Ending happens in one place, on the way back to ring 3 ([`before_user`]), where nothing is left on the kernel stack
 //! that would need to be given up first.
 mod audit;
+mod death;
 mod describe;
 mod elf;
 mod entries;

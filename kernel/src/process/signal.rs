@@ -12,6 +12,7 @@ use abi::general::{
 };
 use mm::Denial;
 
+use super::death;
 use super::stop;
 use super::table;
 use super::wait::Status;
@@ -295,17 +296,8 @@ pub(crate) fn kill_all(signal: u32) -> Result<(), Errno> {
 
 /// The running program did what it has no right to: it ends by `signal`, and the log says why.
 pub(crate) fn force(signal: u32, reason: &str, address: u64, frame: &TrapFrame) {
-    let process = current();
-    log::info!(
-        "{}[{}]: {} ({reason}) at {address:#x}, instruction {:#x}, stack {:#x}, error {:#x}",
-        process.name(),
-        process.pid,
-        name(signal),
-        frame.rip,
-        frame.rsp,
-        frame.error,
-    );
-    process.signals.end(Status::killed(signal));
+    death::tell(name(signal), reason, address, frame);
+    current().signals.end(Status::killed(signal));
 }
 
 /// A fault without right.

@@ -82,7 +82,7 @@ impl Counters {
 
     /// Time in rings 3 and 0, in nanoseconds.
     pub(crate) fn times(&self) -> (u64, u64) {
-        let nanoseconds = |ticks: &AtomicU64| ticks.load(Relaxed) * timer::TICK_NANOSECONDS;
+        let nanoseconds = |ticks: &AtomicU64| ticks.load(Relaxed) * timer::tick_nanoseconds();
         (
             nanoseconds(&self.user_ticks),
             nanoseconds(&self.system_ticks),

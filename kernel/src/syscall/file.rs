@@ -54,7 +54,7 @@ fn wait_for_input(soon: u64) {
     if now < soon {
         sched::yield_now();
     } else {
-        sched::park_until(now + timer::TICK_NANOSECONDS);
+        sched::park_until(now + timer::tick_nanoseconds());
     }
 }
 

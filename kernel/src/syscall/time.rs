@@ -42,7 +42,7 @@ pub(super) fn clock_gettime([id, time, ..]: Arguments) -> Answer {
 pub(super) fn clock_getres([id, resolution, ..]: Arguments) -> Answer {
     clock(id as u32)?;
     let coarse = matches!(id as u32, CLOCK_REALTIME_COARSE | CLOCK_MONOTONIC_COARSE);
-    let nanoseconds = if coarse { timer::TICK_NANOSECONDS } else { 1 };
+    let nanoseconds = if coarse { timer::tick_nanoseconds() } else { 1 };
     if resolution != 0 {
         user::write_words(resolution, [0, nanoseconds])?;
     }

@@ -119,7 +119,7 @@ fn serve(space: &Space, address: u64, access: Access) -> Served {
 fn count(space: &mm::AddressSpace) {
     percpu::with_current(|thread| {
         thread.process.usage.minor_fault();
-        thread.process.usage.note_resident(space.resident_pages());
+        thread.process.usage.note_resident(space.resident_pages(memory()));
     });
 }
 
@@ -187,7 +187,7 @@ fn largest() -> Option<Arc<Process>> {
 fn resident(process: &Process) -> u64 {
     process
         .space()
-        .map_or(0, |space| space.read().resident_pages())
+        .map_or(0, |space| space.read().resident_pages(memory()))
 }
 
 /// Makes pages present before they are touched, as far as that goes.

@@ -15,8 +15,10 @@ use crate::page::Page;
 use crate::page_cache::CachedFile;
 use crate::page_table::Seen;
 use crate::pte::{Leaf, Pte, PteFlags};
+use crate::rmap::Mapping;
 use crate::space::AddressSpace;
 use crate::sync::atomic::Ordering::Acquire;
+use crate::tree::Item;
 use crate::vma::{Backing, VmFlags};
 
 type Verdict = Result<(), String>;
@@ -49,6 +51,7 @@ pub fn check<M: Machine>(
     }
     check_promises(memory, spaces)?;
     for file in all_files(spaces, files) {
+        check_mappings(file, spaces)?;
         for (_, frame) in file.frames(memory) {
             claims[frame.number() as usize].caches += 1;
         }
@@ -58,6 +61,37 @@ pub fn check<M: Machine>(
         check_frame(memory, Frame::from_number(number as u32), *claim)?;
     }
     memory.check()
+}
+
+/// The file's books name exactly the areas that show it.
+fn check_mappings(file: &CachedFile, spaces: &[&AddressSpace]) -> Verdict {
+    let mappings = file.mappings.lock();
+    mappings.check()?;
+    let mut areas: Vec<Mapping> = spaces
+        .iter()
+        .flat_map(|space| space.areas.iter().map(move |vma| (space, vma)))
+        .filter_map(|(space, vma)| Mapping::of(vma, space.table.root()))
+        .filter(|(other, _)| core::ptr::eq(*other, file))
+        .map(|(_, mapping)| mapping)
+        .collect();
+    areas.sort_by_key(Mapping::key);
+    let mut entered = mappings.iter();
+    for area in areas {
+        let found = entered.next();
+        if found != Some(area) {
+            return Err(format!(
+                "file {} should know of {area:x?}, but has {found:x?}",
+                file.id()
+            ));
+        }
+    }
+    match entered.next() {
+        Some(left) => Err(format!(
+            "file {} knows of {left:x?}, which is gone",
+            file.id()
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The files given and those that areas have, each once.
@@ -116,9 +150,9 @@ impl AddressSpace {
         });
         match first_wrong {
             Some(wrong) => Err(wrong),
-            None if resident != self.resident_pages() => Err(format!(
+            None if resident != self.resident_pages(memory) => Err(format!(
                 "the tables hold {resident} frames, the books say {}",
-                self.resident_pages()
+                self.resident_pages(memory)
             )),
             // The top one is not among those that the table counts.
             None if tables != self.table.tables() + 1 => Err(format!(

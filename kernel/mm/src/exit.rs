@@ -10,6 +10,7 @@ impl AddressSpace {
     /// Gives up areas, frames and tables. The space must not be active on any CPU.
     pub fn destroy<M: Machine>(mut self, memory: &Memory<M>) {
         let everything = Page::new(0)..self.table.user_end();
+        self.leave(&everything);
         self.empty(memory, &everything.clone(), everything);
         memory.uncommit(self.books.promised);
         self.areas.into_iter().for_each(|vma| vma.release(memory));

@@ -8,11 +8,11 @@ use crate::gather::Gather;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::Page;
-use crate::page_table::PageTable;
+use crate::page_table::{PageTable, exchange};
 use crate::pte::{Pte, PteFlags};
 use crate::space::AddressSpace;
-use crate::sync::atomic::AtomicU64;
-use crate::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use crate::sync::atomic::{AtomicU64, fence};
 use crate::vma::{VmFlags, Vma};
 
 impl AddressSpace {
@@ -62,6 +62,9 @@ impl AddressSpace {
 
     /// Fills the child's tables. The gather's shootdown at the end comes on failure too: entries have lost rights.
     fn share_with<M: Machine>(&self, memory: &Memory<M>, child: &Self) -> Result<(), OutOfMemory> {
+        for vma in child.areas.iter() {
+            child.enter(vma)?;
+        }
         let mut gather = Gather::new(memory, self.table.root());
         let left_out = VmFlags::SHARED | VmFlags::DONT_FORK | VmFlags::WIPE_ON_FORK;
         let copied = |vma: &&Vma| !vma.flags.intersects(left_out);
@@ -71,8 +74,17 @@ impl AddressSpace {
                 child.share_entries(&mut gather, entries, first)?;
                 pages.start = first + entries.len() as u64;
             }
+            child.drop_past_end(memory, vma);
         }
         Ok(())
+    }
+
+    /// A file may have been cut short, and its areas' copies been dropped, while they were on their way here.
+    fn drop_past_end<M: Machine>(&self, memory: &Memory<M>, vma: &Vma) {
+        fence(SeqCst);
+        if let Some(lost) = vma.pages_past_end() {
+            self.zap(&mut Gather::new(memory, self.table.root()), lost);
+        }
     }
 
     /// Takes over what one of the parent's tables holds from page `first` on. The child's table is made when needed.
@@ -104,12 +116,20 @@ impl AddressSpace {
     }
 
     fn share_leaf<M: Machine>(&self, memory: &Memory<M>, entry: &AtomicU64, own: &AtomicU64) {
-        // What the processor noted until now goes to both sides.
-        let bits = entry.fetch_and(!PteFlags::WRITABLE.bits(), AcqRel) & !PteFlags::WRITABLE.bits();
-        if let Some(leaf) = Pte::decode(bits).leaf() {
-            memory.hold_mapping(leaf);
-            self.count_resident(memory, leaf);
-            own.store(bits, Release);
+        let mut before = entry.load(Acquire);
+        while let Some(leaf) = Pte::decode(before).leaf() {
+            let bits = before & !PteFlags::WRITABLE.bits();
+            let share = || exchange(entry, before, bits);
+            // Whoever finds the entry by the reverse map may take the frame away: it is ours where it was held before the
+            // entry was changed. What the processor noted until then goes to both sides.
+            let is_zero = leaf.frame == memory.zero_frame();
+            if (is_zero && share()) || (!is_zero && memory.hold_if(leaf.frame, share)) {
+                memory.mapped(leaf);
+                memory.count_resident(self.table.root(), leaf);
+                own.store(bits, Release);
+                return;
+            }
+            before = entry.load(Acquire);
         }
     }
 }

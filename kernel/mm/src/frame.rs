@@ -89,7 +89,8 @@ pub struct FrameRecord {
     maps: AtomicU32,
     /// [`Use`] in the low byte, order of the block in the next.
     state: AtomicU32,
-    /// Neighbours in a list of the buddy; guarded by its lock.
+    /// Neighbours in a list of the buddy; guarded by its lock. In a top-level table, with `private`, how many pages its
+    /// space has in memory: whoever empties an entry through the reverse map knows of the space only its root.
     next: AtomicU32,
     prev: AtomicU32,
     /// For whoever owns the frame: the slab keeps its count of live objects here.
@@ -128,6 +129,16 @@ impl FrameRecord {
 
     pub(crate) fn set(&self, usage: Use, order: u32) {
         self.state.store(usage as u32 | order << 8, Relaxed);
+    }
+
+    /// Of a top-level table: how many pages used for `usage` its space has in memory, where that is counted.
+    pub(crate) fn resident(&self, usage: Use) -> Option<&AtomicU32> {
+        match usage {
+            Use::Anonymous => Some(&self.next),
+            Use::File => Some(&self.prev),
+            Use::Shared => Some(&self.private),
+            _ => None,
+        }
     }
 
     /// How many hold the frame.

@@ -9,6 +9,7 @@ use crate::frame::Frame;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::{self, Page};
+use crate::pte::Leaf;
 
 /// Frames that one shootdown covers at most.
 const CAPACITY: usize = 128;
@@ -46,6 +47,15 @@ impl<'m, M: Machine> Gather<'m, M> {
     pub(crate) fn frame(&mut self, frame: Frame, page: Page) {
         self.changed(page);
         self.push(frame);
+    }
+
+    /// The entry of `page` held `leaf` and was emptied.
+    pub(crate) fn emptied(&mut self, leaf: Leaf, page: Page) {
+        self.memory.uncount_resident(self.root, leaf);
+        match self.memory.drop_mapping(leaf) {
+            Some(frame) => self.frame(frame, page),
+            None => self.changed(page),
+        }
     }
 
     /// The table `frame` was unlinked; it served `pages`.

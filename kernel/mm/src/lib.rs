@@ -38,6 +38,7 @@ pub mod page_table;
 pub mod populate;
 pub mod pte;
 pub mod remote;
+pub mod rmap;
 pub mod space;
 pub mod stack;
 pub mod stats;
@@ -46,6 +47,7 @@ mod sync;
 mod testing;
 pub mod trace;
 mod tree;
+pub mod truncate;
 pub mod vma;
 
 pub use error::{Error, OutOfMemory};

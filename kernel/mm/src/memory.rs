@@ -13,6 +13,10 @@ use crate::machine::{Machine, WORDS};
 use crate::page_table::Levels;
 use crate::pte::Leaf;
 use crate::stats::{Counter, Stats};
+use crate::sync::atomic::Ordering::Relaxed;
+
+/// What counts as a process's pages in memory: Linux's RssAnon, RssFile, RssShmem.
+pub(crate) const COUNTED: [Use; 3] = [Use::Anonymous, Use::File, Use::Shared];
 
 /// Everything that address spaces share.
 pub struct Memory<M> {
@@ -174,12 +178,10 @@ impl<M: Machine> Memory<M> {
         false
     }
 
-    /// An entry for `leaf` is about to be written: one holder and one mapping more. The zero page is not counted.
-    pub(crate) fn hold_mapping(&self, leaf: Leaf) {
+    /// An entry for `leaf`, which the caller holds, is about to be written: one mapping more. The zero page is not counted.
+    pub(crate) fn mapped(&self, leaf: Leaf) {
         if leaf.frame != self.zero {
-            let record = self.record(leaf.frame);
-            record.get();
-            record.mapped();
+            self.record(leaf.frame).mapped();
         }
     }
 
@@ -194,14 +196,32 @@ impl<M: Machine> Memory<M> {
         Some(leaf.frame)
     }
 
+    /// Keeps the books of the space with `root` for an entry that now maps `leaf`.
+    pub(crate) fn count_resident(&self, root: Frame, leaf: Leaf) {
+        if let Some(count) = self.record(root).resident(self.record(leaf.frame).usage()) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Keeps the books of the space with `root` for an entry that maps `leaf` no more.
+    pub(crate) fn uncount_resident(&self, root: Frame, leaf: Leaf) {
+        if let Some(count) = self.record(root).resident(self.record(leaf.frame).usage()) {
+            count.fetch_sub(1, Relaxed);
+        }
+    }
+
     /// A new top-level table: user half empty, kernel half shared.
     pub(crate) fn allocate_root(&self) -> Result<Frame, OutOfMemory> {
         let root = self.allocate_zeroed(Use::Table)?;
+        for usage in COUNTED {
+            if let Some(count) = self.record(root).resident(usage) {
+                count.store(0, Relaxed);
+            }
+        }
         if let Some(kernel) = self.kernel_half {
             let (from, to) = (self.machine.words(kernel), self.machine.words(root));
             for index in WORDS / 2..WORDS {
-                let entry = from[index].load(crate::sync::atomic::Ordering::Relaxed);
-                to[index].store(entry, crate::sync::atomic::Ordering::Relaxed);
+                to[index].store(from[index].load(Relaxed), Relaxed);
             }
         }
         Ok(root)

@@ -95,7 +95,7 @@ impl AddressSpace {
         if pages.end.number() > page::LAST {
             return Err(Error::Invalid);
         }
-        self.areas.reserve(2)?;
+        self.reserve(&pages, 2)?;
         let mut at = pages.start;
         while at < pages.end {
             let vma = self.areas.at(at).ok_or(Error::OutOfMemory)?;

@@ -57,17 +57,24 @@ impl AddressSpace {
         self.may_cut(&pages)?;
         let Mapping { flags, backing, .. } = mapping;
         let flags = flags | self.future;
-        self.areas.reserve(3)?;
-        let flags = self.promise(memory, &pages, flags)?;
-        self.unmap(memory, &pages);
-        let address = pages.start.address();
-        self.insert(Vma {
+        self.reserve(&pages, 3)?;
+        let mut vma = Vma {
             start: pages.start,
             end: pages.end,
             flags,
             backing,
-        });
-        Ok(address)
+        };
+        self.enter(&vma)?;
+        vma.flags = match self.promise(memory, &pages, flags) {
+            Ok(flags) => flags,
+            Err(error) => {
+                self.withdraw(&vma);
+                return Err(error);
+            }
+        };
+        self.unmap(memory, &pages);
+        self.insert(vma);
+        Ok(pages.start.address())
     }
 
     /// The pages that [`Self::mmap`] would map, or what it would refuse for the sake of length, address and locks alone.

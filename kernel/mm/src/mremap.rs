@@ -1,8 +1,9 @@
 //! `mremap`: an area grows, shrinks or moves, and its pages go with it.
 //!
 //! No byte is copied and no frame changes hands: entries move from one place in the tables to another. All that can be
-//! refused is refused first, and all room is reserved, tables included; from the first change on nothing can fail. (Linux
-//! has unmapped the target by then; a program can tell only where memory or areas run out.)
+//! refused is refused first, and all room is reserved, tables included; from the first change of an area on nothing can
+//! fail. (Linux has unmapped the target by then; a program can tell only where memory or areas run out.) Where several
+//! areas move, those before the one that could not stay where they came to, as on Linux.
 use core::ops::Range;
 
 use bitflags::bitflags;
@@ -138,6 +139,7 @@ impl AddressSpace {
         let delta = old.end..end;
         if vma.end == old.end && end <= USER_END && self.is_free(&delta) {
             self.charge(memory, vma.flags, page::count(&delta))?;
+            self.stretch_mapping(vma, end);
             self.books.add(page::count(&delta), vma.flags);
             self.areas.update(start, |vma| vma.end = end);
             self.merge_at(end);
@@ -265,23 +267,42 @@ impl AddressSpace {
         request: &Request,
         target: Page,
     ) -> Result<(), Error> {
-        // Each part may cut one area at each end of its old and of its new place, and is one itself.
         let parts = self.areas.within(&request.old).count();
         if parts > 1 && self.areas.len() + 2 * parts >= MAX_AREAS - 3 {
             return Err(Error::OutOfMemory);
         }
-        self.areas.reserve(5 * parts + 4)?;
-        self.make_tables(memory, request, target)?;
-        if let Err(error) = self.charge_move(memory, request) {
-            self.drop_tables(memory, &(target..target + request.len));
-            return Err(error);
-        }
         let mut at = request.old.start;
         while let Some(step) = self.next_move(request, target, at) {
             at = step.from.end.max(at + 1);
-            self.carry_out(memory, request.flags, step);
+            let moved = self.prepare(memory, request.flags, &step)?;
+            self.carry_out(memory, request.flags, step, moved);
         }
         Ok(())
+    }
+
+    /// All of a step that can fail: room, tables and promises for the area to come, which is returned.
+    fn prepare<M: Machine>(
+        &mut self,
+        memory: &Memory<M>,
+        flags: RemapFlags,
+        step: &Move,
+    ) -> Result<Vma, Error> {
+        let Move { from, to } = step;
+        // It may cut one area at each end of its old and of its new place, and is one itself.
+        self.reserve(from, 9)?;
+        self.reserve(to, 9)?;
+        let vma = self.areas.at(from.start).ok_or(Error::BadAddress)?;
+        let mut moved = vma.slice(from.start..vma.end);
+        (moved.start, moved.end) = (to.start, to.end);
+        self.make_tables(memory, step)?;
+        let entered = self.enter(&moved).map_err(Error::from);
+        let charged = entered.and_then(|()| self.charge_move(memory, flags, step));
+        if let Err(error) = charged {
+            self.withdraw(&moved);
+            self.drop_tables(memory, to);
+            return Err(error);
+        }
+        Ok(moved)
     }
 
     /// The part of an area that moves next, from `at` on.
@@ -309,17 +330,21 @@ impl AddressSpace {
         })
     }
 
-    /// Replaces what is at the new place by an area with the old one's entries. Everything was reserved.
-    fn carry_out<M: Machine>(&mut self, memory: &Memory<M>, flags: RemapFlags, step: Move) {
+    /// Replaces what is at the new place by `moved`, an area with the old one's entries. Everything was prepared.
+    fn carry_out<M: Machine>(
+        &mut self,
+        memory: &Memory<M>,
+        flags: RemapFlags,
+        step: Move,
+        moved: Vma,
+    ) {
         let Move { from, to } = step;
         self.clear_for(memory, &to);
         let Some(vma) = self.areas.at(from.start) else {
             return;
         };
         let (old_area, old_flags) = (vma.pages(), vma.flags);
-        let mut moved = vma.slice(from.start..vma.end);
-        (moved.start, moved.end) = (to.start, to.end);
-        self.move_entries(memory, &from, to.start);
+        self.move_entries(memory, vma, &from, to.start);
         // The new area comes before the old one goes: tables that serve both must stay.
         self.insert(moved);
         if page::count(&from) == 0 {
@@ -339,12 +364,21 @@ impl AddressSpace {
     fn clear_for<M: Machine>(&mut self, memory: &Memory<M>, pages: &Range<Page>) {
         self.split_at(pages.start);
         self.split_at(pages.end);
+        self.leave(pages);
         let mut gather = Gather::new(memory, self.table.root());
         self.zap(&mut gather, pages.clone());
         self.forget(memory, pages);
     }
 
-    fn move_entries<M: Machine>(&self, memory: &Memory<M>, from: &Range<Page>, to: Page) {
+    fn move_entries<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        vma: &Vma,
+        from: &Range<Page>,
+        to: Page,
+    ) {
+        // Who walks the reverse map could look at the new place too early and at the old one too late.
+        let _books = vma.file().map(|file| file.mappings.lock());
         let mut gather = Gather::new(memory, self.table.root());
         let mut rest = from.clone();
         while let Some((first, entries)) = self.table.next_entries(memory, rest.clone()) {
@@ -363,19 +397,15 @@ impl AddressSpace {
     }
 
     /// Makes the tables for all entries that will move.
-    fn make_tables<M: Machine>(
-        &mut self,
-        memory: &Memory<M>,
-        request: &Request,
-        target: Page,
-    ) -> Result<(), Error> {
-        let mut rest = request.old.clone();
+    fn make_tables<M: Machine>(&mut self, memory: &Memory<M>, step: &Move) -> Result<(), Error> {
+        let Move { from, to } = step;
+        let mut rest = from.clone();
         while let Some((first, entries)) = self.table.next_entries(memory, rest.clone()) {
             rest.start = first + entries.len() as u64;
             for (page, entry) in (first.number()..).map(Page::new).zip(entries) {
-                let to = target + (page - request.old.start);
-                if entry.load(Acquire) != 0 && self.table.entry_or_create(memory, to).is_err() {
-                    self.drop_tables(memory, &(target..target + request.len));
+                let place = to.start + (page - from.start);
+                if entry.load(Acquire) != 0 && self.table.entry_or_create(memory, place).is_err() {
+                    self.drop_tables(memory, to);
                     return Err(Error::OutOfMemory);
                 }
             }
@@ -399,18 +429,22 @@ impl AddressSpace {
     }
 
     /// Makes the promise of what the move adds.
-    fn charge_move<M: Machine>(&self, memory: &Memory<M>, request: &Request) -> Result<(), Error> {
-        let Request {
-            old, len, flags, ..
-        } = request;
+    fn charge_move<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        flags: RemapFlags,
+        step: &Move,
+    ) -> Result<(), Error> {
+        let Move { from, to } = step;
         if flags.contains(RemapFlags::DONT_UNMAP) {
-            let promised = self.books_of(old).promised;
+            let promised = self.books_of(from).promised;
             return Ok(memory.commit(promised, self.books.mapped)?);
         }
-        let Some(vma) = self.areas.at(old.start) else {
+        let Some(vma) = self.areas.at(from.start) else {
             return Ok(());
         };
-        self.charge(memory, vma.flags, len.saturating_sub(page::count(old)))
+        let grown = page::count(to).saturating_sub(page::count(from));
+        self.charge(memory, vma.flags, grown)
     }
 
     fn charge<M: Machine>(

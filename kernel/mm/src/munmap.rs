@@ -29,7 +29,7 @@ impl AddressSpace {
         }
         let pages = user_pages(address, length).ok_or(Error::Invalid)?;
         self.may_cut(&pages)?;
-        self.areas.reserve(2)?;
+        self.reserve(&pages, 2)?;
         self.unmap(memory, &pages);
         Ok(())
     }
@@ -50,6 +50,7 @@ impl AddressSpace {
         }
         self.split_at(pages.start);
         self.split_at(pages.end);
+        self.leave(pages);
         self.empty(memory, pages, self.hole_around(pages));
         self.forget(memory, pages);
     }
@@ -102,14 +103,8 @@ impl AddressSpace {
         page: Page,
     ) {
         // One exchange: the processor may still be setting the accessed and dirty bits.
-        let Some(leaf) = Pte::decode(entry.swap(0, AcqRel)).leaf() else {
-            return;
-        };
-        let memory = gather.memory();
-        self.uncount_resident(memory, leaf);
-        match memory.drop_mapping(leaf) {
-            Some(frame) => gather.frame(frame, page),
-            None => gather.changed(page),
+        if let Some(leaf) = Pte::decode(entry.swap(0, AcqRel)).leaf() {
+            gather.emptied(leaf, page);
         }
     }
 }

@@ -12,8 +12,10 @@ use crate::index::Index;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::{PAGE_SHIFT, PAGE_SIZE};
+use crate::rmap::Mappings;
+use crate::sync::Mutex;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use crate::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use crate::sync::atomic::{AtomicU64, Ordering::SeqCst, fence};
 
 /// A slot of the index: absent, or the address of the page's frame with [`PRESENT`], marked while it is being read.
 const ABSENT: u64 = 0;
@@ -41,6 +43,8 @@ pub struct CachedFile {
     size: AtomicU64,
     pages: Index,
     resident: AtomicU64,
+    /// The areas that show it.
+    pub(crate) mappings: Mutex<Mappings>,
 }
 
 /// What the cache knows of a page.
@@ -65,6 +69,7 @@ impl CachedFile {
             size: AtomicU64::new(size),
             pages: Index::new(),
             resident: AtomicU64::new(0),
+            mappings: Mutex::new(Mappings::new()),
         }
     }
 
@@ -83,9 +88,35 @@ impl CachedFile {
         self.size.load(SeqCst)
     }
 
+    /// Gives the file another length in bytes and returns the old one. The pages are seen to in `truncate.rs`.
+    pub(crate) fn change_size(&self, size: u64) -> u64 {
+        self.size.swap(size, SeqCst)
+    }
+
+    /// Length in pages, the last of which may be the file's in part.
+    pub fn pages(&self) -> u64 {
+        self.size().div_ceil(PAGE_SIZE)
+    }
+
     /// Whether page `index` begins before the end of the file.
     fn has_page(&self, index: u64) -> bool {
-        index < self.size().div_ceil(PAGE_SIZE)
+        index < self.pages()
+    }
+
+    /// Whether `frame` is what page `index` shows: the cache's own, or a copy of a page that the file still has.
+    pub(crate) fn still_shows<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        index: u64,
+        frame: Frame,
+    ) -> bool {
+        let is_copy = !memory.record(frame).usage().is_cached();
+        let ready = frame.address() | PRESENT;
+        let is_cached = || {
+            let slot = self.pages.slot(memory, index);
+            slot.is_some_and(|slot| slot.load(SeqCst) == ready)
+        };
+        self.has_page(index) && (is_copy || is_cached())
     }
 
     /// The state of page `index`. A ready page's frame comes with a reference.
@@ -105,12 +136,14 @@ impl CachedFile {
         memory: &Memory<M>,
         index: u64,
     ) -> Result<Lookup, OutOfMemory> {
-        match self.lookup(memory, index) {
-            Lookup::Absent if self.source == Source::Memory => self.create(memory, index),
-            found => Ok(found),
+        let mut found = self.lookup(memory, index);
+        while found == Lookup::Absent && self.source == Source::Memory {
+            found = self.create(memory, index)?;
         }
+        Ok(found)
     }
 
+    /// The new page `index`; or what another made of it meanwhile.
     fn create<M: Machine>(&self, memory: &Memory<M>, index: u64) -> Result<Lookup, OutOfMemory> {
         let slot = self.pages.slot_or_create(memory, index)?;
         let frame = memory.allocate_zeroed(Use::Shared)?;
@@ -126,6 +159,13 @@ impl CachedFile {
             return Ok(look(memory, slot));
         }
         self.resident.fetch_add(1, Relaxed);
+        fence(SeqCst);
+        if !self.has_page(index) {
+            // The file was cut short meanwhile, and this page may have come behind the broom.
+            self.drop_page(memory, index);
+            memory.put(frame);
+            return Ok(Lookup::PastEnd);
+        }
         Ok(Lookup::Ready(frame))
     }
 
@@ -134,6 +174,23 @@ impl CachedFile {
         let slot = self.pages.slot(memory, index);
         let state = slot.map_or(ABSENT, |slot| slot.load(Acquire));
         state & PRESENT != 0
+    }
+
+    /// The first page from `index` on that is in memory or on its way there.
+    pub(crate) fn next_page<M: Machine>(&self, memory: &Memory<M>, index: u64) -> Option<u64> {
+        self.pages.next(memory, index).map(|(index, _)| index)
+    }
+
+    /// Takes page `index` out of the cache, unless it is being read.
+    pub(crate) fn drop_page<M: Machine>(&self, memory: &Memory<M>, index: u64) {
+        let Some(slot) = self.pages.slot(memory, index) else {
+            return;
+        };
+        let ready = |bits| (bits & PRESENT != 0).then_some(ABSENT);
+        if let Ok(before) = slot.fetch_update(SeqCst, Relaxed, ready) {
+            self.resident.fetch_sub(1, Relaxed);
+            memory.put(frame(before));
+        }
     }
 
     /// Takes on the reading of page `index`; `None` where another was first.
@@ -224,14 +281,10 @@ fn look<M: Machine>(memory: &Memory<M>, slot: &AtomicU64) -> Lookup {
         if bits & READING != 0 {
             return Lookup::Reading;
         }
-        // Whoever takes the page out of the cache may free the frame right now. So hold it first, then look whether it
-        // was still the page's when it was held.
+        // Whoever takes the page out of the cache may free the frame right now.
         let frame = frame(bits);
-        if memory.record(frame).try_get() {
-            if slot.load(Acquire) == bits {
-                return Lookup::Ready(frame);
-            }
-            memory.put(frame);
+        if memory.hold_if(frame, || slot.load(Acquire) == bits) {
+            return Lookup::Ready(frame);
         }
     }
 }

@@ -139,30 +139,13 @@ impl PageTable {
         Ok(&memory.machine.words(table)[first..first + count])
     }
 
-    /// The next last-level table that holds entries of `pages`: its first page inside the range, and those entries.
-    ///
-    /// A range is walked by calling this again from behind what it returned; absent tables are stepped over whole.
+    /// The next last-level table that holds entries of `pages`: see [`next_entries`].
     pub(crate) fn next_entries<'m, M: Machine>(
         &self,
         memory: &'m Memory<M>,
         pages: Range<Page>,
     ) -> Option<(Page, &'m [AtomicU64])> {
-        let mut page = pages.start;
-        'restart: while page < pages.end {
-            let mut table = self.root;
-            for level in (1..self.levels).rev() {
-                let entry = &memory.machine.words(table)[index(page, level)];
-                let Some(next) = pte::table(entry.load(Acquire)) else {
-                    page = Page::new((page.number() | (span(level) - 1)) + 1);
-                    continue 'restart;
-                };
-                table = next;
-            }
-            let first = index(page, 0);
-            let count = (pages.end - page).min((WORDS - first) as u64) as usize;
-            return Some((page, &memory.machine.words(table)[first..first + count]));
-        }
-        None
+        next_entries(memory, self.root, &pages)
     }
 
     /// Unlinks the tables that serve `pages`, which were emptied, and beside them only pages of `hole`, in which no entry
@@ -192,6 +175,40 @@ impl PageTable {
             }
         });
     }
+}
+
+/// The next last-level table below `root` that holds entries of `pages`: its first page inside the range, and those
+/// entries.
+///
+/// A range is walked by calling this again from behind what it returned; absent tables are stepped over whole. The tables
+/// must not go meanwhile: the caller has the space, or holds the books of a file with an area there.
+pub(crate) fn next_entries<'m, M: Machine>(
+    memory: &'m Memory<M>,
+    root: Frame,
+    pages: &Range<Page>,
+) -> Option<(Page, &'m [AtomicU64])> {
+    let mut page = pages.start;
+    'restart: while page < pages.end {
+        let mut table = root;
+        for level in (1..memory.levels() as u32).rev() {
+            let entry = &memory.machine.words(table)[index(page, level)];
+            let Some(next) = pte::table(entry.load(Acquire)) else {
+                page = Page::new((page.number() | (span(level) - 1)) + 1);
+                continue 'restart;
+            };
+            table = next;
+        }
+        let first = index(page, 0);
+        let count = (pages.end - page).min((WORDS - first) as u64) as usize;
+        return Some((page, &memory.machine.words(table)[first..first + count]));
+    }
+    None
+}
+
+/// Writes `after` into an entry, unless that is no longer `before`.
+pub(crate) fn exchange(entry: &AtomicU64, before: u64, after: u64) -> bool {
+    let exchanged = entry.compare_exchange(before, after, AcqRel, Acquire);
+    exchanged.is_ok()
 }
 
 /// Pages that one entry of a table at `level` covers; level 0 is the last.

@@ -2,6 +2,8 @@
 //!
 //! `execve` fills the new program's stack this way. Each page goes through the same fault as if the program had touched
 //! it, so rights are checked and copies are made; its frame is held while the bytes move.
+use core::ops::Range;
+
 use crate::fault::{Access, Denial, Outcome};
 use crate::frame::Frame;
 use crate::machine::Machine;
@@ -110,6 +112,14 @@ fn offset(address: u64) -> usize {
 
 fn room(address: u64) -> usize {
     PAGE_SIZE as usize - offset(address)
+}
+
+/// Fills `range` of a frame's bytes with zeroes.
+pub fn zero_bytes(words: &[AtomicU64], range: Range<usize>) {
+    const ZEROES: [u8; 64] = [0; 64];
+    for at in range.clone().step_by(ZEROES.len()) {
+        write_bytes(words, at, &ZEROES[..ZEROES.len().min(range.end - at)]);
+    }
 }
 
 /// Copies a frame's bytes from `offset` on into `buffer`.

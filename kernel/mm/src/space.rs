@@ -9,11 +9,10 @@ use crate::books::Books;
 use crate::error::{Error, OutOfMemory};
 use crate::frame::Use;
 use crate::machine::Machine;
-use crate::memory::Memory;
+use crate::memory::{COUNTED, Memory};
 use crate::page::{self, PAGE_SIZE, Page};
 use crate::page_table::PageTable;
-use crate::pte::Leaf;
-use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::atomic::Ordering::Relaxed;
 use crate::vma::{VmFlags, Vma};
 
 /// The page behind the last that ring 3 may map: Linux's `TASK_SIZE` with 4 levels.
@@ -76,15 +75,6 @@ pub struct AddressSpace {
     pub(crate) future: VmFlags,
     /// Pages that MADV_FREE gave up, at most: no more are worth looking for.
     pub(crate) lazy: u64,
-    resident: Resident,
-}
-
-/// Pages in memory, by what they are.
-#[derive(Debug, Default)]
-struct Resident {
-    anonymous: AtomicU64,
-    file: AtomicU64,
-    shared: AtomicU64,
 }
 
 impl AddressSpace {
@@ -124,7 +114,6 @@ impl AddressSpace {
             books,
             future: VmFlags::empty(),
             lazy: 0,
-            resident: Resident::default(),
         }
     }
 
@@ -154,45 +143,21 @@ impl AddressSpace {
     }
 
     /// Pages in memory that belong to this space's areas, the zero page not counted.
-    pub fn resident_pages(&self) -> u64 {
-        let Resident {
-            anonymous,
-            file,
-            shared,
-        } = &self.resident;
-        [anonymous, file, shared]
-            .map(|count| count.load(Relaxed))
-            .iter()
-            .sum()
+    pub fn resident_pages<M: Machine>(&self, memory: &Memory<M>) -> u64 {
+        let counts = COUNTED.map(|usage| self.resident_pages_used_for(memory, usage));
+        counts.iter().sum()
+    }
+
+    /// Those among them that are used for `usage`.
+    pub fn resident_pages_used_for<M: Machine>(&self, memory: &Memory<M>, usage: Use) -> u64 {
+        let count = memory.record(self.table.root()).resident(usage);
+        count.map_or(0, |count| count.load(Relaxed).into())
     }
 
     /// Where the heap begins: decided late by `execve`, once the program's segments are known.
     pub fn set_heap_start(&mut self, address: u64) {
         self.layout.heap_start = address;
         self.brk = address;
-    }
-
-    /// Keeps the books for an entry that now maps `leaf`.
-    pub(crate) fn count_resident<M: Machine>(&self, memory: &Memory<M>, leaf: Leaf) {
-        if let Some(counter) = self.resident_counter(memory, leaf) {
-            counter.fetch_add(1, Relaxed);
-        }
-    }
-
-    /// Keeps the books for an entry that maps `leaf` no more.
-    pub(crate) fn uncount_resident<M: Machine>(&self, memory: &Memory<M>, leaf: Leaf) {
-        if let Some(counter) = self.resident_counter(memory, leaf) {
-            counter.fetch_sub(1, Relaxed);
-        }
-    }
-
-    fn resident_counter<M: Machine>(&self, memory: &Memory<M>, leaf: Leaf) -> Option<&AtomicU64> {
-        match memory.record(leaf.frame).usage() {
-            Use::Anonymous => Some(&self.resident.anonymous),
-            Use::File => Some(&self.resident.file),
-            Use::Shared => Some(&self.resident.shared),
-            _ => None,
-        }
     }
 
     /// Whether `pages` more pages keep the space within its limit of address space.
@@ -212,7 +177,8 @@ impl AddressSpace {
         usize::from(inside(pages.start)) + usize::from(inside(pages.end))
     }
 
-    /// Adds an area where none is, joined with its neighbours where that can't be told. Room must have been reserved.
+    /// Adds an area where none is, joined with its neighbours where that can't be told. Room must have been reserved, and
+    /// the area been entered with its file.
     pub(crate) fn insert(&mut self, vma: Vma) {
         let pages = vma.pages();
         self.books.add(vma.len(), vma.flags);
@@ -221,12 +187,14 @@ impl AddressSpace {
         self.merge_at(pages.end);
     }
 
-    /// Cuts the area that holds `page` in two, unless one begins there. Room must have been reserved.
+    /// Cuts the area that holds `page` in two, unless one begins there. Room must have been reserved, in the file's books
+    /// too.
     pub(crate) fn split_at(&mut self, page: Page) {
         let Some(vma) = self.areas.at(page).filter(|vma| vma.start < page) else {
             return;
         };
         let (start, upper) = (vma.start, vma.slice(page..vma.end));
+        self.cut_mapping(vma, page);
         self.areas.update(start, |vma| vma.end = page);
         self.areas.insert(upper);
     }
@@ -262,6 +230,7 @@ impl AddressSpace {
             return;
         };
         let (start, end) = (lower.start, upper.end);
+        self.join_mappings(lower, upper);
         self.areas.remove(page);
         self.areas.update(start, |vma| vma.end = end);
     }

@@ -188,12 +188,29 @@ impl Vma {
         }
     }
 
+    /// The file behind the area, if there is one.
+    pub(crate) fn file(&self) -> Option<&Arc<CachedFile>> {
+        match &self.backing {
+            Backing::Anonymous => None,
+            Backing::File { file, .. } => Some(file),
+        }
+    }
+
     /// The page of the file behind `page`; only for file-backed areas.
     pub fn file_index(&self, page: Page) -> Option<u64> {
         match &self.backing {
             Backing::Anonymous => None,
             Backing::File { offset, .. } => Some(offset + (page - self.start)),
         }
+    }
+
+    /// The pages of the area that lie wholly behind the end of its file, if it has one.
+    pub(crate) fn pages_past_end(&self) -> Option<Range<Page>> {
+        let Backing::File { file, offset } = &self.backing else {
+            return None;
+        };
+        let shown = file.pages().saturating_sub(*offset).min(self.len());
+        Some(self.start + shown..self.end)
     }
 
     /// The part of the area in `pages`, which must lie inside it.

@@ -35,6 +35,12 @@ pub mod atomic {
 
     use super::point;
 
+    /// See `core`.
+    pub fn fence(order: Ordering) {
+        point();
+        core::sync::atomic::fence(order);
+    }
+
     macro_rules! atomic {
         ($name:ident, $value:ty) => {
             /// The type of that name in `core`, watched.

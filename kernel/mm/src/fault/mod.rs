@@ -28,12 +28,13 @@ use crate::error::OutOfMemory;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::Page;
-use crate::page_cache::Read;
+use crate::page_cache::{CachedFile, Read};
+use crate::page_table::exchange;
 use crate::pte::{Leaf, Pte, PteFlags};
 use crate::space::AddressSpace;
 use crate::stats::Counter;
-use crate::sync::atomic::AtomicU64;
-use crate::sync::atomic::Ordering::{AcqRel, Acquire};
+use crate::sync::atomic::Ordering::{Acquire, SeqCst};
+use crate::sync::atomic::{AtomicU64, fence};
 use crate::vma::{Backing, VmFlags, Vma};
 
 /// What the faulting instruction tried.
@@ -219,10 +220,14 @@ impl AddressSpace {
             (Pte::Mapped(leaf), _) => cow::resolve(fault, leaf),
             (Pte::Protected(_) | Pte::Swapped(_), _) => return misplaced(fault, before),
         };
-        match resolution {
+        let outcome = match resolution {
             Ok(resolution) => self.install(fault, entry, before, resolution),
-            Err(outcome) => outcome,
+            Err(outcome) => return outcome,
+        };
+        if let Backing::File { file, .. } = &vma.backing {
+            self.look_again(fault, entry, file);
         }
+        outcome
     }
 
     /// Writes the answer, if the entry is still what the leaf saw, and keeps every count that depends on it.
@@ -240,7 +245,7 @@ impl AddressSpace {
         let is_new = !matches!(frame, Origin::Same);
         if is_new && leaf.frame != memory.zero_frame() {
             memory.record(leaf.frame).mapped();
-            self.count_resident(memory, leaf);
+            memory.count_resident(self.table.root(), leaf);
         }
         let after = Pte::Mapped(leaf).encode();
         let is_installed = match frame {
@@ -293,9 +298,27 @@ impl AddressSpace {
         is_installed
     }
 
+    /// The page may have left the file while the fault was on its way with it, and the reverse map been walked before the
+    /// entry was there. Either that walk saw the entry, or this look sees that the page is gone.
+    fn look_again<M: Machine>(&self, fault: &Fault<'_, M>, entry: &AtomicU64, file: &CachedFile) {
+        let Fault {
+            memory, vma, page, ..
+        } = *fault;
+        fence(SeqCst);
+        let bits = entry.load(Acquire);
+        let shown = Pte::decode(bits).leaf().zip(vma.file_index(page));
+        if let Some((leaf, index)) = shown
+            && !file.still_shows(memory, index, leaf.frame)
+            && exchange(entry, bits, 0)
+        {
+            memory.machine.shootdown(self.table.root(), page..page + 1);
+            self.let_go(memory, leaf);
+        }
+    }
+
     /// Ends this space's hold on a frame that no CPU reaches through it.
     fn let_go<M: Machine>(&self, memory: &Memory<M>, old: Leaf) {
-        self.uncount_resident(memory, old);
+        memory.uncount_resident(self.table.root(), old);
         if let Some(frame) = memory.drop_mapping(old) {
             memory.put(frame);
         }
@@ -310,12 +333,6 @@ impl AddressSpace {
             after: bits,
         })
     }
-}
-
-/// Writes `after`, unless the entry is no longer `before`.
-fn exchange(entry: &AtomicU64, before: u64, after: u64) -> bool {
-    let exchanged = entry.compare_exchange(before, after, AcqRel, Acquire);
-    exchanged.is_ok()
 }
 
 /// An entry that can't stand in an area that may be accessed: there is no swap, and mprotect, which excludes faults,

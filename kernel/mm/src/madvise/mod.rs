@@ -62,7 +62,7 @@ impl AddressSpace {
         advice: Advice,
     ) -> Result<(), Error> {
         let pages = advised_pages(address, length)?;
-        self.areas.reserve(2).map_err(|_| Error::TryAgain)?;
+        self.reserve(&pages, 2).map_err(|_| Error::TryAgain)?;
         let mut gather = Gather::new(memory, self.table.root());
         let mut at = pages.start;
         let mut answer = Ok(());

@@ -66,7 +66,7 @@ fn what_is_not_needed_is_zero_when_it_comes_back() {
     let mut drawing = Drawing::of("Wwww......");
     (0..4).for_each(|page| write(&drawing, page, 1));
     advise(&mut drawing, 1, 2, Advice::DontNeed).expect("allowed");
-    assert_eq!(drawing.space.resident_pages(), 2);
+    assert_eq!(drawing.space.resident_pages(&drawing.memory), 2);
     assert_eq!([0, 1, 2, 3].map(|page| read(&drawing, page)), [1, 0, 0, 1]);
     drawing.shows("Wwww......");
 }

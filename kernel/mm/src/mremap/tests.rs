@@ -89,11 +89,11 @@ fn no_page_stays_behind_when_its_area_moves() {
     //                               0123456789
     let mut drawing = Drawing::of("Wwww......");
     fill(&drawing, 0..4);
-    let resident = drawing.space.resident_pages();
+    let resident = drawing.space.resident_pages(&drawing.memory);
     assert_eq!(remap(&mut drawing, (1, 2), (6, 2), FIXED), Ok(6));
     drawing.shows("W..W..Ww..");
     assert_eq!(bytes(&drawing, 6..8), [2, 3]);
-    assert_eq!(drawing.space.resident_pages(), resident);
+    assert_eq!(drawing.space.resident_pages(&drawing.memory), resident);
     assert_eq!(drawing.fault(6, Access::Write), Path::Spurious);
     // Back to where it came from.
     assert_eq!(remap(&mut drawing, (6, 2), (1, 2), FIXED), Ok(1));
@@ -110,7 +110,7 @@ fn the_target_never_keeps_what_was_there() {
     assert_eq!(remap(&mut drawing, (0, 2), (5, 2), FIXED), Ok(5));
     drawing.shows("....Wwww..");
     assert_eq!(bytes(&drawing, 4..8), [5, 1, 2, 8]);
-    assert_eq!(drawing.space.resident_pages(), 4);
+    assert_eq!(drawing.space.resident_pages(&drawing.memory), 4);
 }
 
 #[test]

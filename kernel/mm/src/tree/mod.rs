@@ -17,7 +17,7 @@ pub(crate) const NIL: u32 = u32::MAX;
 
 /// What stands in a tree.
 pub(crate) trait Item {
-    /// Its place in the order; no two items of a tree have the same.
+    /// Its place in the order. Items with the same must be alike in all that matters.
     type Key: Copy + Ord + Debug;
     /// What a node knows of the items below and with it.
     type Summary: Copy + PartialEq + Debug;
@@ -153,7 +153,7 @@ impl<T: Item> Tree<T> {
         contents.map(|content| content.item)
     }
 
-    /// Adds an item with a key of its own. Room must have been reserved.
+    /// Adds an item. Room must have been reserved.
     pub(crate) fn insert(&mut self, item: T) {
         let new = self.vacant;
         self.vacant = self.node(new).left;

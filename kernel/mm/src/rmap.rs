@@ -1,0 +1,286 @@
+//! The reverse map of files: from pages of a file to every entry, in every space, that may lead to them.
+//!
+//! Each file keeps a [`Mapping`] for each area that shows it: a tree ordered by the page of the file at which the area
+//! begins, whose nodes know how far the areas below them reach, so that those which overlap a range are found without a
+//! look at the others. An area is entered before it can have entries and taken out before its tables go; whoever holds the
+//! lock of a file's mappings may therefore read the tables that they name, and changes entries by compare-and-set like
+//! everyone else. A fault that was under way meanwhile looks again after it has installed (`fault/mod.rs`).
+//!
+//! Splitting an area must not fail half-way through `munmap`. So each mapping keeps room for as many as a change of its
+//! space can cut, and a change makes sure of that before it begins: however many spaces are about to cut areas of a file,
+//! there is room for all.
+use core::ops::Range;
+
+use crate::error::OutOfMemory;
+use crate::frame::Frame;
+use crate::gather::Gather;
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::page::Page;
+use crate::page_cache::CachedFile;
+use crate::page_table;
+use crate::pte::{Leaf, Pte};
+use crate::space::AddressSpace;
+use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::tree::{Item, Tree};
+use crate::vma::{Backing, Vma};
+
+/// Cuts that one step of a change makes at most: `mremap`, at both ends of the old place and of the new one.
+const CUTS: usize = 4;
+
+/// An area of some space, as its file sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mapping {
+    /// The page of the file that the area's first page shows.
+    pub(crate) offset: u64,
+    /// The space's top-level table.
+    pub(crate) root: Frame,
+    /// The area's first page.
+    pub(crate) start: Page,
+    /// In pages.
+    pub(crate) len: u64,
+}
+
+/// By place in the file; of areas that begin at the same place by space, address and length. While `mmap` replaces an area
+/// by its like, both are in the books, and it does not matter which is which.
+type Key = (u64, u32, Page, u64);
+
+impl Item for Mapping {
+    type Key = Key;
+    /// The page of the file behind the farthest that any mapping below shows.
+    type Summary = u64;
+
+    fn key(&self) -> Key {
+        (self.offset, self.root.number(), self.start, self.len)
+    }
+
+    fn summarise(&self, below: Option<&u64>, above: Option<&u64>) -> u64 {
+        let farthest = |end: Option<&u64>| end.copied().unwrap_or(0);
+        self.end().max(farthest(below)).max(farthest(above))
+    }
+}
+
+impl Mapping {
+    /// How the file of `vma`, an area of the space with `root`, sees it; `None` for anonymous areas.
+    pub(crate) fn of(vma: &Vma, root: Frame) -> Option<(&CachedFile, Self)> {
+        let Backing::File { file, offset } = &vma.backing else {
+            return None;
+        };
+        let mapping = Self {
+            offset: *offset,
+            root,
+            start: vma.start,
+            len: vma.len(),
+        };
+        Some((file, mapping))
+    }
+
+    /// The page of the file behind the last that is shown.
+    fn end(&self) -> u64 {
+        self.offset.saturating_add(self.len)
+    }
+
+    /// The pages of the space that show `range` of the file; possibly none.
+    fn pages(&self, range: &Range<u64>) -> Range<Page> {
+        let page = |index: u64| self.start + (index.clamp(self.offset, self.end()) - self.offset);
+        page(range.start)..page(range.end)
+    }
+}
+
+/// All areas that show a file.
+#[derive(Debug)]
+pub(crate) struct Mappings {
+    tree: Tree<Mapping>,
+}
+
+impl Mappings {
+    pub(crate) const fn new() -> Self {
+        Self { tree: Tree::new() }
+    }
+
+    /// Makes sure of the room for the cuts of every space, and of `more` mappings with theirs.
+    fn reserve(&mut self, more: usize) -> Result<(), OutOfMemory> {
+        self.tree.reserve(more + CUTS * (self.tree.len() + more))
+    }
+
+    /// The first mapping behind `after` that shows any of `range`.
+    fn next(&self, after: Option<Key>, range: &Range<u64>) -> Option<Mapping> {
+        self.next_below(self.tree.root(), after, range)
+    }
+
+    fn next_below(&self, at: u32, after: Option<Key>, range: &Range<u64>) -> Option<Mapping> {
+        let node = self.tree.get(at)?;
+        if *node.summary() <= range.start {
+            return None;
+        }
+        let mapping = node.item();
+        let is_behind = after.is_none_or(|after| after < mapping.key());
+        if is_behind {
+            let lower = self.next_below(node.left, after, range);
+            if lower.is_some() {
+                return lower;
+            }
+        }
+        if mapping.offset >= range.end {
+            return None;
+        }
+        if is_behind && range.start < mapping.end() {
+            return Some(*mapping);
+        }
+        self.next_below(node.right, after, range)
+    }
+
+    /// The mappings in order, for checks.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Mapping> {
+        let everything = 0..u64::MAX;
+        let first = self.next(None, &everything);
+        core::iter::successors(first, move |last| self.next(Some(last.key()), &everything))
+    }
+
+    /// Checks the tree; the first contradiction, in words.
+    pub(crate) fn check(&self) -> Result<(), alloc::string::String> {
+        self.tree.check()
+    }
+}
+
+/// What becomes of private copies when a file's pages are unmapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copies {
+    /// They stay: the file only lost a hole.
+    Keep,
+    /// They go with the pages that they were copied from: the file was cut short.
+    Drop,
+}
+
+impl CachedFile {
+    /// Empties every entry of every space that leads to pages `range` of the file.
+    ///
+    /// The lock is held throughout: an area that joined its neighbour meanwhile would be overlooked. Interrupts stay on.
+    pub(crate) fn unmap<M: Machine>(&self, memory: &Memory<M>, range: &Range<u64>, copies: Copies) {
+        let mappings = self.mappings.lock();
+        let mut next = mappings.next(None, range);
+        while let Some(mapping) = next {
+            mapping.empty(memory, range, copies);
+            next = mappings.next(Some(mapping.key()), range);
+        }
+    }
+
+    /// Takes up the area that `mapping` describes.
+    fn enter(&self, mapping: Mapping) -> Result<(), OutOfMemory> {
+        let mut mappings = self.mappings.lock();
+        mappings.reserve(1)?;
+        mappings.tree.insert(mapping);
+        Ok(())
+    }
+}
+
+impl Mapping {
+    /// Empties the area's entries that lead to pages `range` of the file.
+    fn empty<M: Machine>(&self, memory: &Memory<M>, range: &Range<u64>, copies: Copies) {
+        let mut gather = Gather::new(memory, self.root);
+        let mut pages = self.pages(range);
+        while let Some((first, entries)) = page_table::next_entries(memory, self.root, &pages) {
+            for (number, entry) in entries.iter().enumerate() {
+                empty_entry(&mut gather, entry, first + number as u64, copies);
+            }
+            pages.start = first + entries.len() as u64;
+        }
+    }
+}
+
+fn empty_entry<M: Machine>(
+    gather: &mut Gather<'_, M>,
+    entry: &AtomicU64,
+    page: Page,
+    copies: Copies,
+) {
+    let memory = gather.memory();
+    let goes =
+        |leaf: &Leaf| copies == Copies::Drop || memory.record(leaf.frame).usage().is_cached();
+    let empty = |bits| Pte::decode(bits).leaf().filter(goes).map(|_| 0);
+    if let Ok(before) = entry.fetch_update(SeqCst, Relaxed, empty)
+        && let Some(leaf) = Pte::decode(before).leaf()
+    {
+        gather.emptied(leaf, page);
+    }
+}
+
+impl AddressSpace {
+    /// Enters `vma`, which is about to be this space's, with its file.
+    pub(crate) fn enter(&self, vma: &Vma) -> Result<(), OutOfMemory> {
+        match Mapping::of(vma, self.table.root()) {
+            Some((file, mapping)) => file.enter(mapping),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes `vma` out of its file's books.
+    pub(crate) fn withdraw(&self, vma: &Vma) {
+        if let Some((file, mapping)) = Mapping::of(vma, self.table.root()) {
+            file.mappings.lock().tree.remove(mapping.key());
+        }
+    }
+
+    /// Takes the areas in `pages`, or what was entered of them, out of their files' books: their entries are about to go.
+    pub(crate) fn leave(&self, pages: &Range<Page>) {
+        for vma in self.areas.within(pages) {
+            self.withdraw(vma);
+        }
+    }
+
+    /// Makes room for `count` more areas, and for cuts at both ends of `pages` in the books of the files there.
+    pub(crate) fn reserve(&mut self, pages: &Range<Page>, count: usize) -> Result<(), OutOfMemory> {
+        self.areas.reserve(count)?;
+        for end in [pages.start, pages.end] {
+            let cut = self.areas.at(end).filter(|vma| vma.start < end);
+            if let Some((file, _)) = cut.and_then(|vma| Mapping::of(vma, self.table.root())) {
+                file.mappings.lock().reserve(0)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `vma` is about to end at `end` instead.
+    pub(crate) fn stretch_mapping(&self, vma: &Vma, end: Page) {
+        if let Some((file, mapping)) = Mapping::of(vma, self.table.root()) {
+            let len = end - vma.start;
+            let mut mappings = file.mappings.lock();
+            mappings.tree.remove(mapping.key());
+            mappings.tree.insert(Mapping { len, ..mapping });
+        }
+    }
+
+    /// `vma` is about to end at `page`, and what is behind that to be an area of its own.
+    pub(crate) fn cut_mapping(&self, vma: &Vma, page: Page) {
+        if let Some((file, lower)) = Mapping::of(vma, self.table.root()) {
+            let len = page - vma.start;
+            let upper = Mapping {
+                offset: lower.offset + len,
+                start: page,
+                len: lower.len - len,
+                ..lower
+            };
+            let mut mappings = file.mappings.lock();
+            mappings.tree.remove(lower.key());
+            mappings.tree.insert(Mapping { len, ..lower });
+            mappings.tree.insert(upper);
+        }
+    }
+
+    /// `lower` is about to take `upper` in, which continues it.
+    pub(crate) fn join_mappings(&self, lower: &Vma, upper: &Vma) {
+        let root = self.table.root();
+        if let Some((file, below)) = Mapping::of(lower, root)
+            && let Some((_, above)) = Mapping::of(upper, root)
+        {
+            let mut mappings = file.mappings.lock();
+            mappings.tree.remove(above.key());
+            mappings.tree.remove(below.key());
+            mappings.tree.insert(Mapping {
+                len: below.len + above.len,
+                ..below
+            });
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A file changes its length, or gets a hole: pages leave the cache and every entry that shows them, whoever is using them.
+//!
+//! In this order, because a fault may be on its way with a page at any moment: first the file no longer has the page (its
+//! size, or the slot), then the reverse map is walked. A fault that installs before the walk comes by is seen by the walk;
+//! one that installs later looks again and sees that the page is gone.
+use core::ops::Range;
+
+use crate::machine::{Machine, WORDS};
+use crate::memory::Memory;
+use crate::page::PAGE_SIZE;
+use crate::page_cache::{CachedFile, Lookup};
+use crate::remote;
+use crate::rmap::Copies;
+use crate::sync::atomic::{Ordering::SeqCst, fence};
+
+impl CachedFile {
+    /// Makes the file `size` bytes long: ftruncate(2). What lies behind is gone, private copies of whole pages with it, and
+    /// reads as zeroes should the file grow again. The file must be one that lives in memory, or not be read meanwhile.
+    pub fn set_size<M: Machine>(&self, memory: &Memory<M>, size: u64) {
+        let before = self.change_size(size);
+        if size >= before {
+            return;
+        }
+        let lost = size.div_ceil(PAGE_SIZE)..u64::MAX;
+        fence(SeqCst);
+        self.drop_pages(memory, &lost);
+        self.unmap(memory, &lost, Copies::Drop);
+        if !size.is_multiple_of(PAGE_SIZE) {
+            self.zero(memory, size / PAGE_SIZE, (size % PAGE_SIZE)..PAGE_SIZE);
+        }
+    }
+
+    /// Makes `bytes` of the file zeroes without changing its length: FALLOC_FL_PUNCH_HOLE, MADV_REMOVE. Whole pages leave
+    /// memory; private copies of them stay.
+    pub fn punch_hole<M: Machine>(&self, memory: &Memory<M>, bytes: Range<u64>) {
+        let whole = bytes.start.div_ceil(PAGE_SIZE)..bytes.end / PAGE_SIZE;
+        let (first, last) = (bytes.start / PAGE_SIZE, bytes.end / PAGE_SIZE);
+        let (head, tail) = (bytes.start % PAGE_SIZE, bytes.end % PAGE_SIZE);
+        if whole.start > whole.end {
+            return self.zero(memory, first, head..tail);
+        }
+        if head != 0 {
+            self.zero(memory, first, head..PAGE_SIZE);
+        }
+        if tail != 0 {
+            self.zero(memory, last, 0..tail);
+        }
+        self.drop_pages(memory, &whole);
+        self.unmap(memory, &whole, Copies::Keep);
+    }
+
+    /// Takes pages `range` out of the cache; entries that lead to them keep their frames alive for now.
+    fn drop_pages<M: Machine>(&self, memory: &Memory<M>, range: &Range<u64>) {
+        let mut next = self.next_page(memory, range.start);
+        while let Some(index) = next.filter(|index| *index < range.end) {
+            self.drop_page(memory, index);
+            next = self.next_page(memory, index + 1);
+        }
+        fence(SeqCst);
+    }
+
+    /// Fills `bytes` of page `index` with zeroes, where it is in memory.
+    fn zero<M: Machine>(&self, memory: &Memory<M>, index: u64, bytes: Range<u64>) {
+        if let Lookup::Ready(frame) = self.lookup(memory, index) {
+            let words: &[_; WORDS] = memory.machine.words(frame);
+            remote::zero_bytes(words, bytes.start as usize..bytes.end as usize);
+            memory.put(frame);
+        }
+    }
+}

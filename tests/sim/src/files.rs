@@ -2,6 +2,7 @@
 //! them; in memory zeroes, but for what was stored.
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::random::mix;
@@ -27,25 +28,80 @@ pub enum Store {
 /// A word of a file: which file, which page, which word of the page.
 type Place = (usize, u64, usize);
 
-/// What was stored in files that live in memory; all processes see the same.
-#[derive(Clone, Debug, Default)]
-pub struct Stored(Rc<RefCell<BTreeMap<Place, u64>>>);
+/// The files as they are now; all processes see the same.
+#[derive(Clone, Debug)]
+pub struct Files(Rc<RefCell<Contents>>);
 
-impl Stored {
+#[derive(Debug)]
+struct Contents {
+    files: Vec<File>,
+    /// What was stored in files that live in memory.
+    stored: BTreeMap<Place, u64>,
+}
+
+impl Files {
+    /// The files as they begin.
+    pub fn new(files: &[File]) -> Self {
+        let contents = Contents {
+            files: files.to_vec(),
+            stored: BTreeMap::new(),
+        };
+        Self(Rc::new(RefCell::new(contents)))
+    }
+
+    /// File number `file`.
+    pub(crate) fn file(&self, file: usize) -> File {
+        self.0.borrow().files[file]
+    }
+
     /// The word at `place`.
-    pub(crate) fn get(&self, place: Place) -> u64 {
-        self.0.borrow().get(&place).copied().unwrap_or(0)
+    pub(crate) fn word(&self, place: Place) -> u64 {
+        let (file, page, index) = place;
+        let contents = self.0.borrow();
+        match contents.files[file] {
+            File {
+                store: Store::Memory,
+                ..
+            } => contents.stored.get(&place).copied().unwrap_or(0),
+            File { size, .. } => word(file, size, page * 4096 + index as u64 * 8),
+        }
     }
 
     /// Stores a word.
-    pub(crate) fn set(&self, place: Place, word: u64) {
-        self.0.borrow_mut().insert(place, word);
+    pub(crate) fn store(&self, place: Place, word: u64) {
+        self.0.borrow_mut().stored.insert(place, word);
     }
 
-    /// The file is all zeroes again.
-    pub(crate) fn forget(&self, file: usize) {
-        self.0.borrow_mut().retain(|&(other, ..), _| other != file);
+    /// The file is `size` bytes long. What lies behind that is gone.
+    pub(crate) fn resize(&self, file: usize, size: u64) {
+        let before = self.file(file).size;
+        self.0.borrow_mut().files[file].size = size;
+        if size < before {
+            self.clear(file, size..u64::MAX);
+        }
     }
+
+    /// `bytes` of the file are zeroes.
+    pub(crate) fn clear(&self, file: usize, bytes: Range<u64>) {
+        let mut contents = self.0.borrow_mut();
+        for (&(other, page, index), word) in &mut contents.stored {
+            let first = page * 4096 + index as u64 * 8;
+            if other == file {
+                *word = without(*word, first, &bytes);
+            }
+        }
+    }
+}
+
+/// `word`, which begins at byte `first`, with zeroes in place of `bytes`.
+fn without(word: u64, first: u64, bytes: &Range<u64>) -> u64 {
+    let mut left = word.to_le_bytes();
+    for (at, byte) in (first..).zip(&mut left) {
+        if bytes.contains(&at) {
+            *byte = 0;
+        }
+    }
+    u64::from_le_bytes(left)
 }
 
 /// The word at byte `offset` (a multiple of 8) of the file numbered `file`, which is `size` bytes long. Bytes behind

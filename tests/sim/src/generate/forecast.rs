@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::files::Stored;
+use crate::files::Files;
 use crate::op::{Op, Pid};
 use crate::oracle::{Area, Oracle, Rules};
 use crate::plan::program;
@@ -66,7 +66,7 @@ impl Forecast {
     }
 
     fn begin(&mut self, pid: Pid) {
-        let mut oracle = Oracle::new(self.rules.clone(), Stored::default());
+        let mut oracle = Oracle::new(self.rules.clone(), Files::new(&self.rules.files));
         for segment in program(self.stack_top) {
             // A refusal is part of the forecast.
             let _ = oracle.map(&segment);

@@ -57,13 +57,15 @@ enum Verb {
     Poke,
     FinishRead,
     Evict,
+    Resize,
+    Punch,
     Hoard,
     Release,
     FailHeap,
 }
 
 /// How often each verb happens where a seed is average.
-const USUAL: [(u64, Verb); 17] = [
+const USUAL: [(u64, Verb); 19] = [
     (20, Verb::Spawn),
     (1, Verb::Exec),
     (10, Verb::Fork),
@@ -78,6 +80,8 @@ const USUAL: [(u64, Verb); 17] = [
     (10, Verb::Poke),
     (16, Verb::FinishRead),
     (2, Verb::Evict),
+    (5, Verb::Resize),
+    (3, Verb::Punch),
     (3, Verb::Hoard),
     (8, Verb::Release),
     (3, Verb::FailHeap),
@@ -136,6 +140,8 @@ impl Author<'_> {
             Verb::Poke => Op::Poke(pid, self.bytes(pid), self.random.word()),
             Verb::FinishRead => self.finish_read(),
             Verb::Evict => Op::Evict(self.file()),
+            Verb::Resize => Op::Resize(self.file(), self.random.below(10 * 4096)),
+            Verb::Punch => Op::Punch(self.file(), self.hole()),
             Verb::Hoard => self.hoard(),
             Verb::Release => Op::Release,
             Verb::FailHeap => Op::FailHeap(self.random.below(2)),
@@ -234,6 +240,20 @@ impl Author<'_> {
         };
         let sharing = self.random.pick(&[Sharing::Private, Sharing::Shared]);
         (Source::File { file, offset }, sharing)
+    }
+
+    fn hole(&mut self) -> Span {
+        let (start, pages) = (self.random.below(8 * 4096), self.random.between(0, 4));
+        match self.random.below(2) {
+            0 => Span {
+                address: start & !4095,
+                length: pages * 4096,
+            },
+            _ => Span {
+                address: start,
+                length: self.random.below(3 * 4096),
+            },
+        }
     }
 
     fn is_in_memory(&self, source: Source) -> bool {

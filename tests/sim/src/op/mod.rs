@@ -63,6 +63,10 @@ pub enum Op {
     },
     /// The page cache gives up a file that nobody maps.
     Evict(usize),
+    /// ftruncate(2) of a file in memory to so many bytes.
+    Resize(usize, u64),
+    /// A hole is punched into a file in memory.
+    Punch(usize, Span),
     /// The kernel takes a block of 2^order frames.
     Hoard(u32),
     /// The kernel takes single frames until so many are left.

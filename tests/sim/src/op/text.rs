@@ -43,6 +43,8 @@ impl fmt::Display for Op {
                 write!(f, "disk ends read {skip} of those waiting: {result:?}")
             }
             Self::Evict(file) => write!(f, "page cache evicts file{file}"),
+            Self::Resize(file, size) => write!(f, "file{file} ftruncate({size:#x})"),
+            Self::Punch(file, span) => write!(f, "file{file} fallocate(punch_hole, {span})"),
             Self::Hoard(order) => write!(f, "kernel takes a block of order {order}"),
             Self::LeaveFree(frames) => write!(f, "kernel takes all but {frames} frames"),
             Self::Release => write!(f, "kernel gives back what it took"),

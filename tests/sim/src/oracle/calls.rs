@@ -1,6 +1,5 @@
 //! The system calls, each as its manual page has it.
 use super::{Area, Oracle, Overcommit, Promise, Refusal, TASK_END};
-use crate::files::Store;
 use crate::op::{Extent, Growth, Request, Reserve, Rights, Sharing, Source, Span};
 
 impl Oracle {
@@ -133,9 +132,7 @@ impl Oracle {
     /// Whether stores may ever be allowed: not through to a file that was opened for reading.
     fn may_be_writable(&self, area: &Area) -> bool {
         match area.source {
-            Source::File { file, .. } if area.sharing == Sharing::Shared => {
-                self.rules.files[file].store == Store::Memory
-            }
+            Source::File { file, .. } if area.sharing == Sharing::Shared => self.is_in_memory(file),
             _ => true,
         }
     }

@@ -14,7 +14,7 @@ use std::rc::Rc;
 pub use area::{Area, Promise};
 pub use promise::Overcommit;
 
-use crate::files::{self, File, Store, Stored};
+use crate::files::{File, Files, Store};
 use crate::op::{Kind, Rights, Sharing, Signal};
 
 /// The page behind the last that a program may have.
@@ -62,7 +62,7 @@ pub struct Rules {
     pub memory: u64,
     /// How readily they are promised.
     pub overcommit: Overcommit,
-    /// The files.
+    /// The files as they begin.
     pub files: Rc<[File]>,
 }
 
@@ -77,19 +77,19 @@ pub struct Oracle {
     elsewhere: u64,
     /// Words of private pages, by page and index.
     words: BTreeMap<(u64, usize), u64>,
-    /// Words of shared ones.
-    stored: Stored,
+    /// The files as they are now.
+    files: Files,
 }
 
 impl Oracle {
-    /// An empty space in a world where files in memory hold `stored`.
-    pub fn new(rules: Rules, stored: Stored) -> Self {
+    /// An empty space in a world with `files`.
+    pub fn new(rules: Rules, files: Files) -> Self {
         Self {
             areas: Vec::new(),
             brk: rules.heap_start,
             elsewhere: 0,
             words: BTreeMap::new(),
-            stored,
+            files,
             rules,
         }
     }
@@ -121,9 +121,7 @@ impl Oracle {
             return Err(Signal::AccErr);
         }
         match area.file_page(page) {
-            Some((file, at)) if at >= self.rules.files[file].size.div_ceil(4096) => {
-                Err(Signal::Bus)
-            }
+            Some((file, at)) if at >= self.files.file(file).size.div_ceil(4096) => Err(Signal::Bus),
             _ => Ok(()),
         }
     }
@@ -141,7 +139,7 @@ impl Oracle {
         let area = self.area_at(page);
         if area.is_some_and(|area| area.sharing == Sharing::Shared) {
             if let Some((file, at)) = self.file_page(page) {
-                self.stored.set((file, at, index), value);
+                self.files.store((file, at, index), value);
             }
             return;
         }
@@ -168,7 +166,7 @@ impl Oracle {
     }
 
     fn is_in_memory(&self, file: usize) -> bool {
-        self.rules.files[file].store == Store::Memory
+        self.files.file(file).store == Store::Memory
     }
 
     /// Whether something was stored in `page`, which is private.
@@ -209,13 +207,21 @@ impl Oracle {
 
     /// The word that a page from `source` begins with.
     fn original(&self, source: Option<(usize, u64)>, index: usize) -> u64 {
-        source.map_or(0, |(file, at)| match self.rules.files[file] {
-            File {
-                store: Store::Memory,
-                ..
-            } => self.stored.get((file, at, index)),
-            File { size, .. } => files::word(file, size, at * 4096 + index as u64 * 8),
-        })
+        source.map_or(0, |(file, at)| self.files.word((file, at, index)))
+    }
+
+    /// File number `file` was cut short: private copies of pages that it lost go with them.
+    pub fn drop_copies(&mut self, file: usize) {
+        let pages = self.files.file(file).size.div_ceil(4096);
+        let areas = self.areas.clone();
+        let is_lost = |page: u64| {
+            let area = areas
+                .iter()
+                .find(|area| area.start <= page && page < area.end);
+            let shown = area.and_then(|area| area.file_page(page));
+            shown.is_some_and(|(other, at)| other == file && at >= pages)
+        };
+        self.words.retain(|&(page, _), _| !is_lost(page));
     }
 
     /// Extends the stack above `page` down to it, if it may grow that far.

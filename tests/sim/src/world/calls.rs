@@ -61,7 +61,7 @@ impl World {
     fn is_opened_for_reading(&self, request: &Request) -> bool {
         let is_on_disk = match request.source {
             Source::Zero => false,
-            Source::File { file, .. } => self.config.rules.files[file].store == Store::Disk,
+            Source::File { file, .. } => self.contents.file(file).store == Store::Disk,
         };
         is_on_disk && request.sharing == Sharing::Shared
     }

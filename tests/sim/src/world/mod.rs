@@ -17,10 +17,10 @@ use mm::page_table::Levels;
 
 use crate::broken::{Sound, demand};
 use crate::failing_heap::{Fired, failing_at};
-use crate::files::{File, Store, Stored};
+use crate::files::{File, Files, Store};
 use crate::kernel::{End, Kernel};
 use crate::machine::SoftMachine;
-use crate::op::{Op, Pid, Step};
+use crate::op::{Op, Pid, Span, Step};
 use crate::oracle::{Overcommit, Refusal};
 use crate::plan::Config;
 use process::Process;
@@ -37,8 +37,8 @@ pub struct World {
     processes: Vec<Option<usize>>,
     spaces: Vec<Option<Process>>,
     files: Vec<Arc<CachedFile>>,
-    /// What files in memory should hold.
-    stored: Stored,
+    /// What the files should be.
+    contents: Files,
     hoard: Vec<Frame>,
     /// From which allocation on the next operation's heap fails.
     heap_fails_at: Option<u64>,
@@ -96,7 +96,7 @@ impl World {
             // execve needs the new space while the old one stands.
             spaces: (0..=config.processes).map(|_| None).collect(),
             files: config.rules.files.iter().enumerate().map(file).collect(),
-            stored: Stored::default(),
+            contents: Files::new(&config.rules.files),
             hoard: Vec::new(),
             heap_fails_at: None,
             config: config.clone(),
@@ -134,6 +134,8 @@ impl World {
             Op::Poke(pid, span, bytes) => self.poke(pid, span, bytes),
             Op::FinishRead { skip, result } => Ok(did(self.kernel.finish_read(skip, result))),
             Op::Evict(file) => Ok(self.evict(file)),
+            Op::Resize(file, size) => Ok(self.resize(file, size)),
+            Op::Punch(file, span) => Ok(self.punch(file, span)),
             Op::Hoard(order) => self.hoard(order),
             Op::LeaveFree(frames) => self.leave_free(frames),
             Op::Release => Ok(self.release()),
@@ -175,8 +177,37 @@ impl World {
             return Answer::Nothing;
         };
         evicted.evict_all(&self.kernel.memory);
-        self.stored.forget(file);
+        self.contents.clear(file, 0..u64::MAX);
         Answer::Done
+    }
+
+    /// ftruncate(2).
+    fn resize(&mut self, file: usize, size: u64) -> Answer {
+        let Some(cached) = self.memory_file(file) else {
+            return Answer::Nothing;
+        };
+        cached.set_size(&self.kernel.memory, size);
+        self.contents.resize(file, size);
+        for process in self.spaces.iter_mut().flatten() {
+            process.oracle.drop_copies(file);
+        }
+        Answer::Done
+    }
+
+    /// fallocate(2) with FALLOC_FL_PUNCH_HOLE.
+    fn punch(&mut self, file: usize, span: Span) -> Answer {
+        let Some(cached) = self.memory_file(file) else {
+            return Answer::Nothing;
+        };
+        let bytes = span.address..span.address + span.length;
+        cached.punch_hole(&self.kernel.memory, bytes.clone());
+        self.contents.clear(file, bytes);
+        Answer::Done
+    }
+
+    fn memory_file(&self, file: usize) -> Option<&CachedFile> {
+        let is_there = self.contents.file(file).store == Store::Memory;
+        is_there.then(|| &*self.files[file])
     }
 
     fn hoard(&mut self, order: u32) -> Sound<Answer> {

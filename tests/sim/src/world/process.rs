@@ -66,7 +66,7 @@ impl World {
             demand!(free == 0, "no new space, but {free} frames are free");
             return Ok(Answer::Refused(Refusal::ENOMEM));
         };
-        let oracle = Oracle::new(rules.clone(), self.stored.clone());
+        let oracle = Oracle::new(rules.clone(), self.contents.clone());
         let space = Rc::new(RefCell::new(space));
         self.enter(pid, Process { space, oracle });
         for segment in program(self.config.stack_top) {

@@ -128,6 +128,14 @@ provide_tools() {
     apt_install "${packages[@]}"
 }
 
+# Only on request: one test needs it, and is ignored without.
+provide_bochs() {
+    has bochs && [[ -f /usr/share/vgabios/vgabios.cirrus.bin ]] && compgen -G '/usr/lib/*/bochs/plugins/libbx_sdl2_gui.so' >/dev/null && return
+    has apt-get || fail "this system has no apt-get, so please install Bochs with its SDL display by hand"
+    apt_install bochs bochs-sdl bochsbios vgabios
+}
+
 [[ $(uname -sm) == "Linux x86_64" ]] || fail "Faultline is built on Linux on x86-64, and this is $(uname -sm)"
 provide_tools
+[[ ${1:-} == bochs ]] && provide_bochs
 provide_compiler

@@ -1,6 +1,7 @@
 //! The outermost ring, as named tests with the usual filters: every program on Linux and in QEMU, and the command that
 //! boots them. Two at a time, because a machine in QEMU keeps a processor busy.
 
+mod bochs;
 mod bugs;
 mod commands;
 mod debugger;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
             .chain(commands::trials())
             .chain(ends::trials())
             .chain(limits::trials())
+            .chain(bochs::trials())
             .chain(trace::trials())
             .chain([foreign::trial(), debugger::trial()])
             .chain(machine::trials())

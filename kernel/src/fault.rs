@@ -119,7 +119,10 @@ fn serve(space: &Space, address: u64, access: Access) -> Served {
 fn count(space: &mm::AddressSpace) {
     percpu::with_current(|thread| {
         thread.process.usage.minor_fault();
-        thread.process.usage.note_resident(space.resident_pages(memory()));
+        thread
+            .process
+            .usage
+            .note_resident(space.resident_pages(memory()));
     });
 }
 
@@ -167,7 +170,9 @@ fn kill_for_memory() -> bool {
         victim.signals.end(Status::killed(SIGKILL));
         return true;
     }
-    signal::send(&victim, SIGKILL);
+    // Nothing to allocate, nothing to refuse.
+    victim.signals.end(Status::killed(SIGKILL));
+    victim.wake();
     // It ends on its own way back to ring 3; then the fault is tried again.
     sched::yield_now();
     false
@@ -213,7 +218,7 @@ pub(crate) fn populate(
             Served::Denied(_) => return Err(mm::Error::BadAddress),
             Served::OutOfMemory => return Err(mm::Error::OutOfMemory),
         }
-        if signal::ends_wait() {
+        if signal::is_dying() {
             return Err(mm::Error::TryAgain);
         }
         sched::breathe();
@@ -227,7 +232,7 @@ pub(crate) fn read_ahead(space: &Space, mut pages: Range<Page>) {
         let Some((behind, read)) = next else { return };
         fs::complete(read);
         pages.start = behind;
-        if signal::ends_wait() {
+        if signal::is_dying() {
             return;
         }
         sched::breathe();

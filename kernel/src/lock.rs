@@ -23,6 +23,8 @@ pub(crate) enum Rank {
     Process,
     /// Descriptors and files.
     Files,
+    /// Whose timers fire when.
+    Timers,
     /// Who runs next.
     Scheduler,
     /// Input that nobody read yet.
@@ -45,10 +47,11 @@ pub(crate) enum Rank {
 
 impl Rank {
     /// Every rank, in order.
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Table,
         Self::Process,
         Self::Files,
+        Self::Timers,
         Self::Scheduler,
         Self::Console,
         Self::Random,

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod signal;
+
 pub use linux_raw_sys::{auxvec, elf, general, system};
 pub use syscalls::{Errno, Sysno};
 

@@ -17,10 +17,13 @@ use super::features::{Features, has};
 
 /// Where FXSAVE and XSAVE put the x87 control word and MXCSR, and what a new program finds in them.
 const FCW: (usize, u16) = (0, 0x37f);
-const MXCSR: (usize, u32) = (24, 0x1f80);
+pub(super) const MXCSR: (usize, u32) = (24, 0x1f80);
 
 /// Bytes that FXSAVE needs.
-const LEGACY_SIZE: usize = 512;
+pub(super) const LEGACY_SIZE: usize = 512;
+
+/// The most bytes that a state of the components we enable takes on any machine (AVX-512, behind room for MPX).
+pub(super) const MAX_SIZE: usize = 2688;
 
 /// Bytes of a state on this machine.
 static SIZE: AtomicUsize = AtomicUsize::new(LEGACY_SIZE);
@@ -40,7 +43,12 @@ pub(super) fn init() {
     if has(Features::XSAVE) {
         // SAFETY: OSXSAVE is on (`features`), and the set has x87 and SSE and whole groups only.
         unsafe { XCr0::write(components()) };
-        SIZE.store(__cpuid_count(0xd, 0).ebx as usize, Relaxed);
+        let size = __cpuid_count(0xd, 0).ebx as usize;
+        assert!(
+            size <= MAX_SIZE,
+            "a state of {size} bytes, of at most {MAX_SIZE}"
+        );
+        SIZE.store(size, Relaxed);
     }
     // SAFETY: resets the x87 unit, which nobody uses yet.
     unsafe { asm!("fninit", options(nomem, nostack)) };
@@ -50,7 +58,7 @@ pub(super) fn init() {
 }
 
 /// x87, SSE, and of AVX and AVX-512 what the processor has.
-fn components() -> Components {
+pub(super) fn components() -> Components {
     let has = Components::from_bits_truncate(u64::from(__cpuid_count(0xd, 0).eax));
     let wide = Components::OPMASK | Components::ZMM_HI256 | Components::HI16_ZMM;
     let mut enabled = Components::X87 | Components::SSE | has & Components::AVX;
@@ -135,6 +143,40 @@ impl FpuState {
             // SAFETY: as above.
             unsafe { asm!("fxrstor64 [{}]", in(reg) area, options(readonly, nostack)) };
         }
+    }
+}
+
+/// Bytes of a state on this machine.
+pub(super) fn size() -> usize {
+    SIZE.load(Relaxed)
+}
+
+impl FpuState {
+    /// Has the area hold the current thread's registers, then calls `each` with its bytes, piece by piece, and where they
+    /// belong. `each` may let others run: whenever that happens the area takes the same registers in again.
+    pub(super) fn read<E>(
+        &self,
+        mut each: impl FnMut(usize, &mut [u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.save_whole();
+        let mut piece = [0; LEGACY_SIZE];
+        for offset in (0..size()).step_by(LEGACY_SIZE) {
+            let length = LEGACY_SIZE.min(size() - offset);
+            let from = self.area.as_ptr().wrapping_add(offset);
+            // SAFETY: within the area, and `piece` is long enough. Nobody else uses the area meanwhile.
+            unsafe { from.copy_to_nonoverlapping(piece.as_mut_ptr(), length) };
+            each(offset, &mut piece[..length])?;
+        }
+        Ok(())
+    }
+
+    /// Gives the current thread, whose state this is, the registers of an image that was found loadable (`fpu_image`).
+    pub(super) fn write(&self, image: &[u8]) {
+        assert!(image.len() <= size(), "an image longer than a state");
+        let to = self.area.as_ptr();
+        // SAFETY: within the area, which nobody else uses meanwhile.
+        unsafe { image.as_ptr().copy_to_nonoverlapping(to, image.len()) };
+        self.restore();
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct TrapFrame {
     pub(crate) rdi: u64,
     /// The vector; after `syscall` the number of the call (Linux's `orig_rax`).
     pub(crate) number: u64,
-    /// The processor's error code, or 0.
+    /// The processor's error code, or 0; [`CALL`] after `syscall`.
     pub(crate) error: u64,
     pub(crate) rip: u64,
     pub(crate) cs: u64,
@@ -75,11 +75,46 @@ impl TrapFrame {
         self.cs & 3 == 3
     }
 
+    /// Whether ring 3 came by `syscall`, and the frame still is that call's.
+    pub(crate) fn is_call(&self) -> bool {
+        self.error == CALL as u64
+    }
+
+    /// The frame is where ring 3 goes on, whatever brought it here.
+    pub(crate) fn forget_call(&mut self) {
+        self.error = 0;
+    }
+
+    /// Whether ring 3 runs 64-bit code.
+    pub(crate) fn is_64_bit(&self) -> bool {
+        self.cs == u64::from(super::gdt::USER_CS)
+    }
+
+    /// Has ring 3 go on with its usual segments.
+    pub(crate) fn use_user_segments(&mut self) {
+        self.cs = super::gdt::USER_CS.into();
+        self.use_user_stack_segment();
+    }
+
+    /// Has ring 3 go on with its usual stack segment.
+    pub(crate) fn use_user_stack_segment(&mut self) {
+        self.ss = super::gdt::USER_SS.into();
+    }
+
+    /// Has ring 3 go on with segments of its choice, none of them another ring's; `iretq` refuses those that aren't there.
+    pub(crate) fn set_segments(&mut self, cs: u16, ss: u16) {
+        self.cs = u64::from(cs | 3);
+        self.ss = u64::from(ss | 3);
+    }
+
     /// Whether interrupts came in where this happened.
     pub(crate) fn had_interrupts(&self) -> bool {
         self.rflags & 1 << 9 != 0
     }
 }
+
+/// In place of an error code: the frame is that of a system call.
+pub(super) const CALL: i64 = -1;
 
 pub(super) const RIP: usize = offset_of!(TrapFrame, rip);
 pub(super) const CS: usize = offset_of!(TrapFrame, cs);
@@ -318,13 +353,12 @@ fn exception(frame: &mut TrapFrame) {
 }
 
 /// `iretq` refused the frame that lies where it was interrupted. Ring 3's registers are in `frame` already; with the
-/// rest of what was refused in it, it looks as if ring 3 had faulted by itself.
+/// rest of what was refused in it, it looks as if ring 3 had faulted by itself. The signal that this earns leads to a
+/// handler, with segments that are good, or to the end.
 extern "C" fn refused_return(frame: &mut TrapFrame) {
     // SAFETY: the address is the stack pointer at `iret_to_user`, where rip, cs, rflags, rsp and ss of the return lie.
     let refused = unsafe { (frame.rsp as *const [u64; 5]).read() };
     [frame.rip, frame.cs, frame.rflags, frame.rsp, frame.ss] = refused;
-    frame.cs = u64::from(super::gdt::USER_CS);
-    frame.ss = u64::from(super::gdt::USER_SS);
     crate::process::exception(frame);
 }
 

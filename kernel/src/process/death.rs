@@ -7,7 +7,7 @@ use crate::rate_limit::RateLimit;
 static LINES: RateLimit = RateLimit::new();
 
 /// The running program gets the signal of that name because of `reason`, unless too many did just now.
-pub(super) fn tell(signal: &str, reason: &str, address: u64, frame: &TrapFrame) {
+pub(in crate::process) fn tell(signal: &str, reason: &str, address: u64, frame: &TrapFrame) {
     let Some(left_out) = LINES.admit(timer::nanoseconds()) else {
         return;
     };

@@ -1,9 +1,11 @@
 //! The end of a process: memory back, children to init, the parent told.
-use abi::general::{SIGCHLD, SIGKILL};
+use alloc::sync::Arc;
+
+use abi::general::SIGKILL;
 
 use super::table::{self, INIT};
 use super::wait::{Children, Found, Status, Wanted};
-use super::{Process, audit, current, sched, signal};
+use super::{Process, audit, current, itimer, sched, signal};
 use crate::arch::memory::memory;
 use crate::arch::{context, exit as machine, interrupts};
 use crate::trace;
@@ -24,7 +26,7 @@ pub(super) fn exit_current() -> ! {
 }
 
 /// Gives memory and files back.
-fn give_up(process: &Process) {
+fn give_up(process: &Arc<Process>) {
     context::activate_kernel();
     let space = process.replace_space(None);
     if cfg!(debug_assertions)
@@ -34,6 +36,7 @@ fn give_up(process: &Process) {
         panic!("the space of {}[{}]: {broken}", process.name(), process.pid);
     }
     drop(space);
+    itimer::stop(process);
     process.files.close_all();
     process.give_space_back();
 }
@@ -41,13 +44,15 @@ fn give_up(process: &Process) {
 fn tell_parent(process: &Process, status: Status) {
     let table::Burial { parent, init } = table::bury(process.pid, status);
     if let Some(parent) = parent {
-        signal::send(&parent, SIGCHLD);
+        signal::tell_of_child(&parent, process, status);
         if parent.signals.ignores_children() {
             table::forget(process.pid);
         }
+        parent.wake();
     }
     if let Some(init) = init {
-        signal::send(&init, SIGCHLD);
+        signal::tell_of_child(&init, process, status);
+        init.wake();
     }
 }
 

@@ -3,7 +3,7 @@ use alloc::sync::Arc;
 
 use super::table::Reserved;
 use super::thread::Thread;
-use super::{Process, Space, current, sched};
+use super::{Process, Space, current, sched, signal};
 use crate::arch::fpu::FpuState;
 use crate::arch::trap::TrapFrame;
 use crate::arch::user::Bases;
@@ -89,7 +89,7 @@ fn first_thread(
 /// Waits until `child`, who runs in the caller's memory, has given it back.
 pub(crate) fn await_return(child: u32) {
     let borrows = || super::table::find(child).is_some_and(|child| child.is_borrowing());
-    while borrows() && !current().signals.is_ending() {
+    while borrows() && !signal::is_dying() {
         sched::park();
     }
 }

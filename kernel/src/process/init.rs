@@ -45,7 +45,7 @@ fn make() -> Result<Arc<Thread>, Failure> {
         program.name,
         program.space,
         files,
-        Signals::new(),
+        Signals::of_init(),
         limits,
     );
     let process = Arc::try_new(process).map_err(|_| Errno::ENOMEM)?;

@@ -13,6 +13,7 @@ pub(crate) mod exec;
 pub(crate) mod exit;
 pub(crate) mod fork;
 pub(crate) mod init;
+pub(crate) mod itimer;
 mod layout;
 pub(crate) mod limits;
 mod queue;
@@ -45,7 +46,7 @@ use crate::fs::files::Files;
 use crate::lock::{IrqLock, Rank};
 use crate::trace;
 use limits::{Limit, Limits};
-use signal::{Demand, Signals};
+use signal::Signals;
 
 /// A running program.
 pub(crate) struct Process {
@@ -53,8 +54,10 @@ pub(crate) struct Process {
     pub(crate) pid: u32,
     /// Its open files.
     pub(crate) files: Files,
-    /// Signals: pending, blocked, ignored, and the end that was decided.
+    /// Signals: what to do about each, which wait, and the end that was decided.
     pub(crate) signals: Signals,
+    /// Timers that send signals.
+    timers: itimer::Timers,
     /// Time and faults.
     pub(crate) usage: Usage,
     /// What it may use.
@@ -110,6 +113,7 @@ impl Process {
             pid,
             files,
             signals,
+            timers: itimer::Timers::default(),
             usage: Usage::default(),
             limits: IrqLock::new(Rank::Process, limits),
             name: IrqLock::new(Rank::Process, name),
@@ -195,6 +199,7 @@ pub(crate) fn tick(frame: &TrapFrame) {
         if !thread.idle.load(Relaxed) {
             thread.process.usage.tick(frame.is_user());
         }
+        itimer::tick(&thread.process);
     });
     console::poll();
     framebuffer::refresh();
@@ -202,18 +207,16 @@ pub(crate) fn tick(frame: &TrapFrame) {
 }
 
 /// Last stop before ring 3, taken when something was raised: the end of a slice, a signal, the end of the process.
-pub(crate) fn before_user(_frame: &mut TrapFrame) {
+pub(crate) fn before_user(frame: &mut TrapFrame) {
     loop {
         let attention = percpu::take_attention();
         if attention.is_empty() {
             return;
         }
         if attention.contains(Attention::SIGNAL) {
-            match percpu::with_current(|thread| thread.process.signals.deliver()) {
-                Demand::Nothing => {}
-                Demand::Stop(signal) => stop::stand_still(signal),
-                Demand::End => exit::exit_current(),
-            }
+            interrupts::enable();
+            signal::deliver(frame);
+            interrupts::disable();
         }
         if attention.contains(Attention::TRACE) {
             interrupts::enable();

@@ -1,4 +1,4 @@
-//! Queues of threads that need no memory: each thread carries the links, so that waking one can't fail.
+//! Queues that need no memory: what is queued carries the links, so that waking a thread can't fail.
 //!
 //! A thread is in each queue at most once. The scheduler's lock guards all links; the locks around them only say so to
 //! the compiler and are never waited for.
@@ -47,63 +47,76 @@ impl Ready {
     }
 }
 
-/// Threads that wake by themselves, the earliest first.
-pub(super) struct Sleepers {
-    first: Link,
+/// What can be queued by a deadline; at most once at a time.
+pub(super) trait Timed: Sized {
+    /// When its time comes, in nanoseconds since boot.
+    fn deadline(&self) -> u64;
+    /// The next one in the queue.
+    fn next(&self) -> &Mutex<Option<Arc<Self>>>;
 }
 
-impl Sleepers {
+impl Timed for Thread {
+    fn deadline(&self) -> u64 {
+        self.deadline.load(Relaxed)
+    }
+
+    fn next(&self) -> &Link {
+        &self.next_sleeper
+    }
+}
+
+/// Those whose time comes by itself, the earliest first.
+pub(super) struct Deadlines<T> {
+    first: Mutex<Option<Arc<T>>>,
+}
+
+impl<T: Timed> Deadlines<T> {
     pub(super) const fn new() -> Self {
         Self {
             first: Mutex::new(None),
         }
     }
 
-    /// Adds `thread`, whose deadline is set, behind those that are not later.
-    pub(super) fn insert(&mut self, thread: &Arc<Thread>) {
-        let deadline = thread.deadline.load(Relaxed);
-        let before = |other: &Arc<Thread>| other.deadline.load(Relaxed) <= deadline;
+    /// Adds `item`, whose deadline is set, behind those that are not later.
+    pub(super) fn insert(&mut self, item: &Arc<T>) {
+        let deadline = item.deadline();
         self.at(
-            |other| !before(other),
+            |other| other.deadline() > deadline,
             |link| {
-                *thread.next_sleeper.lock() = link.replace(thread.clone());
+                *item.next().lock() = link.replace(item.clone());
             },
         );
     }
 
-    /// Takes `thread` out, if it is still in.
-    pub(super) fn remove(&mut self, thread: &Arc<Thread>) {
-        let same = |other: &Arc<Thread>| Arc::ptr_eq(other, thread);
+    /// Takes `item`, which the caller keeps, out, if it is still in.
+    pub(super) fn remove(&mut self, item: &Arc<T>) {
+        let same = |other: &Arc<T>| Arc::ptr_eq(other, item);
         self.at(same, |link| {
             if link.is_some() {
-                *link = thread.next_sleeper.lock().take();
+                *link = item.next().lock().take();
             }
         });
     }
 
     /// Takes the first out if its time has come.
-    pub(super) fn pop_due(&mut self, now: u64) -> Option<Arc<Thread>> {
+    pub(super) fn pop_due(&mut self, now: u64) -> Option<Arc<T>> {
         let first = self.first.get_mut();
-        let due = first.take_if(|thread| thread.deadline.load(Relaxed) <= now)?;
-        *first = due.next_sleeper.lock().take();
+        let due = first.take_if(|item| item.deadline() <= now)?;
+        *first = due.next().lock().take();
         Some(due)
     }
 
-    /// Runs `change` on the link to the first thread that is `wanted`, or on the last link.
-    fn at(
-        &mut self,
-        wanted: impl Fn(&Arc<Thread>) -> bool,
-        change: impl FnOnce(&mut Option<Arc<Thread>>),
-    ) {
-        let mut holder: Option<Arc<Thread>> = None;
+    /// Runs `change` on the link to the first item that is `wanted`, or on the last link.
+    fn at(&mut self, wanted: impl Fn(&Arc<T>) -> bool, change: impl FnOnce(&mut Option<Arc<T>>)) {
+        let mut holder: Option<Arc<T>> = None;
         loop {
             let mut link = holder
                 .as_ref()
-                .map_or(&self.first, |thread| &thread.next_sleeper)
+                .map_or(&self.first, |item| item.next())
                 .lock();
             match &*link {
-                Some(thread) if !wanted(thread) => {
-                    let next = thread.clone();
+                Some(item) if !wanted(item) => {
+                    let next = item.clone();
                     drop(link);
                     holder = Some(next);
                 }

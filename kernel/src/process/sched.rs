@@ -7,7 +7,7 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::queue::{Ready, Sleepers};
+use super::queue::{Deadlines, Ready};
 use super::thread::Thread;
 use crate::arch::percpu::{self, Attention};
 use crate::arch::{context, interrupts, timer};
@@ -23,7 +23,7 @@ static SCHEDULER: IrqLock<Scheduler> = IrqLock::new(Rank::Scheduler, Scheduler::
 
 struct Scheduler {
     ready: Ready,
-    sleepers: Sleepers,
+    sleepers: Deadlines<Thread>,
     /// The thread that ran before this one, until the new one has left its stack.
     previous: Option<Arc<Thread>>,
 }
@@ -32,7 +32,7 @@ impl Scheduler {
     const fn new() -> Self {
         Self {
             ready: Ready::new(),
-            sleepers: Sleepers::new(),
+            sleepers: Deadlines::new(),
             previous: None,
         }
     }

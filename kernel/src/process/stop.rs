@@ -1,27 +1,23 @@
 //! Standing still: SIGSTOP and its kin hold a process until SIGCONT, and its parent hears of both.
-use abi::general::SIGCHLD;
-
-use super::table;
 use super::wait::Status;
-use super::{current, sched, signal};
+use super::{Process, current, sched, signal, table};
 
 /// Holds the running process, which `signal` stopped, until something lets it go on.
 pub(super) fn stand_still(signal: u32) {
     let process = current();
-    tell_parent(process.pid, Status::stopped(signal));
+    tell_parent(&process, Status::stopped(signal));
     while process.signals.is_stopped() {
         sched::park();
     }
 }
 
-/// Has the parent of `pid` know that the child stopped or went on.
-pub(super) fn tell_parent(pid: u32, news: Status) {
-    let Some(parent) = table::note(pid, news) else {
+/// Has the parent of `process` know that it stopped or went on.
+pub(super) fn tell_parent(process: &Process, news: Status) {
+    let Some(parent) = table::note(process.pid, news) else {
         return;
     };
     if parent.signals.wants_to_know_of_stops() {
-        signal::send(&parent, SIGCHLD);
-    } else {
-        parent.wake();
+        signal::tell_of_child(&parent, process, news);
     }
+    parent.wake();
 }

@@ -2,6 +2,7 @@
 use alloc::sync::Arc;
 
 use abi::Errno;
+use abi::general::{CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SIGCONT};
 use bitflags::bitflags;
 
 use super::table::reap;
@@ -28,6 +29,17 @@ impl Status {
     /// Signal `number` ended it.
     pub(crate) fn killed(number: u32) -> Self {
         Self(number as i32 & 0x7f)
+    }
+
+    /// What SIGCHLD and `waitid` tell of it: one of `CLD_*`, and a code or signal.
+    pub(crate) fn as_code(self) -> (u32, i32) {
+        let high = self.0 >> 8;
+        match self.0 & 0x7f {
+            _ if self == Self::CONTINUED => (CLD_CONTINUED, SIGCONT as i32),
+            0x7f => (CLD_STOPPED, high),
+            0 => (CLD_EXITED, high),
+            signal => (CLD_KILLED, signal),
+        }
     }
 
     /// What a shell would call its exit code: 128 + the signal where one ended it.
@@ -99,8 +111,8 @@ pub(crate) fn wait(children: Children, wanted: Wanted, patience: Patience) -> Re
             Found::Alive if patience == Patience::Wait => {}
             found => return Ok(found),
         }
-        if signal::ends_wait() {
-            return Err(Errno::EINTR);
+        if signal::interrupted() {
+            return Err(Errno::ERESTARTSYS);
         }
         sched::park();
     }

@@ -79,8 +79,8 @@ fn read_console(buffer: u64, length: u64, mut empty: Empty) -> Answer {
                 empty = Empty::Return;
             }
             Input::Empty if empty == Empty::Wait => {
-                if signal::ends_wait() {
-                    return Err(Errno::EINTR);
+                if signal::interrupted() {
+                    return Err(Errno::ERESTARTSYS);
                 }
                 wait_for_input(soon);
             }
@@ -149,25 +149,35 @@ fn write_console(buffer: u64, length: u64) -> Answer {
         let to_page_end = mm::PAGE_SIZE - at % mm::PAGE_SIZE;
         let count = (length - done).min(PIECE as u64).min(to_page_end) as usize;
         match user::read_bytes(at, &mut piece[..count]) {
-            Ok(()) => send(&piece[..count])?,
+            Ok(()) => {}
             Err(errno) if done == 0 => return Err(errno),
             Err(_) => break,
         }
-        done += count as u64;
+        let sent = send(&piece[..count]) as u64;
+        done += sent;
+        if done == 0 {
+            return Err(Errno::ERESTARTSYS);
+        }
+        if sent < count as u64 {
+            break;
+        }
     }
     Ok(done)
 }
 
-/// Hands bytes to the console; others run while it is busy. `EINTR` where the program is to end.
-fn send(mut bytes: &[u8]) -> Result<(), Errno> {
-    while !bytes.is_empty() {
-        bytes = &bytes[console::write_some(bytes)..];
+/// Hands bytes to the console; others run while it is busy. Returns how many it took before a signal came: one that only
+/// wants a handler waits until the console is busy.
+fn send(bytes: &[u8]) -> usize {
+    let mut done = 0;
+    while done < bytes.len() {
+        let taken = console::write_some(&bytes[done..]);
+        done += taken;
         sched::breathe();
-        if signal::ends_wait() {
-            return Err(Errno::EINTR);
+        if taken == 0 && signal::interrupted() || signal::is_dying() {
+            break;
         }
     }
-    Ok(())
+    done
 }
 
 /// Refuses buffers that reach out of the user half, as Linux does before it touches them.

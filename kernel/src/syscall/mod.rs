@@ -4,6 +4,7 @@
 mod advice;
 mod descriptor;
 mod file;
+mod itimer;
 mod limits;
 mod memory;
 mod path;
@@ -19,6 +20,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use abi::{Errno, Sysno};
 
+use crate::arch::percpu::{self, Attention};
 use crate::arch::trap::TrapFrame;
 use crate::options::Kinds;
 use crate::trace;
@@ -60,15 +62,22 @@ fn answer(frame: &mut TrapFrame) {
         Some(call) => serve(call, [rdi, rsi, rdx, r10, r8, r9], frame),
         None => missing(number),
     };
-    // A new program starts with clear registers; its frame is complete.
-    if answer == Ok(STARTED) {
+    if answer == Ok(COMPLETE) {
         return;
     }
-    frame.rax = answer.unwrap_or_else(|errno| (-i64::from(errno.into_raw())) as u64);
+    frame.rax = answer.unwrap_or_else(refusal);
 }
 
-/// What a successful `execve` answers: nobody reads it.
-const STARTED: u64 = u64::MAX;
+/// What ring 3 reads for `errno`. One of the `ERESTART` numbers never gets there: see `signal::deliver`.
+fn refusal(errno: Errno) -> u64 {
+    if errno.into_raw() >= Errno::ERESTARTSYS.into_raw() {
+        percpu::raise(Attention::SIGNAL);
+    }
+    -i64::from(errno.into_raw()) as u64
+}
+
+/// The answer of calls after which the frame is complete: nobody reads it.
+const COMPLETE: u64 = u64::MAX;
 
 /// The table.
 fn serve(call: Sysno, a: Arguments, frame: &mut TrapFrame) -> Answer {
@@ -105,6 +114,14 @@ fn serve(call: Sysno, a: Arguments, frame: &mut TrapFrame) -> Answer {
         Sysno::kill => signal::kill(a),
         Sysno::tkill => signal::tkill(a),
         Sysno::tgkill => signal::tgkill(a),
+        Sysno::rt_sigqueueinfo => signal::rt_sigqueueinfo(a),
+        Sysno::rt_tgsigqueueinfo => signal::rt_tgsigqueueinfo(a),
+        Sysno::rt_sigreturn => signal::rt_sigreturn(frame),
+        Sysno::rt_sigsuspend => signal::rt_sigsuspend(a),
+        Sysno::rt_sigtimedwait => signal::rt_sigtimedwait(a),
+        Sysno::sigaltstack => signal::sigaltstack(a, frame),
+        Sysno::pause => signal::pause(),
+        Sysno::restart_syscall => time::restart_syscall(),
         Sysno::rt_sigaction => signal::rt_sigaction(a),
         Sysno::rt_sigprocmask => signal::rt_sigprocmask(a),
         Sysno::rt_sigpending => signal::rt_sigpending(a),
@@ -133,6 +150,9 @@ fn serve(call: Sysno, a: Arguments, frame: &mut TrapFrame) -> Answer {
 
         Sysno::nanosleep => time::nanosleep(a),
         Sysno::clock_nanosleep => time::clock_nanosleep(a),
+        Sysno::setitimer => itimer::setitimer(a),
+        Sysno::getitimer => itimer::getitimer(a),
+        Sysno::alarm => itimer::alarm(a),
         Sysno::clock_gettime => time::clock_gettime(a),
         Sysno::clock_getres => time::clock_getres(a),
         Sysno::gettimeofday => time::gettimeofday(a),

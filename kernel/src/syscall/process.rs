@@ -7,7 +7,7 @@ use abi::general::{
     CLONE_SETTLS, CLONE_VFORK, CLONE_VM, SIGCHLD, WCONTINUED, WNOHANG, WUNTRACED,
 };
 
-use super::{Answer, Arguments, STARTED, user};
+use super::{Answer, Arguments, COMPLETE, user};
 use crate::arch::trap::TrapFrame;
 use crate::arch::user as registers;
 use crate::fault;
@@ -92,7 +92,7 @@ pub(super) fn execve(
     }
     copy_strings(&mut strings, List::Environment, environment)?;
     exec::execve(frame, &file, &path, strings)?;
-    Ok(STARTED)
+    Ok(COMPLETE)
 }
 
 /// Copies the strings that the pointers at `array` lead to, up to a null pointer. No array is an empty one.

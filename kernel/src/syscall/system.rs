@@ -53,12 +53,14 @@ pub(super) fn getrandom([buffer, length, flags, ..]: Arguments) -> Answer {
         let count = (length - done).min(piece.len() as u64);
         random::fill(&mut piece[..count as usize]);
         match user::write_bytes(buffer.wrapping_add(done), &piece[..count as usize]) {
-            Ok(()) if signal::ends_wait() => return Err(Errno::EINTR),
             Ok(()) => done += count,
             Err(errno) if done == 0 => return Err(errno),
             Err(_) => break,
         }
         sched::breathe();
+        if signal::interrupted() {
+            break;
+        }
     }
     Ok(done)
 }

@@ -8,6 +8,7 @@ use abi::general::{
 
 use super::{Answer, Arguments, user};
 use crate::arch::timer;
+use crate::process::signal::Sleep;
 use crate::process::usage::timeval;
 use crate::process::{current, sched, signal};
 
@@ -86,7 +87,13 @@ pub(super) fn times([buffer, ..]: Arguments) -> Answer {
 /// nanosleep(2).
 pub(super) fn nanosleep([wanted, rest, ..]: Arguments) -> Answer {
     let time = duration(wanted)?;
-    sleep_until(timer::nanoseconds().saturating_add(time), rest)
+    sleep(timer::nanoseconds().saturating_add(time), rest)
+}
+
+/// restart_syscall(2): goes on with the sleep that a signal without a handler interrupted.
+pub(super) fn restart_syscall() -> Answer {
+    let Sleep { deadline, rest } = current().signals.take_sleep().ok_or(Errno::EINTR)?;
+    sleep(deadline, rest)
 }
 
 /// clock_nanosleep(2).
@@ -106,16 +113,17 @@ pub(super) fn clock_nanosleep([id, flags, wanted, rest, ..]: Arguments) -> Answe
     };
     let time = duration(wanted)?;
     if flags as u32 & TIMER_ABSTIME != 0 {
-        return sleep_until(
-            timer::nanoseconds().saturating_add(time.saturating_sub(now)),
-            0,
-        );
+        let deadline = timer::nanoseconds().saturating_add(time.saturating_sub(now));
+        return match sleep_until(deadline) {
+            Slept::Enough => Ok(0),
+            Slept::Interrupted(_) => Err(Errno::ERESTARTNOHAND),
+        };
     }
-    sleep_until(timer::nanoseconds().saturating_add(time), rest)
+    sleep(timer::nanoseconds().saturating_add(time), rest)
 }
 
 /// The time at `address`, in nanoseconds.
-fn duration(address: u64) -> Result<u64, Errno> {
+pub(super) fn duration(address: u64) -> Result<u64, Errno> {
     let [seconds, nanoseconds] = user::read_words(address)?;
     if seconds as i64 >= 0 && nanoseconds < SECOND {
         Ok(seconds.saturating_mul(SECOND).saturating_add(nanoseconds))
@@ -124,17 +132,34 @@ fn duration(address: u64) -> Result<u64, Errno> {
     }
 }
 
-/// Sleeps; a signal that ends the process ends the sleep too, and leaves the remaining time at `rest`.
-fn sleep_until(deadline: u64, rest: u64) -> Answer {
-    while timer::nanoseconds() < deadline {
-        if signal::ends_wait() {
-            let left = deadline.saturating_sub(timer::nanoseconds());
-            if rest != 0 {
-                user::write_words(rest, [left / SECOND, left % SECOND])?;
-            }
-            return Err(Errno::EINTR);
+/// How a sleep ended.
+enum Slept {
+    Enough,
+    /// By a signal, so many nanoseconds too early.
+    Interrupted(u64),
+}
+
+/// Sleeps; a signal ends the sleep early and leaves the remaining time at `rest`. Where no handler runs, the sleep goes on.
+fn sleep(deadline: u64, rest: u64) -> Answer {
+    let Slept::Interrupted(left) = sleep_until(deadline) else {
+        return Ok(0);
+    };
+    if rest != 0 {
+        user::write_words(rest, [left / SECOND, left % SECOND])?;
+    }
+    current().signals.remember_sleep(Sleep { deadline, rest });
+    Err(Errno::ERESTART_RESTARTBLOCK)
+}
+
+fn sleep_until(deadline: u64) -> Slept {
+    loop {
+        let left = deadline.saturating_sub(timer::nanoseconds());
+        if left == 0 {
+            return Slept::Enough;
+        }
+        if signal::interrupted() {
+            return Slept::Interrupted(left);
         }
         sched::park_until(deadline);
     }
-    Ok(0)
 }

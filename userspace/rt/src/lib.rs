@@ -26,6 +26,7 @@ pub mod entry;
 pub mod env;
 pub mod faults;
 pub mod fpu;
+pub mod handler;
 pub mod instruction;
 pub mod memory;
 mod panic;

@@ -132,6 +132,11 @@ pub fn wait(pid: Pid) -> Result<Ended, Errno> {
     }
 }
 
+/// Like [`wait`], but a handler that runs may end the wait with `EINTR`.
+pub fn wait_once(pid: Pid) -> Result<Ended, Errno> {
+    wait4(pid, 0)?.ok_or(Errno::EAGAIN)
+}
+
 /// Collects child `pid` if it has ended already.
 pub fn try_wait(pid: Pid) -> Result<Option<Ended>, Errno> {
     wait4(pid, general::WNOHANG)

@@ -1,0 +1,89 @@
+//! Sending: kill(2) and its kin, and what the kernel itself has to say.
+//!
+//! All programs are root's, so everyone may send to everyone; only init is safe from what it has no handler for.
+use alloc::sync::Arc;
+
+use abi::Errno;
+use abi::general::{RLIMIT_SIGPENDING, SI_USER, SIGCHLD, SIGCONT};
+
+use super::info::Info;
+use super::queue::Room;
+use super::set::{FIRST_REAL_TIME, SIGNALS};
+use super::state::Target;
+use crate::arch::percpu::{self, Attention};
+use crate::process::wait::Status;
+use crate::process::{Process, current, stop, table};
+
+/// Nanoseconds of the tick in which programs are told of processor time: 100 a second.
+const CLOCK_TICK: u64 = 10_000_000;
+
+/// Sends a signal to the process as a whole.
+pub(crate) fn send(process: &Arc<Process>, info: Info) -> Result<(), Errno> {
+    send_to(process, info, Target::Process)
+}
+
+/// Sends a signal to the process's thread.
+pub(crate) fn send_to_thread(process: &Arc<Process>, info: Info) -> Result<(), Errno> {
+    send_to(process, info, Target::Thread)
+}
+
+/// `EAGAIN` where the signal has to carry something and there is no room for it.
+fn send_to(process: &Arc<Process>, info: Info, target: Target) -> Result<(), Errno> {
+    let room = room(process, &info);
+    let goes_on = process
+        .signals
+        .change(|state| state.post(info, target, room))
+        .map_err(|_| Errno::EAGAIN)?;
+    percpu::raise(Attention::SIGNAL);
+    if goes_on && info.signal() == SIGCONT {
+        stop::tell_parent(process, Status::CONTINUED);
+    }
+    if goes_on || process.signals.has_news() {
+        process.wake();
+    }
+    Ok(())
+}
+
+/// How much may wait for the receiver: standard signals that the kernel vouches for are few anyway.
+fn room(process: &Process, info: &Info) -> Room {
+    if info.signal() < FIRST_REAL_TIME && info.code() >= 0 {
+        return Room::Any;
+    }
+    let limit = process.limits().get(RLIMIT_SIGPENDING);
+    Room::UpTo(limit.map_or(0, |limit| limit.soft))
+}
+
+/// Sends SIGCHLD for what became of `child`. Whether it is to be sent, and who else is to wake, is the caller's.
+pub(crate) fn tell_of_child(parent: &Arc<Process>, child: &Process, status: Status) {
+    let (code, value) = status.as_code();
+    let (user, system) = child.usage.own.times();
+    let times = [user, system].map(|time| time / CLOCK_TICK);
+    let info = Info::of_child(SIGCHLD, code, child.pid, value, times);
+    // Always kept: SIGCHLD waits once at most.
+    let _ = send(parent, info);
+}
+
+/// kill(2) for one process. Signal 0 only asks whether it exists.
+pub(crate) fn kill(pid: u32, signal: u32) -> Result<(), Errno> {
+    let process = table::find(pid).ok_or(Errno::ESRCH)?;
+    if signal > SIGNALS {
+        return Err(Errno::EINVAL);
+    }
+    if signal != 0 {
+        send(
+            &process,
+            Info::of_process(signal, SI_USER as i32, current().pid),
+        )?;
+    }
+    Ok(())
+}
+
+/// Sends `signal` to all but init and the sender; ESRCH where there is nobody else.
+pub(crate) fn kill_all(signal: u32) -> Result<(), Errno> {
+    let sender = current().pid;
+    let mut reached = Err(Errno::ESRCH);
+    for pid in table::numbers().filter(|&pid| pid != table::INIT && pid != sender) {
+        reached = kill(pid, signal).or(reached);
+    }
+    reached
+}

@@ -1,4 +1,4 @@
-//! Non-maskable interrupts: they come at any moment, so they are only counted, and the next tick of the timer tells.
+//! Non-maskable interrupts: they come at any moment, so they are only counted, and a tick of the timer tells.
 //!
 //! What they interrupt may hold any lock, the log's among them. The chipset says whether memory or a device was the cause;
 //! nothing more is known of the others, and life goes on as on Linux.
@@ -6,10 +6,15 @@ use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
 use x86_64::instructions::port::Port;
 
+use super::timer;
+use crate::rate_limit::RateLimit;
+
 /// Those that nobody was told of yet.
 static COUNT: AtomicU32 = AtomicU32::new(0);
 /// What the chipset said at one of them.
 static REASON: AtomicU8 = AtomicU8::new(0);
+
+static LINES: RateLimit = RateLimit::new();
 
 const MEMORY: u8 = 1 << 7;
 const DEVICE: u8 = 1 << 6;
@@ -25,7 +30,8 @@ pub(super) fn arrived() {
 
 /// Logs those that came since the last call.
 pub(super) fn tell() {
-    if COUNT.load(Relaxed) == 0 {
+    // What is not told now is counted on.
+    if COUNT.load(Relaxed) == 0 || LINES.admit(timer::nanoseconds()).is_none() {
         return;
     }
     let (count, reason) = (COUNT.swap(0, Relaxed), REASON.swap(0, Relaxed));

@@ -67,6 +67,9 @@ pub(super) fn say(frame: &TrapFrame, address: Option<u64>) {
 /// The error code's bits, as a sentence.
 fn access(code: Code) -> &'static str {
     let present = code.contains(Code::PROTECTION_VIOLATION);
+    if code.contains(Code::MALFORMED_TABLE) {
+        return "a walk of the page tables";
+    }
     if code.contains(Code::INSTRUCTION_FETCH) {
         return if present {
             "an instruction fetch from a page that is present"

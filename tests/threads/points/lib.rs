@@ -154,6 +154,7 @@ pub mod atomic {
 }
 
 /// The counterpart of `spin::Mutex`: who waits is not scheduled.
+#[derive(Debug)]
 pub struct Mutex<T>(sync::Mutex<T>);
 
 impl<T> Mutex<T> {

@@ -79,6 +79,7 @@ fn enter(process: &Process, program: &Program) {
     process.give_space_back();
     process.files.close_on_exec();
     process.signals.exec();
+    process.membership.note_exec();
     *process.name.lock() = program.name;
     percpu::with_current(|thread| thread.fpu.reset());
     Bases::default().restore();

@@ -61,7 +61,7 @@ fn end_machine(status: Status) -> ! {
     while table::count() > 1 {
         // Nobody else may be left to kill: those that ended are still to be noticed.
         let _ = signal::kill_all(SIGKILL);
-        while let Found::Ended(..) = table::reap(INIT, Children::Any, Wanted::empty()) {}
+        while let Found::Ended(..) = table::reap(INIT, Children::Any, Wanted::ENDED) {}
         sched::yield_now();
     }
     trace::write_all();

@@ -59,6 +59,7 @@ fn copy(parent: &Process, pid: u32, space: Arc<Space>) -> Result<Arc<Process>, E
         space,
         files,
         parent.signals.fork(),
+        parent.membership.fork(),
         parent.limits(),
     );
     Arc::try_new(child).map_err(|_| Errno::ENOMEM)

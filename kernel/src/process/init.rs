@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use abi::Errno;
 
 use super::exec::Failure;
+use super::group::Membership;
 use super::limits::Limits;
 use super::signal::Signals;
 use super::stack::{Arguments, List};
@@ -46,6 +47,7 @@ fn make() -> Result<Arc<Thread>, Failure> {
         program.space,
         files,
         Signals::of_init(),
+        Membership::of_init(),
         limits,
     );
     let process = Arc::try_new(process).map_err(|_| Errno::ENOMEM)?;

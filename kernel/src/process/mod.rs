@@ -12,6 +12,7 @@ mod exception;
 pub(crate) mod exec;
 pub(crate) mod exit;
 pub(crate) mod fork;
+pub(crate) mod group;
 pub(crate) mod init;
 pub(crate) mod itimer;
 mod layout;
@@ -45,6 +46,7 @@ use crate::drivers::framebuffer;
 use crate::fs::files::Files;
 use crate::lock::{IrqLock, Rank};
 use crate::trace;
+use group::Membership;
 use limits::{Limit, Limits};
 use signal::Signals;
 
@@ -56,6 +58,8 @@ pub(crate) struct Process {
     pub(crate) files: Files,
     /// Signals: what to do about each, which wait, and the end that was decided.
     pub(crate) signals: Signals,
+    /// Its group and session.
+    pub(crate) membership: Membership,
     /// Timers that send signals.
     timers: itimer::Timers,
     /// Time and faults.
@@ -107,12 +111,14 @@ impl Process {
         space: Arc<Space>,
         files: Files,
         signals: Signals,
+        membership: Membership,
         limits: Limits,
     ) -> Self {
         Self {
             pid,
             files,
             signals,
+            membership,
             timers: itimer::Timers::default(),
             usage: Usage::default(),
             limits: IrqLock::new(Rank::Process, limits),

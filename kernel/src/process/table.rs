@@ -2,14 +2,18 @@
 //!
 //! Families are linked by number inside the table. Each parent has a list of children that live and one of those that
 //! ended, both in order of age, so that `wait` for any child finds the oldest in one step however many live.
+mod reap;
+
 use alloc::sync::Arc;
 
 use mm::OutOfMemory;
 
 use super::Process;
 use super::entries::Entries;
-use super::wait::{Children, Found, Status, Wanted};
+use super::wait::Status;
 use crate::lock::{IrqLock, Rank};
+
+pub(super) use reap::reap;
 
 /// Numbers go up to here, then start again behind the first few hundred: Linux's default `pid_max`.
 pub(super) const PID_MAX: u32 = 32_768;
@@ -186,56 +190,6 @@ impl Table {
         }
     }
 
-    /// The state of `pid`, if it is a child of `parent`.
-    fn child(&self, parent: u32, pid: u32) -> Option<&State> {
-        let entry = self
-            .entries
-            .get(pid)
-            .filter(|entry| entry.parent == parent)?;
-        let exists = !matches!(entry.state, State::Vacant | State::Reserved);
-        (exists && pid != NOBODY).then_some(&entry.state)
-    }
-
-    fn has_child(&self, parent: u32, children: Children) -> bool {
-        match children {
-            Children::Any => self.living(parent).next().is_some(),
-            Children::One(pid) => self.child(parent, pid).is_some(),
-        }
-    }
-
-    /// Takes such news as are `wanted` of a child that lives. Only a call that wants any looks at all children.
-    fn changed(
-        &mut self,
-        parent: u32,
-        children: Children,
-        wanted: Wanted,
-    ) -> Option<(u32, Status)> {
-        if wanted.is_empty() {
-            return None;
-        }
-        let has_news = |pid: &u32| {
-            let news = self.entries.get(*pid).and_then(|entry| entry.news);
-            news.is_some_and(|news| wanted.includes(news))
-        };
-        let pid = match children {
-            Children::Any => self.living(parent).find(has_news)?,
-            Children::One(pid) => {
-                Some(pid).filter(|pid| self.child(parent, *pid).is_some() && has_news(pid))?
-            }
-        };
-        Some((pid, self.entry(pid).news.take()?))
-    }
-
-    /// The children of `parent` that live.
-    fn living(&self, parent: u32) -> impl Iterator<Item = u32> {
-        let real = |pid: u32| Some(pid).filter(|&pid| pid != NOBODY);
-        let first = self
-            .entries
-            .get(parent)
-            .and_then(|entry| real(entry.living.first));
-        core::iter::successors(first, move |&pid| real(self.entries.get(pid)?.next))
-    }
-
     fn remove(&mut self, pid: u32) -> State {
         self.unlink(pid);
         self.count -= 1;
@@ -357,25 +311,4 @@ pub(super) struct Burial {
 pub(super) fn forget(pid: u32) {
     let state = TABLE.lock().remove(pid);
     drop(state);
-}
-
-/// Looks for a child of `parent` that has ended, and forgets it; else for one with such news as are `wanted`.
-pub(super) fn reap(parent: u32, children: Children, wanted: Wanted) -> Found {
-    let mut table = TABLE.lock();
-    let ended = match children {
-        Children::Any => table.entry(parent).ended.first,
-        Children::One(pid) => pid,
-    };
-    if let Some(State::Zombie(process, status)) = table.child(parent, ended) {
-        let (process, status) = (process.clone(), *status);
-        let gone = table.remove(ended);
-        drop(table);
-        drop(gone);
-        return Found::Ended(process, status);
-    }
-    match table.changed(parent, children, wanted) {
-        Some((pid, news)) => Found::Changed(pid, news),
-        None if table.has_child(parent, children) => Found::Alive,
-        None => Found::Nobody,
-    }
 }

@@ -54,9 +54,13 @@ impl Status {
 }
 
 bitflags! {
-    /// Which news of living children a `wait` is for.
+    /// Which news of children a `wait` is for, and whether they are news for the next one too.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct Wanted: u32 {
+        /// It ended (WEXITED).
+        const ENDED = 1 << 2;
+        /// None is taken: it can be waited for again (WNOWAIT).
+        const KEPT = 1 << 3;
         /// It stopped (WUNTRACED).
         const STOPPED = 1 << 0;
         /// It went on (WCONTINUED).
@@ -80,11 +84,13 @@ impl Wanted {
 pub(crate) enum Children {
     Any,
     One(u32),
+    /// Those of a process group.
+    Group(u32),
 }
 
 /// What a `wait` found.
 pub(crate) enum Found {
-    /// A child that ended; it is forgotten now.
+    /// A child that ended; it is forgotten now unless it was to be kept.
     Ended(Arc<Process>, Status),
     /// A child that stopped or went on since it was last looked at.
     Changed(u32, Status),

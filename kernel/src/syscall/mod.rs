@@ -15,6 +15,7 @@ mod system;
 mod terminal;
 mod time;
 mod user;
+mod wait;
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -101,7 +102,13 @@ fn serve(call: Sysno, a: Arguments, frame: &mut TrapFrame) -> Answer {
         Sysno::clone => process::clone(a, frame),
         Sysno::execve => process::execve(a, frame),
         Sysno::exit | Sysno::exit_group => process::exit(a),
-        Sysno::wait4 => process::wait4(a),
+        Sysno::wait4 => wait::wait4(a),
+        Sysno::waitid => wait::waitid(a),
+        Sysno::setpgid => process::setpgid(a),
+        Sysno::getpgid => process::getpgid(a),
+        Sysno::getpgrp => process::getpgrp(),
+        Sysno::setsid => process::setsid(),
+        Sysno::getsid => process::getsid(a),
         Sysno::getpid | Sysno::gettid => process::getpid(),
         Sysno::getppid => process::getppid(),
         Sysno::set_tid_address => process::getpid(),

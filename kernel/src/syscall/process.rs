@@ -3,8 +3,8 @@ use alloc::vec::Vec;
 
 use abi::Errno;
 use abi::general::{
-    __WALL, __WCLONE, __WNOTHREAD, CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID,
-    CLONE_SETTLS, CLONE_VFORK, CLONE_VM, SIGCHLD, WCONTINUED, WNOHANG, WUNTRACED,
+    CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_SETTLS, CLONE_VFORK,
+    CLONE_VM, SIGCHLD,
 };
 
 use super::{Answer, Arguments, COMPLETE, user};
@@ -14,10 +14,10 @@ use crate::fault;
 use crate::fs;
 use crate::process::exec;
 use crate::process::fork::{self as forking, Memory, Start};
+use crate::process::group;
 use crate::process::stack::{self, List};
 use crate::process::table;
-use crate::process::usage::Counters;
-use crate::process::wait::{self, Children, Found, Patience, Status, Wanted};
+use crate::process::wait::Status;
 use crate::process::{current, sched};
 
 /// Bytes that arguments, environment and their pointers may have: a quarter of the stack's limit, as on Linux.
@@ -118,54 +118,6 @@ pub(super) fn exit([code, ..]: Arguments) -> Answer {
     Ok(0)
 }
 
-/// wait4(2).
-pub(super) fn wait4([pid, status, options, usage, ..]: Arguments) -> Answer {
-    let options = options as u32;
-    if options & !(WNOHANG | WUNTRACED | WCONTINUED | __WALL | __WCLONE | __WNOTHREAD) != 0 {
-        return Err(Errno::EINVAL);
-    }
-    let children = match pid as i32 {
-        i32::MIN => return Err(Errno::ESRCH),
-        // There is one process group so far.
-        -1 | 0 => Children::Any,
-        pid if pid < 0 => return Err(Errno::ECHILD),
-        pid => Children::One(pid as u32),
-    };
-    if options & (__WALL | __WCLONE) == __WCLONE {
-        // Only children that tell their parent by another signal than SIGCHLD, which there are none of.
-        return Err(Errno::ECHILD);
-    }
-    let mut wanted = Wanted::empty();
-    wanted.set(Wanted::STOPPED, options & WUNTRACED != 0);
-    wanted.set(Wanted::CONTINUED, options & WCONTINUED != 0);
-    let patience = if options & WNOHANG != 0 {
-        Patience::Return
-    } else {
-        Patience::Wait
-    };
-    match wait::wait(children, wanted, patience)? {
-        Found::Ended(child, ended) => {
-            current().usage.add_child(&child.usage);
-            report(child.pid, ended, &child.usage.total(), status, usage)
-        }
-        Found::Changed(child, news) => {
-            let used = table::find(child).map(|child| child.usage.total());
-            report(child, news, &used.unwrap_or_default(), status, usage)
-        }
-        Found::Alive | Found::Nobody => Ok(0),
-    }
-}
-
-fn report(pid: u32, ended: Status, used: &Counters, status: u64, usage: u64) -> Answer {
-    if status != 0 {
-        user::write_bytes(status, &ended.0.to_le_bytes())?;
-    }
-    if usage != 0 {
-        user::write_words(usage, used.to_words())?;
-    }
-    Ok(pid.into())
-}
-
 /// getpid(2), and gettid(2) while a process has one thread.
 pub(super) fn getpid() -> Answer {
     Ok(current().pid.into())
@@ -174,6 +126,47 @@ pub(super) fn getpid() -> Answer {
 /// getppid(2).
 pub(super) fn getppid() -> Answer {
     Ok(table::parent(current().pid).into())
+}
+
+/// setpgid(2). The numbers 0 stand for the caller and for the process's own number.
+pub(super) fn setpgid([pid, group, ..]: Arguments) -> Answer {
+    let pid = or_own(pid);
+    let group = if group as u32 == 0 { pid } else { group as u32 };
+    if (group as i32) < 0 {
+        return Err(Errno::EINVAL);
+    }
+    group::join(pid, group)?;
+    Ok(0)
+}
+
+/// getpgid(2).
+pub(super) fn getpgid([pid, ..]: Arguments) -> Answer {
+    let process = table::find(or_own(pid)).ok_or(Errno::ESRCH)?;
+    Ok(process.membership.group().into())
+}
+
+/// getpgrp(2).
+pub(super) fn getpgrp() -> Answer {
+    Ok(current().membership.group().into())
+}
+
+/// setsid(2).
+pub(super) fn setsid() -> Answer {
+    group::lead().map(u64::from)
+}
+
+/// getsid(2).
+pub(super) fn getsid([pid, ..]: Arguments) -> Answer {
+    let process = table::find(or_own(pid)).ok_or(Errno::ESRCH)?;
+    Ok(process.membership.session().into())
+}
+
+/// The process with that number; the caller for 0.
+fn or_own(pid: u64) -> u32 {
+    match pid as u32 {
+        0 => current().pid,
+        pid => pid,
+    }
 }
 
 /// set_robust_list(2): a list that is looked at when a thread dies holding a lock others wait for; nobody can, yet.

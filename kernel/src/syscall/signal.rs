@@ -19,13 +19,9 @@ pub(super) fn kill([pid, number, ..]: Arguments) -> Answer {
     match pid as i32 {
         pid if pid > 0 => signal::kill(pid as u32, number)?,
         -1 => signal::kill_all(number)?,
-        // There is one process group so far.
-        0 => {
-            // Whether there are others in it or not, the caller is.
-            let _ = signal::kill_all(number);
-            signal::kill(current().pid, number)?;
-        }
-        _ => return Err(Errno::ESRCH),
+        0 => signal::kill_group(current().membership.group(), number)?,
+        i32::MIN => return Err(Errno::ESRCH),
+        group => signal::kill_group(group.unsigned_abs(), number)?,
     }
     Ok(0)
 }

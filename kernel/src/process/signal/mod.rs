@@ -30,7 +30,7 @@ pub(crate) use deliver::{deliver, return_from_handler};
 pub(crate) use force::{Cause, force, force_denied};
 pub(crate) use info::Info;
 pub(super) use send::tell_of_child;
-pub(crate) use send::{kill, kill_all, send, send_to_thread};
+pub(crate) use send::{kill, kill_all, kill_group, send, send_to_thread};
 pub(crate) use set::{SIGNALS, SignalSet};
 pub(crate) use state::{Signals, Sleep, Trap};
 

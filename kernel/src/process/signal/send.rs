@@ -12,7 +12,7 @@ use super::set::{FIRST_REAL_TIME, SIGNALS};
 use super::state::Target;
 use crate::arch::percpu::{self, Attention};
 use crate::process::wait::Status;
-use crate::process::{Process, current, stop, table};
+use crate::process::{Process, current, group, stop, table};
 
 /// Nanoseconds of the tick in which programs are told of processor time: 100 a second.
 const CLOCK_TICK: u64 = 10_000_000;
@@ -76,6 +76,15 @@ pub(crate) fn kill(pid: u32, signal: u32) -> Result<(), Errno> {
         )?;
     }
     Ok(())
+}
+
+/// Sends `signal` to all in a group; ESRCH where there is nobody.
+pub(crate) fn kill_group(group: u32, signal: u32) -> Result<(), Errno> {
+    let mut reached = Err(Errno::ESRCH);
+    for pid in group::members(group) {
+        reached = kill(pid, signal).or(reached);
+    }
+    reached
 }
 
 /// Sends `signal` to all but init and the sender; ESRCH where there is nobody else.

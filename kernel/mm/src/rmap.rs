@@ -104,6 +104,12 @@ impl Mappings {
         self.tree.reserve(more + CUTS * (self.tree.len() + more))
     }
 
+    /// Takes a mapping out, and gives room back that the others don't need.
+    fn remove(&mut self, mapping: &Mapping) {
+        self.tree.remove(mapping.key());
+        self.tree.shrink(CUTS * self.tree.len());
+    }
+
     /// The first mapping behind `after` that shows any of `range`.
     fn next(&self, after: Option<Key>, range: &Range<u64>) -> Option<Mapping> {
         self.next_below(self.tree.root(), after, range)
@@ -218,7 +224,7 @@ impl AddressSpace {
     /// Takes `vma` out of its file's books.
     pub(crate) fn withdraw(&self, vma: &Vma) {
         if let Some((file, mapping)) = Mapping::of(vma, self.table.root()) {
-            file.mappings.lock().tree.remove(mapping.key());
+            file.mappings.lock().remove(&mapping);
         }
     }
 

@@ -15,6 +15,9 @@ use crate::error::OutOfMemory;
 /// No node.
 pub(crate) const NIL: u32 = u32::MAX;
 
+/// Unused nodes that are not worth the trouble of giving them back.
+const SPARE: usize = 64;
+
 /// What stands in a tree.
 pub(crate) trait Item {
     /// Its place in the order. Items with the same must be alike in all that matters.
@@ -176,6 +179,20 @@ impl<T: Item> Tree<T> {
         self.vacant = gone;
         self.vacancies += 1;
         content.map(|content| content.item)
+    }
+
+    /// Gives memory back where the items need much less of it than they did; room for `room` more stays.
+    pub(crate) fn shrink(&mut self, room: usize) {
+        let needed = self.len() + room;
+        let is_worth_it = self.len() == 0 || self.nodes.len() > SPARE + 4 * needed;
+        let mut smaller = Self::new();
+        if !is_worth_it || smaller.reserve(needed).is_err() {
+            return;
+        }
+        for item in core::mem::replace(self, Self::new()).into_iter() {
+            smaller.insert(item);
+        }
+        *self = smaller;
     }
 
     /// Changes the item with `key`, without moving it past a neighbour.

@@ -173,6 +173,11 @@ pub(crate) fn read_available(buffer: &mut [u8]) -> Input {
     }
 }
 
+/// Takes back what [`read_available`] gave to a reader who could not store it.
+pub(crate) fn unread(bytes: &[u8]) {
+    SOURCES.lock().terminal.unread(bytes);
+}
+
 /// Writes the beginning of `bytes`, as much as the port takes now, and returns how much that was. Nothing is taken
 /// while the reader at the other end is behind: do something else and ask again.
 pub(crate) fn write_some(bytes: &[u8]) -> usize {

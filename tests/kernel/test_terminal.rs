@@ -116,3 +116,24 @@ fn no_key_is_lost_while_room_is_asked_for() {
     }
     assert_eq!(received, sent[..received.len()]);
 }
+
+#[test]
+fn what_a_reader_could_not_take_is_never_lost() {
+    let mut terminal = Terminal::new();
+    let mut sent = 0..;
+    while terminal.has_room() {
+        terminal.framed(sent.next().expect("endless") as u8 & 0xf);
+    }
+    let mut buffer = [0; 500];
+    assert_eq!(terminal.read(&mut buffer, Extent::All), Input::Bytes(500));
+    while terminal.has_room() {
+        terminal.framed(sent.next().expect("endless") as u8 & 0xf);
+    }
+    terminal.unread(&buffer);
+    assert!(!terminal.has_room());
+    for expected in 0..sent.start {
+        let mut byte = [0];
+        assert_eq!(terminal.read(&mut byte, Extent::All), Input::Bytes(1));
+        assert_eq!(byte[0], expected as u8 & 0xf, "byte {expected}");
+    }
+}

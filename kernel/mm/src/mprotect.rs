@@ -24,6 +24,8 @@ pub enum Extent {
     Named,
     /// All below them in an area that grows down (PROT_GROWSDOWN).
     GrowsDown,
+    /// All above them in an area that grows up (PROT_GROWSUP), which none does.
+    GrowsUp,
 }
 
 impl AddressSpace {
@@ -69,8 +71,9 @@ impl AddressSpace {
     fn extend(&self, pages: Range<Page>, extent: Extent) -> Result<Range<Page>, Error> {
         let vma = self.areas.find(pages.start).ok_or(Error::OutOfMemory)?;
         match extent {
-            Extent::Named if vma.start > pages.start => Err(Error::OutOfMemory),
+            Extent::Named | Extent::GrowsUp if vma.start > pages.start => Err(Error::OutOfMemory),
             Extent::Named => Ok(pages),
+            Extent::GrowsUp => Err(Error::Invalid),
             Extent::GrowsDown if vma.start >= pages.end => Err(Error::OutOfMemory),
             Extent::GrowsDown if !vma.flags.contains(VmFlags::GROWS_DOWN) => Err(Error::Invalid),
             Extent::GrowsDown => Ok(vma.start..pages.end),

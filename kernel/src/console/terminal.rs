@@ -156,4 +156,9 @@ impl Terminal {
             }
         }
     }
+
+    /// Takes back what [`Terminal::read`] gave out last.
+    pub(crate) fn unread(&mut self, bytes: &[u8]) {
+        bytes.iter().rev().for_each(|&byte| self.ring.unpop(byte));
+    }
 }

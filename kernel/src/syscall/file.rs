@@ -74,7 +74,10 @@ fn read_console(buffer: u64, length: u64, mut empty: Empty) -> Answer {
         let want = (length - done).min(PIECE as u64) as usize;
         match console::read_available(&mut piece[..want]) {
             Input::Bytes(count) => {
-                user::write_bytes(buffer.wrapping_add(done), &piece[..count])?;
+                if let Err(errno) = user::write_bytes(buffer.wrapping_add(done), &piece[..count]) {
+                    console::unread(&piece[..count]);
+                    return if done == 0 { Err(errno) } else { Ok(done) };
+                }
                 done += count as u64;
                 empty = Empty::Return;
             }

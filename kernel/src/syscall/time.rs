@@ -9,6 +9,7 @@ use abi::general::{
 use super::{Answer, Arguments, user};
 use crate::arch::timer;
 use crate::process::signal::Sleep;
+use crate::process::table;
 use crate::process::usage::timeval;
 use crate::process::{current, sched, signal};
 
@@ -28,8 +29,36 @@ fn clock(id: u32) -> Result<u64, Errno> {
             let (user, system) = current().usage.own.times();
             Ok(user + system)
         }
+        _ if (id as i32) < 0 => cpu_clock(id),
         _ => Err(Errno::EINVAL),
     }
+}
+
+/// What the clock of a process's use of the processor shows: `id` is made of the complement of its number (0 for the
+/// caller), a bit for one thread alone, and two bits that say what is counted. See clock_getcpuclockid(3).
+fn cpu_clock(id: u32) -> Result<u64, Errno> {
+    const THREAD: u32 = 4;
+    let caller = current();
+    let process = match !(id as i32 >> 3) as u32 {
+        0 => caller,
+        pid if id & THREAD != 0 && pid != caller.pid => return Err(Errno::EINVAL),
+        pid => table::find(pid).ok_or(Errno::EINVAL)?,
+    };
+    let (user, system) = process.usage.own.times();
+    match id & 3 {
+        0 | FINE => Ok(user + system),
+        1 => Ok(user),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+/// What a processor clock counts when it counts in nanoseconds.
+const FINE: u32 = 2;
+
+/// Whether clock `id` moves by ticks.
+fn is_coarse(id: u32) -> bool {
+    let counts_ticks = (id as i32) < 0 && id & 3 != FINE;
+    counts_ticks || matches!(id, CLOCK_REALTIME_COARSE | CLOCK_MONOTONIC_COARSE)
 }
 
 /// clock_gettime(2).
@@ -42,8 +71,11 @@ pub(super) fn clock_gettime([id, time, ..]: Arguments) -> Answer {
 /// clock_getres(2).
 pub(super) fn clock_getres([id, resolution, ..]: Arguments) -> Answer {
     clock(id as u32)?;
-    let coarse = matches!(id as u32, CLOCK_REALTIME_COARSE | CLOCK_MONOTONIC_COARSE);
-    let nanoseconds = if coarse { timer::tick_nanoseconds() } else { 1 };
+    let nanoseconds = if is_coarse(id as u32) {
+        timer::tick_nanoseconds()
+    } else {
+        1
+    };
     if resolution != 0 {
         user::write_words(resolution, [0, nanoseconds])?;
     }

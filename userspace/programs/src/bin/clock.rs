@@ -36,7 +36,27 @@ fn main() {
         assert!(shown.tv_sec >= 0 && (0..1_000_000_000).contains(&shown.tv_nsec));
         println!("the {name} clock tells seconds and less than 1,000,000,000 nanoseconds");
     }
+    processor_clocks();
     refusals();
+}
+
+/// Every process has clocks of its use of the processor; their numbers are negative.
+fn processor_clocks() {
+    let id = |pid: i32, low: i32| ((!pid << 3) | low) as u32;
+    let nobody = 1 << 22;
+    for (whose, pid) in [("one's own", 0), ("init's", 1), ("nobody's", nobody)] {
+        for (what, low) in [
+            ("all time", 0),
+            ("time in ring 3", 1),
+            ("time, finely", 2),
+            ("nothing", 3),
+            ("a thread's time", 6),
+            ("a file", 7),
+        ] {
+            let shown = time::clock(id(pid, low)).map(drop);
+            println!("the clock of {what}, {whose}: {shown:?}");
+        }
+    }
 }
 
 /// Sleepers don't wait for each other: twenty naps of 100 ms take less than two seconds.

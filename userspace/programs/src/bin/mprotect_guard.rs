@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use programs::lesson::{dies, ends};
+use rt::abi::general::{PROT_GROWSDOWN, PROT_GROWSUP};
 use rt::memory::{Mapping, PAGE, PROT_EXEC, PROT_NONE, PROT_READ, PROT_WRITE, mprotect};
 use rt::process::Status;
 use rt::{Errno, println, probe};
@@ -105,6 +106,20 @@ fn refusals(memory: Mapping) {
         mprotect(usize::MAX << 47, PAGE, PROT_READ),
         Errno::ENOMEM,
     );
+    for (what, grows, here, at_a_hole) in [
+        ("up", PROT_GROWSUP, Errno::EINVAL, Errno::ENOMEM),
+        ("down", PROT_GROWSDOWN, Errno::EINVAL, Errno::ENOMEM),
+        (
+            "both ways",
+            PROT_GROWSUP | PROT_GROWSDOWN,
+            Errno::EINVAL,
+            Errno::EINVAL,
+        ),
+    ] {
+        println!("an area that grows {what}");
+        refused("one that does not", mprotect(start, PAGE, grows), here);
+        refused("a hole", mprotect(16 * PAGE, PAGE, grows), at_a_hole);
+    }
     assert_eq!(mprotect(start, 0, PROT_NONE), Ok(()));
     println!("mprotect of nothing: does nothing");
 

@@ -1,6 +1,6 @@
 # Faultline's commands, a target each. Every one sets up the machine by itself where something is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test sim bugs qemu bochs check image usb debug clean
+.PHONY: help setup run test sim bugs qemu bochs lives check image usb debug clean
 
 # For shells that were open before rustup was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -33,6 +33,9 @@ qemu: setup ## Run each program on Linux and in QEMU, on BIOS and on UEFI
 bochs: setup ## Boot in Bochs, a second emulator, which is installed first (Debian); make test does so where it is there
 	boot/setup.sh bochs
 	cargo test $(LOCKED) -p test-programs -- bochs::
+
+lives: setup ## Fork, execute and end 100,000 processes, then count every frame (some minutes)
+	cargo run $(LOCKED) -- --checked --quiet fork_tree 100000
 
 check: setup ## All that a change must pass: formatting, clippy, every test
 	cargo fmt --all --check

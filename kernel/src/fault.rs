@@ -2,11 +2,9 @@
 //!
 //! `mm` decides; here its answers are carried out: a read is performed, a stack grown, a signal sent. In each case the
 //! processor then runs the instruction again, so nothing is resumed half-way.
-use alloc::sync::Arc;
 use core::ops::Range;
 
 use abi::Errno;
-use abi::general::SIGKILL;
 use mm::populate::Populate;
 use mm::{Access, Denial, Outcome, Page};
 use x86_64::structures::idt::PageFaultErrorCode as Code;
@@ -15,10 +13,9 @@ use crate::arch::memory::memory;
 use crate::arch::trap::TrapFrame;
 use crate::arch::{interrupts, percpu, report, timer, uaccess};
 use crate::options::Kinds;
-use crate::process::table::{self, INIT};
-use crate::process::wait::Status;
-use crate::process::{self, Process, Space, sched, signal};
-use crate::{fs, heap, trace};
+use crate::process::oom::{self, Need, Relief};
+use crate::process::{self, Space, sched, signal};
+use crate::{fs, trace};
 
 /// How a fault that may go on ended.
 enum Served {
@@ -57,8 +54,8 @@ pub(crate) fn page_fault(frame: &mut TrapFrame, address: u64) {
         Served::Denied(denial) if frame.is_user() => signal::force_denied(denial, address, frame),
         Served::Denied(_) => give_up(frame, address),
         Served::OutOfMemory => {
-            let ends = kill_for_memory();
-            if ends && !frame.is_user() {
+            let relief = oom::relieve(Need::Page(address));
+            if relief == Relief::Ends && !frame.is_user() {
                 give_up(frame, address);
             }
         }
@@ -142,57 +139,9 @@ fn carry_out(space: &Space, address: u64, outcome: Outcome) -> Served {
             Ok(()) => Served::Retry,
             Err(_) => Served::Denied(Denial::Unmapped),
         },
-        Outcome::OutOfMemory if reclaim() => Served::Retry,
         Outcome::OutOfMemory => Served::OutOfMemory,
         Outcome::Denied(denial) => Served::Denied(denial),
     }
-}
-
-/// There is no memory for the running process: a process ends, alone, and the log says why. That is the running one,
-/// but for init, which everyone depends on: then the largest. True where the running one ends.
-fn kill_for_memory() -> bool {
-    let running = process::current();
-    let victim = if running.pid == INIT {
-        largest().unwrap_or(running)
-    } else {
-        running
-    };
-    let pages = resident(&victim);
-    heap::reserve(|| {
-        log::error!(
-            "out of memory: killed {}[{}], which had {pages} pages of {} that exist",
-            victim.name(),
-            victim.pid,
-            memory().managed_frames(),
-        );
-    });
-    if victim.pid == process::current().pid {
-        victim.signals.end(Status::killed(SIGKILL));
-        return true;
-    }
-    // Nothing to allocate, nothing to refuse.
-    victim.signals.end(Status::killed(SIGKILL));
-    victim.wake();
-    // It ends on its own way back to ring 3; then the fault is tried again.
-    sched::yield_now();
-    false
-}
-
-/// The process other than init that has most pages in memory.
-fn largest() -> Option<Arc<Process>> {
-    let others = table::numbers()
-        .filter(|&pid| pid != INIT)
-        .filter_map(table::find);
-    others
-        .filter(|process| resident(process) > 0)
-        .max_by_key(|process| resident(process))
-}
-
-/// Pages in memory of a process, none once it has ended.
-fn resident(process: &Process) -> u64 {
-    process
-        .space()
-        .map_or(0, |space| space.read().resident_pages(memory()))
 }
 
 /// Makes pages present before they are touched, as far as that goes.
@@ -216,7 +165,10 @@ pub(crate) fn populate(
         match carry_out(space, page.address(), outcome) {
             Served::Retry => {}
             Served::Denied(_) => return Err(mm::Error::BadAddress),
-            Served::OutOfMemory => return Err(mm::Error::OutOfMemory),
+            Served::OutOfMemory => match oom::relieve(Need::Page(page.address())) {
+                Relief::Retry => {}
+                Relief::Ends => return Err(mm::Error::OutOfMemory),
+            },
         }
         if signal::is_dying() {
             return Err(mm::Error::TryAgain);
@@ -239,14 +191,6 @@ pub(crate) fn read_ahead(space: &Space, mut pages: Range<Page>) {
     }
 }
 
-/// Takes back memory that programs gave up with MADV_FREE; true if there was some. The caller holds no space.
-fn reclaim() -> bool {
-    let spaces = table::numbers().filter_map(table::find);
-    let spaces = spaces.filter_map(|process| process.space());
-    let taken = |space: Arc<Space>| space.write().reclaim_lazy(memory());
-    spaces.map(taken).any(|pages| pages > 0)
-}
-
 /// Writes into a space that need not be the running process's.
 pub(crate) fn write_remote(space: &Space, mut address: u64, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
@@ -258,7 +202,10 @@ pub(crate) fn write_remote(space: &Space, mut address: u64, mut bytes: &[u8]) ->
             }
             Err(Served::Retry) => {}
             Err(Served::Denied(_)) => return Err(Errno::EFAULT),
-            Err(Served::OutOfMemory) => return Err(Errno::ENOMEM),
+            Err(Served::OutOfMemory) => match oom::relieve(Need::Page(address)) {
+                Relief::Retry => {}
+                Relief::Ends => return Err(Errno::ENOMEM),
+            },
         }
     }
     Ok(())

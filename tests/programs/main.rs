@@ -9,6 +9,7 @@ mod ends;
 mod foreign;
 mod limits;
 mod machine;
+mod matrix;
 mod programs;
 mod run;
 mod stick;
@@ -23,10 +24,11 @@ use libtest_mimic::{Arguments, Trial};
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(2);
-    let trials = match programs::trials() {
-        Ok(programs) => programs
+    let trials = match programs::trials().and_then(|programs| Ok((programs, matrix::trials()?))) {
+        Ok((programs, matrix)) => programs
             .into_iter()
             .chain(bugs::trials())
+            .chain(matrix)
             .chain(commands::trials())
             .chain(ends::trials())
             .chain(limits::trials())

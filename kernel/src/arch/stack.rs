@@ -20,7 +20,7 @@ use super::paging::{self, DATA, Source};
 use crate::lock::{IrqLock, Rank};
 
 /// Pages of a stack.
-pub(super) const STACK_PAGES: usize = 4;
+pub(crate) const STACK_PAGES: usize = 4;
 /// Bytes from one stack's top to the next one's.
 pub(super) const SLOT_SIZE: u64 = 8 * PAGE;
 /// Stacks for emergencies that a CPU has (`gdt.rs`).

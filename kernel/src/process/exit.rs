@@ -1,5 +1,6 @@
 //! The end of a process: memory back, children to init, the parent told.
 use alloc::sync::Arc;
+use core::sync::atomic::Ordering::Relaxed;
 
 use abi::general::SIGKILL;
 
@@ -38,6 +39,7 @@ fn give_up(process: &Arc<Process>) {
     drop(space);
     itimer::stop(process);
     process.files.close_all();
+    process.gone.store(true, Relaxed);
     process.give_space_back();
 }
 

@@ -1,6 +1,7 @@
 //! `fork` and its kin: a second process that continues where the first one called.
 use alloc::sync::Arc;
 
+use super::oom::{self, Need};
 use super::table::Reserved;
 use super::thread::Thread;
 use super::{Process, Space, current, sched, signal};
@@ -30,8 +31,12 @@ pub(crate) struct Start {
 
 /// Makes the running process's child and returns its number.
 pub(crate) fn fork(frame: &TrapFrame, memory: Memory, start: Start) -> Result<u32, Errno> {
+    oom::retry(Need::Fork, || try_fork(frame, memory, start))
+}
+
+fn try_fork(frame: &TrapFrame, memory: Memory, start: Start) -> Result<u32, Errno> {
     let parent = current();
-    let reserved = Reserved::new().map_err(|_| Errno::EAGAIN)?;
+    let reserved = Reserved::new()?;
     let space = match memory {
         Memory::Copied => parent
             .space()
@@ -40,6 +45,10 @@ pub(crate) fn fork(frame: &TrapFrame, memory: Memory, start: Start) -> Result<u3
             .map_err(|_| Errno::ENOMEM)?,
         Memory::Borrowed => parent.space().ok_or(Errno::ENOMEM)?,
     };
+    if parent.signals.ended().is_some() {
+        // Others may have run meanwhile: who kills all processes of a kind must not miss the ones to come.
+        return Err(Errno::EINTR);
+    }
     let child = copy(&parent, reserved.pid(), space)?;
     child
         .borrows_space
@@ -62,6 +71,8 @@ fn copy(parent: &Process, pid: u32, space: Arc<Space>) -> Result<Arc<Process>, E
         parent.membership.fork(),
         parent.limits(),
     );
+    let adjustment = parent.oom_adjustment.load(Relaxed);
+    child.oom_adjustment.store(adjustment, Relaxed);
     Arc::try_new(child).map_err(|_| Errno::ENOMEM)
 }
 

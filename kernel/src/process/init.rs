@@ -38,7 +38,7 @@ fn make() -> Result<Arc<Thread>, Failure> {
     let limits = Limits::new();
     let file = fs::open_program(PATH)?;
     let program = exec::load(&file, PATH, arguments()?, limits.memory())?;
-    let reserved = Reserved::new().map_err(no_memory)?;
+    let reserved = Reserved::new()?;
     assert_eq!(reserved.pid(), INIT, "init is the first process");
     let files = Files::with_console().map_err(no_memory)?;
     let process = Process::new(

@@ -4,7 +4,7 @@ use abi::general::{
     RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_RTPRIO, RLIMIT_SIGPENDING, RLIMIT_STACK,
 };
 
-use super::table::PID_MAX;
+use super::table;
 
 /// How many resources have a limit.
 const RESOURCES: usize = 16;
@@ -32,7 +32,7 @@ impl Limits {
                 hard: UNLIMITED,
             }; RESOURCES],
         );
-        let processes = u64::from(PID_MAX) / 2;
+        let processes = table::most() as u64 / 2;
         for (resource, soft, hard) in [
             (RLIMIT_STACK, 8 << 20, UNLIMITED),
             (RLIMIT_CORE, 0, UNLIMITED),

@@ -17,6 +17,7 @@ pub(crate) mod init;
 pub(crate) mod itimer;
 mod layout;
 pub(crate) mod limits;
+pub(crate) mod oom;
 mod queue;
 pub(crate) mod sched;
 pub(crate) mod signal;
@@ -29,7 +30,7 @@ pub(crate) mod usage;
 pub(crate) mod wait;
 
 use alloc::sync::{Arc, Weak};
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicI16, AtomicU64, Ordering::Relaxed};
 
 pub(crate) use describe::describe;
 pub(crate) use exception::exception;
@@ -76,6 +77,10 @@ pub(crate) struct Process {
     thread: IrqLock<Weak<Thread>>,
     /// Runs in its parent's space, which waits for `execve` or the end (vfork(2)).
     borrows_space: AtomicBool,
+    /// Its memory has been given back.
+    gone: AtomicBool,
+    /// `oom_score_adj` of proc(5).
+    oom_adjustment: AtomicI16,
 }
 
 /// The first 15 bytes of the program's file name.
@@ -127,6 +132,8 @@ impl Process {
             space: IrqLock::new(Rank::Process, Some(space)),
             thread: IrqLock::new(Rank::Process, Weak::new()),
             borrows_space: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
+            oom_adjustment: AtomicI16::new(0),
         }
     }
 
@@ -184,6 +191,11 @@ impl Process {
         if self.borrows_space.swap(false, Relaxed) {
             table::wake_parent(self.pid);
         }
+    }
+
+    /// Whether the process has ended and what it held is free.
+    fn is_gone(&self) -> bool {
+        self.gone.load(Relaxed)
     }
 
     fn is_borrowing(&self) -> bool {

@@ -6,11 +6,13 @@ mod reap;
 
 use alloc::sync::Arc;
 
-use mm::OutOfMemory;
+use abi::Errno;
 
 use super::Process;
 use super::entries::Entries;
 use super::wait::Status;
+use crate::arch::memory::memory;
+use crate::arch::stack::STACK_PAGES;
 use crate::lock::{IrqLock, Rank};
 
 pub(super) use reap::reap;
@@ -120,7 +122,10 @@ impl Table {
     }
 
     /// A number that is free, and an entry for it.
-    fn reserve(&mut self) -> Result<u32, OutOfMemory> {
+    fn reserve(&mut self) -> Result<u32, Errno> {
+        if self.count >= most() {
+            return Err(Errno::EAGAIN);
+        }
         let first = if self.last < PID_RESTART {
             INIT
         } else {
@@ -132,8 +137,8 @@ impl Table {
                 .get(*pid)
                 .is_none_or(|entry| matches!(entry.state, State::Vacant))
         };
-        let pid = numbers.into_iter().find(vacant).ok_or(OutOfMemory)?;
-        let entry = self.entries.take(pid)?;
+        let pid = numbers.into_iter().find(vacant).ok_or(Errno::EAGAIN)?;
+        let entry = self.entries.take(pid).map_err(|_| Errno::ENOMEM)?;
         self.made += 1;
         (entry.state, entry.age) = (State::Reserved, self.made);
         self.last = pid;
@@ -208,7 +213,7 @@ impl Table {
 pub(super) struct Reserved(u32);
 
 impl Reserved {
-    pub(super) fn new() -> Result<Self, OutOfMemory> {
+    pub(super) fn new() -> Result<Self, Errno> {
         Ok(Self(TABLE.lock().reserve()?))
     }
 
@@ -253,6 +258,12 @@ pub(crate) fn numbers() -> impl Iterator<Item = u32> {
 /// The number of `pid`'s parent.
 pub(crate) fn parent(pid: u32) -> u32 {
     TABLE.lock().entry(pid).parent
+}
+
+/// How many processes there may be: with their kernel stacks, an eighth of memory; Linux's `threads-max`.
+pub(super) fn most() -> usize {
+    const FEWEST: usize = 20;
+    (memory().managed_frames() / (8 * STACK_PAGES)).clamp(FEWEST, PID_MAX as usize)
 }
 
 /// How many processes there are, the dead who wait to be noticed included.

@@ -19,6 +19,7 @@ use super::{Answer, Arguments};
 use crate::arch::memory::memory;
 use crate::fault;
 use crate::fs::files::Kind;
+use crate::process::oom::{self, Need};
 use crate::process::{Space, current};
 
 /// mmap(2).
@@ -37,7 +38,7 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
     };
     let kind = check_kind(flags, &mapping);
     let space = current().space().ok_or(Errno::ENOMEM)?;
-    let (start, is_locked) = {
+    let (start, is_locked) = oom::retry(Need::Area, || {
         let mut space = space.write();
         if let Err(refusal) = kind {
             // Linux looks for a place before it looks at the kind, and programs can tell.
@@ -45,9 +46,9 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
             return Err(refusal);
         }
         let is_locked = flags & MAP_LOCKED != 0 || space.locks_future();
-        let start = space.mmap(memory(), mapping).map_err(errno)?;
-        (start, is_locked)
-    };
+        let start = space.mmap(memory(), mapping.clone()).map_err(errno)?;
+        Ok((start, is_locked))
+    })?;
     if is_locked || flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE {
         populate(&space, start, start + length);
     }
@@ -184,8 +185,10 @@ const KNOWN_FLAGS: u32 = MAP_SHARED
 /// munmap(2).
 pub(super) fn munmap([address, length, ..]: Arguments) -> Answer {
     let space = current().space().ok_or(Errno::EINVAL)?;
-    let done = space.write().munmap(memory(), address, length);
-    done.map(|()| 0).map_err(errno)
+    oom::retry(Need::Area, || {
+        let done = space.write().munmap(memory(), address, length);
+        done.map(|()| 0).map_err(errno)
+    })
 }
 
 /// mprotect(2).
@@ -202,21 +205,21 @@ pub(super) fn mprotect([address, length, protection, ..]: Arguments) -> Answer {
         .checked_next_multiple_of(PAGE_SIZE)
         .and_then(|length| address.checked_add(length));
     fits.ok_or(Errno::ENOMEM)?;
-    if protection & !u64::from(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM) != 0
-        || grows == PROT_GROWSUP
-    {
+    if protection & !u64::from(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM) != 0 {
         return Err(Errno::EINVAL);
     }
-    let extent = if grows == PROT_GROWSDOWN {
-        Extent::GrowsDown
-    } else {
-        Extent::Named
+    let extent = match grows {
+        PROT_GROWSDOWN => Extent::GrowsDown,
+        PROT_GROWSUP => Extent::GrowsUp,
+        _ => Extent::Named,
     };
     let space = current().space().ok_or(Errno::ENOMEM)?;
-    let done = space
-        .write()
-        .mprotect(memory(), address, length, access(protection as u32), extent);
-    done.map(|()| 0).map_err(errno)
+    let access = access(protection as u32);
+    oom::retry(Need::Area, || {
+        let mut space = space.write();
+        let done = space.mprotect(memory(), address, length, access, extent);
+        done.map(|()| 0).map_err(errno)
+    })
 }
 
 /// mremap(2).
@@ -233,13 +236,13 @@ pub(super) fn mremap(
         new_address,
     };
     let space = current().space().ok_or(Errno::ENOMEM)?;
-    let (start, is_locked) = {
+    let (start, is_locked) = oom::retry(Need::Area, || {
         let mut space = space.write();
         let start = space.mremap(memory(), remap).map_err(errno)?;
         let vma = space.find_vma(start);
         let is_locked = vma.is_some_and(|vma| vma.flags.contains(VmFlags::LOCKED));
-        (start, is_locked)
-    };
+        Ok((start, is_locked))
+    })?;
     if is_locked && new_length > old_length {
         populate(&space, start + old_length, start + new_length);
     }

@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 pub mod gate;
+pub mod hunger;
 pub mod launch;
 pub mod lesson;
 pub mod words;

@@ -1,0 +1,134 @@
+//! Machines of all kinds, in as few boots as possible: each runs nearly all programs in a row, whose transcript must be
+//! Linux's; and small machines on which memory, or the number of processes, runs out.
+
+use anyhow::{Result, bail, ensure};
+use libtest_mimic::Trial;
+
+use crate::programs::{self, native_words};
+use crate::run::Input;
+use crate::tool::Run;
+use crate::transcript;
+
+/// Programs that would only repeat the others and take long, and those whose transcript depends on how much memory there
+/// is, or on what the processor saves of its state.
+const LEFT_OUT: &[&str] = &[
+    "fork_tree",
+    "overcommit",
+    "signal_frames",
+    "signal_queue",
+    "tour",
+];
+
+/// Each firmware, board, processor and size of memory at least once, in pairs as different as they can be. The kernel of
+/// the BIOS machines is the checked one; 48 MiB is the least that OVMF starts with. All other trials run on a pc with 1 GiB and `-cpu max`.
+const MACHINES: &[(&str, &str)] = &[
+    ("bios_pc_64m_qemu64", "--checked --memory 64M --cpu qemu64"),
+    (
+        "bios_q35_2g_haswell",
+        "--checked --machine q35 --memory 2G --cpu Haswell",
+    ),
+    (
+        "bios_pc_6g_four_levels",
+        "--checked --memory 6G --cpu max,la57=off",
+    ),
+    (
+        "uefi_q35_48m_skylake",
+        "--uefi --machine q35 --memory 48M --cpu Skylake-Client",
+    ),
+    (
+        "uefi_q35_1g_qemu64",
+        "--uefi --machine q35 --memory 1G --cpu qemu64",
+    ),
+    ("uefi_pc_6g_max", "--uefi --memory 6G --cpu max"),
+];
+
+/// On so small a machine, memory is soon out.
+const SMALL: &str = "--checked --memory 64M";
+
+pub(crate) fn trials() -> Result<Vec<Trial>> {
+    let mut series = vec!["series".to_owned()];
+    let names = programs::names()?;
+    series.extend(
+        names
+            .into_iter()
+            .filter(|name| !LEFT_OUT.contains(&name.as_str())),
+    );
+    let machine = |&(name, options)| {
+        let words = series.clone();
+        trial(format!("machine::{name}"), move || {
+            runs_as_on_linux(options, &words)
+        })
+    };
+    let mut trials: Vec<_> = MACHINES.iter().map(machine).collect();
+    trials.push(trial(
+        "memory::who_wants_too_much_dies_alone".to_owned(),
+        who_wants_too_much_dies_alone,
+    ));
+    trials.push(trial(
+        "memory::a_fork_bomb_ends".to_owned(),
+        a_fork_bomb_ends,
+    ));
+    Ok(trials)
+}
+
+fn trial(name: String, body: impl FnOnce() -> Result<()> + Send + 'static) -> Trial {
+    Trial::test(name, move || {
+        body().map_err(|error| format!("{error:#}").into())
+    })
+}
+
+fn boot(options: &str, words: &[String]) -> Result<crate::tool::Booted> {
+    let options = options.split(' ').map(str::to_owned);
+    let separator = ["--".to_owned()];
+    Run::boot(options.chain(separator).chain(words.iter().cloned()))?.end(Input::Nothing)
+}
+
+fn runs_as_on_linux(options: &str, words: &[String]) -> Result<()> {
+    let linux = native_words(words)?;
+    let faultline = boot(options, words)?;
+    if let Some(difference) = transcript::difference(&linux.output, &faultline.ended.output) {
+        bail!("{difference}{}", faultline.report());
+    }
+    faultline.expect_code(0)
+}
+
+fn who_wants_too_much_dies_alone() -> Result<()> {
+    let booted = survives(&["series", "touch_everything", "many_small"])?;
+    for sentence in [
+        "] needs the page at 0x",
+        "killed touch_everything[",
+        "killed many_small[",
+    ] {
+        ensure!(
+            booted.log.contains(sentence),
+            "the log does not say `{sentence}`\n{}",
+            booted.report()
+        );
+    }
+    Ok(())
+}
+
+fn a_fork_bomb_ends() -> Result<()> {
+    survives(&["fork_bomb"]).map(drop)
+}
+
+/// Boots a small machine, whose programs must be content, and which must get every frame back.
+fn survives(words: &[&str]) -> Result<crate::tool::Booted> {
+    let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
+    let booted = boot(SMALL, &words)?;
+    let transcript = String::from_utf8_lossy(&booted.ended.output);
+    ensure!(
+        booted.ended.code == 0,
+        "{transcript}the exit code is {}\n{}",
+        booted.ended.code,
+        booted.report()
+    );
+    ensure!(
+        booted
+            .log
+            .contains("every frame that processes held is back"),
+        "frames are not back\n{}",
+        booted.report()
+    );
+    Ok(booted)
+}

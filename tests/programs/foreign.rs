@@ -9,22 +9,8 @@ use libtest_mimic::Trial;
 use crate::run::{self, Input};
 use crate::tool::{LATEST, Run};
 
-/// The trial, ignored where no C compiler can link statically.
-pub(crate) fn trial() -> Trial {
-    let compiler = ["musl-gcc", "gcc"]
-        .into_iter()
-        .find(|compiler| compile(compiler, "int main(void) { return 0; }").is_ok());
-    let body = move || {
-        let compiler = compiler
-            .ok_or("there is no C compiler that can link statically (Debian: musl-tools)")?;
-        runs_as_on_linux(compiler).map_err(|error| format!("{error:#}").into())
-    };
-    let trial = Trial::test("tool::a_foreign_static_program_runs_as_on_linux", body);
-    trial.with_ignored_flag(compiler.is_none())
-}
-
-fn runs_as_on_linux(compiler: &str) -> Result<()> {
-    const SOURCE: &str = r#"
+/// A program that only counts its arguments, forks and waits.
+const ORDINARY: &str = r#"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +28,31 @@ int main(int argc, char **argv) {
     return 6;
 }
 "#;
-    let folder = compile(compiler, SOURCE)?;
+
+/// A program about signals.
+const SIGNALS: &str = include_str!("foreign_signals.c");
+
+/// The trials, ignored where no C compiler can link statically.
+pub(crate) fn trials() -> Vec<Trial> {
+    let compiler = ["musl-gcc", "gcc"]
+        .into_iter()
+        .find(|compiler| compile(compiler, "int main(void) { return 0; }").is_ok());
+    let trial = |name: &str, source: &'static str| {
+        let body = move || {
+            let compiler = compiler
+                .ok_or("there is no C compiler that can link statically (Debian: musl-tools)")?;
+            runs_as_on_linux(compiler, source).map_err(|error| format!("{error:#}").into())
+        };
+        Trial::test(name, body).with_ignored_flag(compiler.is_none())
+    };
+    vec![
+        trial("tool::a_foreign_static_program_runs_as_on_linux", ORDINARY),
+        trial("tool::foreign_signals_run_as_on_linux", SIGNALS),
+    ]
+}
+
+fn runs_as_on_linux(compiler: &str, source: &str) -> Result<()> {
+    let folder = compile(compiler, source)?;
     let program = folder.path().join("a.out");
     let mut native = Command::new(&program);
     native.args(["one", "two"]);

@@ -34,7 +34,8 @@ fn main() -> ExitCode {
             .chain(limits::trials())
             .chain(bochs::trials())
             .chain(trace::trials())
-            .chain([foreign::trial(), debugger::trial()])
+            .chain(foreign::trials())
+            .chain([debugger::trial()])
             .chain(machine::trials())
             .chain(stick::trials())
             .collect::<Vec<_>>(),

@@ -192,7 +192,11 @@ impl Tlb for Machine {
     }
 
     fn shootdown(&self, root: Frame, pages: Range<Page>) {
-        (0..CPUS).for_each(|cpu| self.forget(cpu, root, &pages));
+        for cpu in 0..CPUS {
+            // The interrupt takes its time.
+            point();
+            self.forget(cpu, root, &pages);
+        }
     }
 }
 

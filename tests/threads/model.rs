@@ -1,14 +1,14 @@
 //! The scenes under shuttle: `mm` compiled so that a scheduler chooses who goes on at every atomic operation and lock.
 //!
 //! Half of the schedules are drawn evenly, half as PCT draws them (few changes of thread, at any place). The first seed
-//! is fixed, so the suite is the same every time; `SHUTTLE_RUNS=n` sets how many schedules a scene gets, and
-//! `SHUTTLE_RANDOM_SEED=n` replays the one that a failure names. Stress.rs runs the same scenes on real threads.
+//! is fixed, so the suite is the same every time; `SHUTTLE_RUNS=n` sets how many schedules of each kind a scene gets,
+//! `SHUTTLE_RANDOM_SEED=n` is another first seed. `stress.rs` runs the same scenes on real threads.
 use std::env;
 
 use libtest_mimic::{Arguments, Trial};
 use points::{atomic, point, quietly};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
-use shuttle::{Config, Runner};
+use shuttle::{Config, FailurePersistence, Runner};
 // What the scenes are made of; stress.rs has the others of these names.
 use mm_shuttle as mm;
 use shuttle::{sync, thread, thread_local};
@@ -18,7 +18,7 @@ mod scenes;
 mod world;
 
 /// Schedules of each scene, of either kind.
-const RUNS: usize = 400;
+const RUNS: usize = 250;
 
 /// Preemptions that PCT places, and one more.
 const DEPTH: usize = 4;
@@ -41,6 +41,8 @@ fn explore(scheduler: impl Scheduler + 'static, scene: fn()) {
     let mut config = Config::new();
     config.silence_warnings = true;
     config.stack_size = 1 << 17;
+    // The seeds are fixed: the same command fails the same way.
+    config.failure_persistence = FailurePersistence::None;
     Runner::new(scheduler, config).run(scene);
 }
 

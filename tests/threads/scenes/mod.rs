@@ -18,6 +18,10 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ),
     ("no_stale_frame_after_a_copy", cow::stale_reader),
     ("no_stale_zero_page_after_a_write", cow::stale_zero_reader),
+    (
+        "the_last_copy_never_frees_a_frame_too_early",
+        cow::reader_of_the_last_copy,
+    ),
     ("copy_and_reuse_never_share_a_frame", cow::copy_beside_reuse),
     (
         "no_thread_overwrites_anothers_copy",

@@ -190,6 +190,13 @@ impl AddressSpace {
     ) -> Result<Page, Error> {
         self.areas.at(request.old.start).ok_or(Error::BadAddress)?;
         let target = fixed(request.target)?;
+        // Beyond the user half there are no areas, but the kernel's tables.
+        let old = request.old.start..request.old.end.min(USER_END);
+        let request = &Request {
+            len: page::count(&old),
+            old,
+            ..*request
+        };
         if request.flags.contains(RemapFlags::DONT_UNMAP) {
             self.may_keep(request, target)?;
         }

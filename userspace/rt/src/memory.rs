@@ -9,8 +9,8 @@ use crate::syscall::call;
 
 pub use abi::general::{
     MAP_32BIT, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB,
-    MAP_LOCKED, MAP_NONBLOCK, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_STACK, PROT_EXEC,
-    PROT_NONE, PROT_READ, PROT_WRITE,
+    MAP_LOCKED, MAP_NONBLOCK, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_STACK,
+    MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, PROT_EXEC, PROT_NONE, PROT_READ, PROT_WRITE,
 };
 
 /// Bytes in a page.
@@ -43,6 +43,45 @@ pub fn mprotect(address: usize, length: usize, protection: u32) -> Result<(), Er
     call(Sysno::mprotect, [address, length, protection as usize]).map(drop)
 }
 
+/// Moves or resizes what is mapped in `old` bytes at `address`; `target` counts with `MREMAP_FIXED`.
+pub fn mremap(
+    address: usize,
+    old: usize,
+    new: usize,
+    flags: u32,
+    target: usize,
+) -> Result<usize, Errno> {
+    call(Sysno::mremap, [address, old, new, flags as usize, target])
+}
+
+/// Tells the kernel what is known of `[address, address + length)`; `advice` is one of `MADV_*`.
+pub fn madvise(address: usize, length: usize, advice: u32) -> Result<(), Errno> {
+    call(Sysno::madvise, [address, length, advice as usize]).map(drop)
+}
+
+/// Asks which pages of `[address, address + length)` are in memory: a byte for each.
+///
+/// # Panics
+/// If there is no room for the answer.
+pub fn mincore(address: usize, length: usize, resident: &mut [u8]) -> Result<(), Errno> {
+    assert!(length.div_ceil(PAGE) <= resident.len());
+    call(
+        Sysno::mincore,
+        [address, length, resident.as_mut_ptr() as usize],
+    )
+    .map(drop)
+}
+
+/// Keeps the pages of `[address, address + length)` in memory.
+pub fn mlock(address: usize, length: usize) -> Result<(), Errno> {
+    call(Sysno::mlock, [address, length]).map(drop)
+}
+
+/// Keeps them there no longer.
+pub fn munlock(address: usize, length: usize) -> Result<(), Errno> {
+    call(Sysno::munlock, [address, length]).map(drop)
+}
+
 /// Asks for the end of the heap to be at `end`; the answer is where it is, moved or not.
 pub fn brk(end: usize) -> usize {
     call(Sysno::brk, [end]).expect("brk answers with an address, never with an errno")
@@ -70,6 +109,11 @@ impl Mapping {
     /// If the kernel refuses.
     pub fn with(pages: usize, protection: u32, flags: u32) -> Self {
         let start = mmap(0, pages * PAGE, protection, flags).expect("mmap");
+        Self { start, pages }
+    }
+
+    /// `pages` pages at `start` that somebody has mapped, or will.
+    pub fn at(start: usize, pages: usize) -> Self {
         Self { start, pages }
     }
 

@@ -33,6 +33,23 @@ pub fn total_memory() -> Result<usize, Errno> {
     Ok(info.totalram as usize * info.mem_unit as usize)
 }
 
+/// The limit of a resource: what holds now, and the highest to which it may be raised.
+pub fn limit(resource: u32) -> Result<(usize, usize), Errno> {
+    let mut words = [0usize; 2];
+    call(
+        Sysno::getrlimit,
+        [resource as usize, words.as_mut_ptr() as usize],
+    )?;
+    Ok((words[0], words[1]))
+}
+
+/// Sets both.
+pub fn set_limit(resource: u32, soft: usize, hard: usize) -> Result<(), Errno> {
+    let words = [soft, hard];
+    let address = words.as_ptr() as usize;
+    call(Sysno::setrlimit, [resource as usize, address]).map(drop)
+}
+
 /// Ends or restarts the machine; `command` is one of `LINUX_REBOOT_CMD_*`.
 pub fn reboot(command: u32) -> Result<(), Errno> {
     call(

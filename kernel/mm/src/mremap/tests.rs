@@ -237,3 +237,23 @@ fn a_child_never_sees_its_parents_move() {
     assert!(area.is_some_and(|flags| flags.contains(VmFlags::WRITE)));
     child.destroy(&drawing.memory);
 }
+
+#[test]
+fn a_range_beyond_all_memory_moves_what_there_is() {
+    //                               0123456789
+    let mut drawing = Drawing::of("........Ww");
+    fill(&drawing, 8..10);
+    let len = crate::space::USER_END.number() - 0x2000;
+    assert_eq!(
+        remap(&mut drawing, (8, len), (0, len), FIXED),
+        Err(Error::Invalid)
+    );
+    let top = crate::space::USER_END - FIRST - 4;
+    assert_eq!(remap(&mut drawing, (8, 2), (top, 2), FIXED), Ok(top));
+    assert_eq!(
+        remap(&mut drawing, (top, 1 << 20), (8, 1 << 20), FIXED),
+        Ok(8)
+    );
+    drawing.shows("........Ww");
+    assert_eq!(bytes(&drawing, 8..10), [9, 10]);
+}

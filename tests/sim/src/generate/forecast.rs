@@ -50,13 +50,18 @@ impl Forecast {
             Op::Exec(pid) if self.processes[pid].is_some() => self.begin(pid),
             Op::Fork { parent, child } if self.processes[child].is_none() => {
                 let parent = self.processes[parent].as_deref();
-                self.processes[child] = parent.map(|oracle| Rc::new(oracle.clone()));
+                self.processes[child] =
+                    parent.map(|oracle| Rc::new(RefCell::new(oracle.borrow().child())));
             }
             Op::Share { parent, child } if self.processes[child].is_none() => {
                 self.processes[child] = self.processes[parent].clone();
             }
             Op::Exit(pid) => self.processes[pid] = None,
-            Op::Map(pid, _) | Op::Unmap(pid, _) | Op::Protect(pid, ..) | Op::Brk(pid, _) => {
+            Op::Map(pid, _)
+            | Op::Unmap(pid, _)
+            | Op::Protect(pid, ..)
+            | Op::Call(pid, _)
+            | Op::Brk(pid, _) => {
                 if let Some(oracle) = &self.processes[pid] {
                     call(&mut oracle.borrow_mut(), op);
                 }
@@ -82,6 +87,7 @@ fn call(oracle: &mut Oracle, op: &Op) {
         Op::Unmap(_, span) => oracle.unmap(span),
         Op::Protect(_, span, rights, extent) => oracle.protect(span, rights, extent),
         Op::Brk(_, address) => oracle.brk(address).map(drop),
+        Op::Call(_, ref call) => oracle.call(call).map(drop),
         _ => Ok(()),
     };
 }

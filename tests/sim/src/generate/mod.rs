@@ -6,10 +6,11 @@ mod accesses;
 mod forecast;
 mod machine;
 mod places;
+mod verbs;
 
 use crate::files::Store;
 use crate::op::{
-    DiskResult, Extent, Growth, Op, Pid, Place, Populate, Request, Reserve, Rights, Sharing,
+    Call, DiskResult, Extent, Growth, Op, Pid, Place, Populate, Request, Reserve, Rights, Sharing,
     Source, Span, Step,
 };
 use crate::oracle::Area;
@@ -52,6 +53,10 @@ enum Verb {
     Unmap,
     Protect,
     Brk,
+    Lock,
+    Advise,
+    Remap,
+    Reclaim,
     Touch,
     Peek,
     Poke,
@@ -65,7 +70,7 @@ enum Verb {
 }
 
 /// How often each verb happens where a seed is average.
-const USUAL: [(u64, Verb); 19] = [
+const USUAL: [(u64, Verb); 23] = [
     (20, Verb::Spawn),
     (1, Verb::Exec),
     (10, Verb::Fork),
@@ -75,6 +80,10 @@ const USUAL: [(u64, Verb); 19] = [
     (20, Verb::Unmap),
     (30, Verb::Protect),
     (10, Verb::Brk),
+    (16, Verb::Lock),
+    (40, Verb::Advise),
+    (30, Verb::Remap),
+    (6, Verb::Reclaim),
     (400, Verb::Touch),
     (10, Verb::Peek),
     (10, Verb::Poke),
@@ -135,6 +144,10 @@ impl Author<'_> {
             Verb::Unmap => Op::Unmap(pid, self.span(pid)),
             Verb::Protect => Op::Protect(pid, self.span(pid), self.rights(), self.extent()),
             Verb::Brk => Op::Brk(pid, self.brk()),
+            Verb::Lock => Op::Call(pid, self.lock(pid)),
+            Verb::Advise => Op::Call(pid, self.advise(pid)),
+            Verb::Remap => Op::Call(pid, self.remap(pid)),
+            Verb::Reclaim => Op::Call(pid, Call::Reclaim),
             Verb::Touch => self.touch(pid),
             Verb::Peek => Op::Peek(pid, self.bytes(pid)),
             Verb::Poke => Op::Poke(pid, self.bytes(pid), self.random.word()),

@@ -3,7 +3,10 @@
 //! Every operation names its process and its address outright and means nothing more than it says. Leaving any of them
 //! out gives another valid run, which is what the shrinker lives on. These are also the words that the oracle and the
 //! machine's side share; none of them is `mm`'s.
+mod calls;
 mod text;
+
+pub use calls::{Advice, Call, Lock, Remap, Way};
 
 /// One operation on one CPU.
 #[derive(Clone, Debug)]
@@ -48,6 +51,8 @@ pub enum Op {
     Protect(Pid, Span, Rights, Extent),
     /// brk(2).
     Brk(Pid, u64),
+    /// Another call on its memory.
+    Call(Pid, Call),
     /// An instruction of ring 3 touches memory.
     Touch(Pid, Touch, Option<Rival>),
     /// The kernel reads the process's memory.

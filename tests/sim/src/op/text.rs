@@ -28,6 +28,7 @@ impl fmt::Display for Op {
             Self::Protect(pid, span, rights, Extent::GrowsDown) => {
                 write!(f, "pid{pid} mprotect({span}, {rights}, growsdown)")
             }
+            Self::Call(pid, call) => write!(f, "pid{pid} {call}"),
             Self::Brk(pid, address) => write!(f, "pid{pid} brk({address:#x})"),
             Self::Touch(pid, touch, None) => write!(f, "pid{pid} {touch}"),
             Self::Touch(pid, touch, Some(rival)) => write!(

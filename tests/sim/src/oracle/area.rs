@@ -1,7 +1,8 @@
 //! An area as the manual pages speak of it: pages in a row with the same rights, behaviour and source.
 use std::fmt;
 
-use crate::op::{Growth, Reserve, Rights, Sharing, Source};
+use super::Notes;
+use crate::op::{Advice, Growth, Lock, Reserve, Rights, Sharing, Source};
 
 /// Pages kept free below an area that grows down.
 const GUARD: u64 = 256;
@@ -32,6 +33,10 @@ pub struct Area {
     pub sharing: Sharing,
     /// Whether it counts as memory that may be needed; see [`Self::is_promise`].
     pub promise: Promise,
+    /// Whether its pages stay in memory.
+    pub lock: Option<Lock>,
+    /// Advice that it remembers.
+    pub notes: Notes,
     /// Where its contents come from; a file's offset is that of the first page.
     pub source: Source,
 }
@@ -130,6 +135,12 @@ impl fmt::Display for Area {
             (self.reserve == Reserve::Not, " noreserve"),
             (self.sharing == Sharing::Shared, " shared"),
             (self.promise == Promise::Made, " promised"),
+            (self.lock == Some(Lock::Now), " locked"),
+            (self.lock == Some(Lock::OnFault), " locked on fault"),
+            (self.notes.order == Some(Advice::Random), " random"),
+            (self.notes.order == Some(Advice::Sequential), " sequential"),
+            (self.notes.fork.is_some(), " dontfork"),
+            (self.notes.wipe.is_some(), " wipeonfork"),
         ] {
             f.write_str(if holds { word } else { "" })?;
         }

@@ -1,5 +1,5 @@
 //! The system calls, each as its manual page has it.
-use super::{Area, Oracle, Overcommit, Promise, Refusal, TASK_END};
+use super::{Area, Notes, Oracle, Overcommit, Promise, Refusal, TASK_END};
 use crate::op::{Extent, Growth, Request, Reserve, Rights, Sharing, Source, Span};
 
 impl Oracle {
@@ -17,6 +17,9 @@ impl Oracle {
             return Err(Refusal::ENOMEM);
         }
         let start = self.place(request, len)?;
+        if !self.may_add_locked(len, self.future) {
+            return Err(Refusal::EAGAIN);
+        }
         if request.source != Source::Zero && request.growth == Growth::Down {
             return Err(Refusal::EINVAL);
         }
@@ -28,6 +31,8 @@ impl Oracle {
             reserve: request.reserve,
             sharing: request.sharing,
             promise: Promise::None,
+            lock: self.future,
+            notes: Notes::default(),
             source: request.source,
         };
         let area = self.promise(area)?;
@@ -122,11 +127,19 @@ impl Oracle {
             self.may_promise(piece.pages())?;
             changed.promise = Promise::Made;
         }
+        self.change(piece, changed);
+        Ok(())
+    }
+
+    /// Puts `changed` in place of `piece`, which lies inside one area.
+    pub(super) fn change(&mut self, piece: Area, changed: Area) {
+        if piece == changed {
+            return;
+        }
         self.cut(piece.start);
         self.cut(piece.end);
         self.areas.retain(|area| area.start != piece.start);
         self.add(changed);
-        Ok(())
     }
 
     /// Whether stores may ever be allowed: not through to a file that was opened for reading.
@@ -168,7 +181,8 @@ impl Oracle {
         let fits = above.is_none_or(|above| new < above.guarded_start());
         let is_allowed =
             self.pages() + len <= self.rules.address_space / 4096 && self.may_add_data(len);
-        (fits && is_allowed && self.may_promise(len).is_ok()).then(|| {
+        let may_lock = self.may_add_locked(len, self.future);
+        (fits && is_allowed && may_lock && self.may_promise(len).is_ok()).then(|| {
             self.add(Area {
                 start: old,
                 end: new,
@@ -177,24 +191,26 @@ impl Oracle {
                 reserve: Reserve::Accounted,
                 sharing: Sharing::Private,
                 promise: Promise::Made,
+                lock: self.future,
+                notes: Notes::default(),
                 source: Source::Zero,
             });
         })
     }
 
-    fn may_add_data(&self, pages: u64) -> bool {
+    pub(super) fn may_add_data(&self, pages: u64) -> bool {
         let data = self.areas.iter().filter(|area| area.is_data());
         let used: u64 = data.map(Area::pages).sum();
         self.rules.data == u64::MAX || used + pages <= self.rules.data / 4096
     }
 
     /// Pages of areas in `start..end`.
-    fn pages_in(&self, start: u64, end: u64) -> u64 {
+    pub(super) fn pages_in(&self, start: u64, end: u64) -> u64 {
         self.parts(start, end).map(|part| part.pages()).sum()
     }
 
     /// What the areas have of pages `start..end`.
-    fn parts(&self, start: u64, end: u64) -> impl Iterator<Item = Area> {
+    pub(super) fn parts(&self, start: u64, end: u64) -> impl Iterator<Item = Area> {
         let inside = self
             .areas
             .iter()
@@ -203,22 +219,23 @@ impl Oracle {
     }
 
     /// Whether something was stored in pages `start..end`.
-    fn has_stores(&self, start: u64, end: u64) -> bool {
+    pub(super) fn has_stores(&self, start: u64, end: u64) -> bool {
         self.words.range((start, 0)..(end, 0)).next().is_some()
     }
 
     /// Takes areas and contents of pages `start..end` away.
-    fn erase(&mut self, start: u64, end: u64) {
+    pub(super) fn erase(&mut self, start: u64, end: u64) {
         self.cut(start);
         self.cut(end);
         self.areas
             .retain(|area| area.end <= start || end <= area.start);
         self.words
             .retain(|&(page, _), _| page < start || end <= page);
+        self.lazy.retain(|&page| page < start || end <= page);
     }
 
     /// Adds an area where none is, and joins it with its neighbours where they continue each other.
-    fn add(&mut self, area: Area) {
+    pub(super) fn add(&mut self, area: Area) {
         let at = self.areas.partition_point(|other| other.start < area.start);
         self.areas.insert(at, area);
         self.join(at + 1);

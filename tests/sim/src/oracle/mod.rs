@@ -3,19 +3,22 @@
 //! It follows the manual pages and Linux's order of checks, in the plainest code there is: a list of areas, and the words
 //! that differ from what the areas' sources hold. It predicts the result of every call and every access. What it can't
 //! know is when memory runs out; the run asks the machine's side whether that excuse is true.
+mod advice;
 mod area;
 mod calls;
 mod place;
 mod promise;
+mod remap;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+pub use advice::Notes;
 pub use area::{Area, Promise};
 pub use promise::Overcommit;
 
 use crate::files::{File, Files, Store};
-use crate::op::{Kind, Rights, Sharing, Signal};
+use crate::op::{Kind, Lock, Rights, Sharing, Signal};
 
 /// The page behind the last that a program may have.
 pub const TASK_END: u64 = (1 << 35) - 1;
@@ -75,6 +78,10 @@ pub struct Oracle {
     brk: u64,
     /// Pages that other spaces are promised.
     elsewhere: u64,
+    /// How areas to come are locked.
+    future: Option<Lock>,
+    /// Pages that were given up, but not yet for good.
+    lazy: BTreeSet<u64>,
     /// Words of private pages, by page and index.
     words: BTreeMap<(u64, usize), u64>,
     /// The files as they are now.
@@ -88,6 +95,8 @@ impl Oracle {
             areas: Vec::new(),
             brk: rules.heap_start,
             elsewhere: 0,
+            future: None,
+            lazy: BTreeSet::new(),
             words: BTreeMap::new(),
             files,
             rules,
@@ -144,6 +153,7 @@ impl Oracle {
             return;
         }
         self.copy_on_write(page);
+        self.lazy.remove(&page);
         self.words.insert((page, index), value);
     }
 
@@ -235,6 +245,7 @@ impl Oracle {
             below.is_some_and(|below| below.resists_growth() && page - below.end < Area::guard());
         let fits = (stack.end - page) * 4096 <= self.rules.stack
             && (pages + grown) <= self.rules.address_space / 4096
+            && self.may_add_locked(grown, stack.lock)
             && (stack.promised() == 0 || self.may_promise(grown).is_ok());
         let grows = stack.growth == crate::op::Growth::Down;
         if !grows || page < TASK_START || too_near || !fits {

@@ -1,13 +1,15 @@
 //! Loads, stores and fetches of programs, the kernel's own access to their memory, and pages touched in advance.
 use std::cell::Cell;
+use std::ops::Range;
 use std::rc::Rc;
 
-use mm::{Access, Outcome};
+use mm::populate::Populate;
+use mm::{Access, Outcome, Page};
 
 use super::{Answer, World, did};
 use crate::broken::{Broken, Sound, demand};
 use crate::kernel::End;
-use crate::op::{Disk, Kind, Pid, Request, Rights, Rival, Signal, Span, Touch};
+use crate::op::{Disk, Kind, Pid, Request, Rival, Signal, Span, Touch};
 use crate::oracle::Oracle;
 use crate::plan::Exhaustion;
 use crate::random::mix;
@@ -76,26 +78,35 @@ impl World {
 
     /// MAP_POPULATE: touches each page, and stops in silence where that fails.
     pub(super) fn populate(&mut self, pid: Pid, address: u64, request: &Request) -> Sound {
-        let access = match request.rights {
-            Rights::NONE => return Ok(()),
-            rights if rights.has(Rights::W) => Access::Write,
-            _ => Access::Read,
-        };
+        let start = Page::containing(address);
+        let pages = start..start + request.span.length.div_ceil(4096);
+        self.populate_pages(pid, pages, Populate::Area)
+    }
+
+    /// Touches pages as `mm` says, up to the first that can't be had.
+    pub(super) fn populate_pages(
+        &mut self,
+        pid: Pid,
+        mut pages: Range<Page>,
+        wish: Populate,
+    ) -> Sound {
         let kernel = self.kernel.clone();
         let Some(space) = self.process(pid).map(|process| process.space.clone()) else {
             return Ok(());
         };
-        for page in 0..request.span.length.div_ceil(4096) {
-            let address = address + page * 4096;
-            let mut end = None;
-            while end.is_none() {
-                let outcome = space.borrow().handle_fault(&kernel.memory, address, access);
-                let is_served = matches!(outcome, Outcome::Resolved(_));
-                end = kernel.settle(&space, address, outcome, Disk::Prompt)?;
-                if is_served {
-                    self.populated(pid, address >> 12, access);
-                    break;
-                }
+        loop {
+            let next = space.borrow().next_to_populate(&pages, wish);
+            let Ok(Some((page, access))) = next else {
+                return Ok(());
+            };
+            pages.start = page;
+            let address = page.address();
+            let outcome = space.borrow().handle_fault(&kernel.memory, address, access);
+            let is_served = matches!(outcome, Outcome::Resolved(_));
+            let end = kernel.settle(&space, address, outcome, Disk::Prompt)?;
+            if is_served {
+                self.populated(pid, page.number(), access);
+                pages.start = page + 1;
             }
             if let Some(end) = end {
                 demand!(
@@ -105,7 +116,6 @@ impl World {
                 return Ok(());
             }
         }
-        Ok(())
     }
 
     /// The page is there as after an access.

@@ -106,7 +106,7 @@ impl World {
     }
 
     /// Makes a call in `mm` and in the oracle; one that failed with the heap must have done nothing.
-    fn both<T: Debug + PartialEq + Into<Answer>>(
+    pub(super) fn both<T: Debug + PartialEq + Into<Answer>>(
         &mut self,
         pid: Pid,
         on_mm: impl FnOnce(&mut AddressSpace, &Memory<SoftMachine>) -> Result<T, Error>,
@@ -118,7 +118,7 @@ impl World {
         };
         let (got, fired) = self.call(|| on_mm(&mut space.borrow_mut(), &kernel.memory));
         let got = got.map_err(refusal);
-        if fired == Fired::Yes && got == Err(Refusal::ENOMEM) {
+        if fired == Fired::Yes && matches!(got, Err(Refusal::ENOMEM | Refusal::EAGAIN)) {
             return Ok(Answer::HeapFailed);
         }
         self.tell_of_others(pid);
@@ -156,7 +156,7 @@ fn vm_flags(rights: Rights) -> VmFlags {
 }
 
 /// The name of the error in errno(3).
-fn refusal(error: Error) -> Refusal {
+pub(super) fn refusal(error: Error) -> Refusal {
     match error {
         Error::OutOfMemory => Refusal::ENOMEM,
         Error::Invalid => Refusal::EINVAL,

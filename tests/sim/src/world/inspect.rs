@@ -9,8 +9,8 @@ use mm::{AddressSpace, Backing, VmFlags, Vma};
 use super::{Process, World};
 use crate::broken::{Broken, Sound, demand};
 use crate::machine::SoftCpu;
-use crate::op::{Growth, Reserve, Rights, Sharing, Source};
-use crate::oracle::{Area, Promise};
+use crate::op::{Advice, Growth, Lock, Reserve, Rights, Sharing, Source};
+use crate::oracle::{Area, Notes, Promise};
 use crate::tlb::Allowed;
 
 impl World {
@@ -185,6 +185,12 @@ fn area(vma: &Vma) -> Area {
         } else {
             Sharing::Private
         },
+        lock: match (has(VmFlags::LOCKED), has(VmFlags::LOCK_ON_FAULT)) {
+            (false, _) => None,
+            (true, false) => Some(Lock::Now),
+            (true, true) => Some(Lock::OnFault),
+        },
+        notes: notes(vma.flags),
         promise: if has(VmFlags::ACCOUNTED) {
             Promise::Made
         } else {
@@ -197,6 +203,17 @@ fn area(vma: &Vma) -> Area {
                 offset: *offset,
             },
         },
+    }
+}
+
+/// The advice that `mm` noted.
+fn notes(flags: VmFlags) -> Notes {
+    let noted = |flag, advice| flags.contains(flag).then_some(advice);
+    let random = noted(VmFlags::RANDOM, Advice::Random);
+    Notes {
+        order: random.or(noted(VmFlags::SEQUENTIAL, Advice::Sequential)),
+        fork: noted(VmFlags::DONT_FORK, Advice::DontFork),
+        wipe: noted(VmFlags::WIPE_ON_FORK, Advice::WipeOnFork),
     }
 }
 

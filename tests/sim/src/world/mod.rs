@@ -6,6 +6,7 @@ mod access;
 mod calls;
 mod inspect;
 mod process;
+mod verbs;
 
 use std::fmt;
 use std::rc::Rc;
@@ -128,6 +129,7 @@ impl World {
             Op::Map(pid, ref request) => self.map(pid, request),
             Op::Unmap(pid, span) => self.unmap(pid, span),
             Op::Protect(pid, span, rights, extent) => self.protect(pid, span, rights, extent),
+            Op::Call(pid, ref call) => self.make_call(pid, call),
             Op::Brk(pid, address) => self.brk(pid, address),
             Op::Touch(pid, touch, rival) => self.touch(pid, touch, rival),
             Op::Peek(pid, span) => self.peek(pid, span),
@@ -257,6 +259,13 @@ impl World {
     fn process(&mut self, pid: Pid) -> Option<&mut Process> {
         let space = (*self.processes.get(pid)?)?;
         self.spaces[space].as_mut()
+    }
+}
+
+/// A world that met a contradiction is left as it is: files that still have pages must not be dropped.
+impl Drop for World {
+    fn drop(&mut self) {
+        self.files.drain(..).for_each(std::mem::forget);
     }
 }
 

@@ -81,7 +81,7 @@ impl World {
             return Ok(Answer::Nothing);
         };
         let (space, root) = (process.space.clone(), process.root());
-        let oracle = process.oracle.clone();
+        let oracle = process.oracle.child();
         let (free, tables) = (
             self.kernel.memory.free_frames(),
             1 + self.kernel.mmu().tables(root).len(),

@@ -14,7 +14,7 @@ use rt::{Errno, env, println, system};
 const READ_WRITE: u32 = PROT_READ | PROT_WRITE;
 
 fn main() {
-    let memory = system::total_memory().expect("sysinfo") & !(PAGE - 1);
+    let memory = system::total_memory().expect("sysinfo") & !(2 * PAGE - 1);
     if env::arg(1) == Some("strict") {
         strict(memory);
     } else {

@@ -163,7 +163,7 @@ fn noise() {
             state = next(state);
             probe::store_word(address, sparse(state));
         }
-        let at = memory.page(0) + state as usize % PAGE & !7;
+        let at = memory.page(0) + state as usize % PAGE / 8 * 8;
         // Half of them with pointers that lead somewhere.
         if state & 1 << 40 != 0 {
             let registers = at + core::mem::offset_of!(Frame, context.registers);

@@ -2,7 +2,7 @@
 use crate::vma::VmFlags;
 
 /// Sums over a space's areas, in pages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Books {
     /// All of them.
     pub(crate) mapped: u64,
@@ -12,6 +12,15 @@ pub(crate) struct Books {
     pub(crate) locked: u64,
     /// Those that are part of what the machine promised.
     pub(crate) promised: u64,
+    /// The most that `mapped` ever was. No sum over areas: equal books may differ in it.
+    pub(crate) peak: u64,
+}
+
+impl PartialEq for Books {
+    fn eq(&self, other: &Self) -> bool {
+        let sums = |books: &Self| [books.mapped, books.data, books.locked, books.promised];
+        sums(self) == sums(other)
+    }
 }
 
 impl Books {
@@ -20,6 +29,7 @@ impl Books {
         for sum in self.sums_of(flags).into_iter().flatten() {
             *sum += pages;
         }
+        self.peak = self.peak.max(self.mapped);
     }
 
     /// `pages` less of an area with `flags`.

@@ -22,6 +22,7 @@ impl AddressSpace {
         let table = PageTable::new(memory)?;
         let mut child = Self::with_parts(areas, table, self.layout, self.brk, self.limits);
         child.lazy = self.lazy;
+        child.stack_start = self.stack_start;
         child.leave_out(&self.areas);
         let shared = child
             .promise_all(memory)
@@ -42,6 +43,7 @@ impl AddressSpace {
             self.areas.remove(vma.start);
             self.books.remove(vma.len(), vma.flags - VmFlags::LOCK);
         }
+        self.books.peak = self.books.mapped;
     }
 
     /// Promises each area what it was promised in the parent; on failure, none.

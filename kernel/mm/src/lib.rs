@@ -38,6 +38,7 @@ pub mod page_table;
 pub mod populate;
 pub mod pte;
 pub mod remote;
+pub mod report;
 pub mod rmap;
 pub mod space;
 pub mod stack;

@@ -67,6 +67,8 @@ pub struct AddressSpace {
     pub(crate) layout: Layout,
     /// End of the heap, in bytes.
     pub(crate) brk: u64,
+    /// Ring 3's first stack pointer: what tells the stack's area from others.
+    pub(crate) stack_start: u64,
     /// What may be asked for.
     pub limits: Limits,
     /// What the areas add up to.
@@ -110,6 +112,7 @@ impl AddressSpace {
             table,
             layout,
             brk,
+            stack_start: 0,
             limits,
             books,
             future: VmFlags::empty(),
@@ -158,6 +161,21 @@ impl AddressSpace {
     pub fn set_heap_start(&mut self, address: u64) {
         self.layout.heap_start = address;
         self.brk = address;
+    }
+
+    /// Where the stack begins: decided late by `execve`, once it is filled.
+    pub fn set_stack_start(&mut self, address: u64) {
+        self.stack_start = address;
+    }
+
+    /// Where the stack began.
+    pub fn stack_start(&self) -> u64 {
+        self.stack_start
+    }
+
+    /// Where the heap begins and ends, in bytes.
+    pub fn heap(&self) -> Range<u64> {
+        self.layout.heap_start..self.brk
     }
 
     /// Whether `pages` more pages keep the space within its limit of address space.

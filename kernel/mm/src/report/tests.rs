@@ -1,0 +1,223 @@
+//! Reports of drawn spaces, byte for byte as Linux writes them.
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::fmt::{Result, Write};
+
+use super::{Files, Frames, Identity, maps, pagemap, smaps, smaps_rollup};
+use crate::fault::Access;
+use crate::mmap::{Mapping, Place};
+use crate::page::{PAGE_SIZE, Page};
+use crate::page_cache::{CachedFile, Source};
+use crate::testing::{Drawing, FIRST, mapping};
+use crate::vma::{Backing, VmFlags};
+
+const RW: VmFlags = VmFlags::READ.union(VmFlags::WRITE);
+
+struct Named;
+
+impl Files for Named {
+    fn identity(&self, file: &CachedFile) -> Identity {
+        Identity {
+            device: (0, 1),
+            inode: file.id(),
+        }
+    }
+
+    fn write_name(&self, _: &CachedFile, out: &mut dyn Write) -> Result {
+        out.write_str("/dev/zero (deleted)")
+    }
+}
+
+/// All lines, read from cursor to cursor.
+fn all_maps(drawing: &Drawing) -> String {
+    let (mut text, mut from) = (String::new(), Page::new(0));
+    while let Some(next) = maps(&drawing.space, &Named, from, &mut text).expect("strings grow") {
+        assert!(next > from, "the cursor moves on");
+        from = next;
+    }
+    text
+}
+
+/// The lines of the first area's paragraph whose label is one of `labels`.
+fn chosen(drawing: &Drawing, labels: &[&str]) -> String {
+    let mut text = String::new();
+    smaps(
+        &drawing.space,
+        &drawing.memory,
+        &Named,
+        Page::new(0),
+        &mut text,
+    )
+    .expect("strings grow");
+    let wanted = |line: &&str| {
+        labels
+            .iter()
+            .any(|label| line.starts_with(label) && line[label.len()..].starts_with(':'))
+    };
+    let lines = text.lines().filter(wanted);
+    lines
+        .map(|line| line.split_whitespace().nth(1).unwrap_or(""))
+        .collect::<alloc::vec::Vec<_>>()
+        .join(" ")
+}
+
+fn map_shared(drawing: &mut Drawing, first: u64, len: u64) {
+    let file = Arc::new(CachedFile::new(7, Source::Memory, 16 * PAGE_SIZE));
+    let request = Mapping {
+        flags: RW | VmFlags::SHARED,
+        backing: Backing::File { file, offset: 2 },
+        ..mapping(FIRST + first..FIRST + first + len, Place::Fixed, RW)
+    };
+    drawing
+        .space
+        .mmap(&drawing.memory, request)
+        .expect("allowed");
+}
+
+/// A file must not be dropped with its pages.
+fn unmap_shared(drawing: &mut Drawing) {
+    drawing.unmap("        --").expect("allowed");
+}
+
+#[test]
+fn no_line_differs_from_linux() {
+    //                               0123456789
+    let mut drawing = Drawing::of("WwXN..Ss..");
+    drawing.space.set_stack_start((FIRST + 7).address() + 8);
+    map_shared(&mut drawing, 8, 2);
+    let expected = "\
+01000000-01002000 rw-p 00000000 00:00 0 
+01002000-01003000 r-xp 00000000 00:00 0 
+01003000-01004000 ---p 00000000 00:00 0 
+01006000-01008000 rw-p 00000000 00:00 0                                  [stack]
+01008000-0100a000 rw-s 00002000 00:01 7                                  /dev/zero (deleted)
+";
+    assert_eq!(all_maps(&drawing), expected);
+    unmap_shared(&mut drawing);
+}
+
+#[test]
+fn no_other_area_is_called_heap_or_stack() {
+    let mut drawing = Drawing::of("Ww........Ww....");
+    drawing.space.set_heap_start((FIRST + 12).address());
+    drawing.space.set_stack_start(1);
+    assert!(!all_maps(&drawing).contains('['), "an empty heap above");
+    drawing.space.set_heap_start((FIRST + 10).address());
+    drawing.space.brk += 1;
+    let text = all_maps(&drawing);
+    let lines = text.lines().map(|line| line.ends_with("[heap]"));
+    assert!(lines.eq([false, true]), "{text}");
+}
+
+#[test]
+fn a_reader_never_meets_the_same_line_twice_while_areas_change() {
+    //                               0123456789
+    let mut drawing = Drawing::of("W.W.W.W.W.");
+    let (mut text, mut from) = (String::new(), Page::new(0));
+    let mut steps = 0;
+    while let Some(next) = maps(&drawing.space, &Named, from, &mut text).expect("strings grow") {
+        assert!(next > from, "the cursor moves on");
+        from = next;
+        steps += 1;
+        match steps {
+            1 => drawing.map(" -        ", 'r').expect("free"),
+            2 => drawing.unmap("  ---     ").map(|()| 0).expect("allowed"),
+            3 => drawing.unmap("       ---").map(|()| 0).expect("allowed"),
+            _ => 0,
+        };
+    }
+    assert_eq!(steps, 3, "{text}");
+}
+
+#[test]
+fn no_page_is_counted_that_is_only_promised() {
+    const LABELS: [&str; 6] = ["Size", "Rss", "Pss", "Private_Dirty", "Anonymous", "Locked"];
+    //                           0123456789
+    let drawing = Drawing::of("Llllllll..");
+    assert_eq!(chosen(&drawing, &LABELS), "32 0 0 0 0 0");
+    drawing.fault(0, Access::Read);
+    assert_eq!(chosen(&drawing, &LABELS), "32 0 0 0 0 0", "the zero page");
+    drawing.fault(0, Access::Write);
+    drawing.fault(5, Access::Write);
+    assert_eq!(chosen(&drawing, &LABELS), "32 8 8 8 8 8");
+}
+
+#[test]
+fn a_page_of_two_is_half_of_each() {
+    const LABELS: [&str; 5] = ["Rss", "Pss", "Shared_Dirty", "Private_Dirty", "Referenced"];
+    let mut drawing = Drawing::of("Wwww......");
+    (0..4).for_each(|page| _ = drawing.fault(page, Access::Write));
+    assert_eq!(chosen(&drawing, &LABELS), "16 16 0 16 16");
+    let child = drawing.space.fork(&drawing.memory).expect("memory is left");
+    assert_eq!(chosen(&drawing, &LABELS), "16 8 16 0 16");
+    drawing.fault(0, Access::Write);
+    assert_eq!(chosen(&drawing, &LABELS), "16 10 12 4 16");
+    child.destroy(&drawing.memory);
+    assert_eq!(chosen(&drawing, &LABELS), "16 16 0 16 16");
+}
+
+#[test]
+fn no_area_is_missing_from_the_sums() {
+    let mut drawing = Drawing::of("Ww...Ww...");
+    map_shared(&mut drawing, 8, 2);
+    for page in [0, 5, 6, 8] {
+        drawing.fault(page, Access::Write);
+    }
+    let mut text = String::new();
+    smaps_rollup(&drawing.space, &drawing.memory, &mut text).expect("strings grow");
+    let head = "\
+01000000-0100a000 ---p 00000000 00:00 0                                  [rollup]
+Rss:                  16 kB
+Pss:                  16 kB
+Pss_Dirty:            16 kB
+Pss_Anon:             12 kB
+Pss_File:              0 kB
+Pss_Shmem:             4 kB
+Shared_Clean:          0 kB
+";
+    assert!(text.starts_with(head), "{text}");
+    assert!(text.ends_with("SwapPss:               0 kB\nLocked:                0 kB\n"));
+    unmap_shared(&mut drawing);
+}
+
+#[test]
+fn no_word_of_pagemap_lies() {
+    const PRESENT: u64 = 1 << 63;
+    const FILE: u64 = 1 << 61;
+    const EXCLUSIVE: u64 = 1 << 56;
+    //                               0123456789
+    let mut drawing = Drawing::of("Wwww......");
+    map_shared(&mut drawing, 8, 2);
+    drawing.fault(0, Access::Read);
+    for page in [1, 2, 3, 8] {
+        drawing.fault(page, Access::Write);
+    }
+    drawing.protect("  -       ", 'n').expect("allowed");
+    let mut words = [7; 12];
+    let (space, memory) = (&drawing.space, &drawing.memory);
+    pagemap(space, memory, FIRST, Frames::Hidden, &mut words);
+    let own = PRESENT | EXCLUSIVE;
+    let shared = own | FILE;
+    let expected = [PRESENT, own, own, own, 0, 0, 0, 0, shared, 0, 0, 0];
+    assert_eq!(words, expected);
+    pagemap(space, memory, FIRST + 1, Frames::Shown, &mut words[..1]);
+    assert_ne!(words[0] & ((1 << 55) - 1), 0);
+    pagemap(
+        space,
+        memory,
+        crate::space::USER_END,
+        Frames::Shown,
+        &mut words,
+    );
+    assert_eq!(words, [0; 12], "behind the end");
+    unmap_shared(&mut drawing);
+}
+
+#[test]
+fn a_peak_never_falls() {
+    let mut drawing = Drawing::of("Wwww......");
+    drawing.unmap(" -        ").expect("allowed");
+    let totals = drawing.space.totals();
+    assert_eq!((totals.mapped, totals.peak), (3, 4));
+    assert_eq!((totals.data, totals.stack, totals.code), (3, 0, 0));
+}

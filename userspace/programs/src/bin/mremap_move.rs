@@ -140,106 +140,38 @@ fn keeps_the_old_one(room: &Room) {
 fn refusals(room: &Room) {
     let memory = Mapping::new(4);
     let (start, free) = (memory.page(0), room.page(40));
-    let cases = [
-        ("inside a page", start + 1, PAGE, PAGE, 0, 0, Errno::EINVAL),
-        ("to no length", start, PAGE, 0, 0, 0, Errno::EINVAL),
-        ("with unknown flags", start, PAGE, PAGE, 8, 0, Errno::EINVAL),
-        (
-            "FIXED without MAYMOVE",
-            start,
-            PAGE,
-            PAGE,
-            MREMAP_FIXED,
-            free,
-            Errno::EINVAL,
-        ),
-        (
-            "DONTUNMAP without MAYMOVE",
-            start,
-            PAGE,
-            PAGE,
-            MREMAP_DONTUNMAP,
-            0,
-            Errno::EINVAL,
-        ),
-        (
-            "DONTUNMAP with a new length",
-            start,
-            PAGE,
-            2 * PAGE,
-            KEEP,
-            free,
-            Errno::EINVAL,
-        ),
-        (
-            "onto itself",
-            start,
-            2 * PAGE,
-            2 * PAGE,
-            FIXED,
-            start + PAGE,
-            Errno::EINVAL,
-        ),
-        (
-            "to inside a page",
-            start,
-            PAGE,
-            PAGE,
-            FIXED,
-            free + 1,
-            Errno::EINVAL,
-        ),
-        (
-            "to the kernel",
-            start,
-            PAGE,
-            PAGE,
-            FIXED,
-            usize::MAX << 47,
-            Errno::EINVAL,
-        ),
-        (
-            "of private memory twice",
-            start,
-            0,
-            PAGE,
-            MOVE,
-            0,
-            Errno::EINVAL,
-        ),
-        (
-            "beyond the area's end",
-            start,
-            5 * PAGE,
-            6 * PAGE,
-            MOVE,
-            0,
-            Errno::EFAULT,
-        ),
-        (
-            "in its middle, in place",
-            start,
-            PAGE,
-            2 * PAGE,
-            0,
-            0,
-            Errno::ENOMEM,
-        ),
-        (
-            "longer than there is room",
-            start,
-            4 * PAGE,
-            1 << 46,
-            MOVE,
-            0,
-            Errno::ENOMEM,
-        ),
-    ];
-    munmap(room.page(63), PAGE).expect("munmap");
-    for (what, address, old, new, flags, target, expected) in cases {
-        let got = mremap(address, old, new, flags, target);
+    let refused = |what: &str, sizes: [usize; 2], flags, target, expected| {
+        let got = mremap(start, sizes[0], sizes[1], flags, target);
         assert_eq!(got, Err(expected), "{what}");
         println!("mremap {what}: {expected:?}");
+    };
+    let inside = mremap(start + 1, PAGE, PAGE, 0, 0);
+    assert_eq!(inside, Err(Errno::EINVAL));
+    let (one, two) = ([PAGE; 2], [2 * PAGE; 2]);
+    let senseless = [
+        ("to no length", [PAGE, 0], 0, 0),
+        ("with unknown flags", one, 8, 0),
+        ("FIXED without MAYMOVE", one, MREMAP_FIXED, free),
+        ("DONTUNMAP without MAYMOVE", one, MREMAP_DONTUNMAP, 0),
+        ("DONTUNMAP, longer", [PAGE, 2 * PAGE], KEEP, free),
+        ("onto itself", two, FIXED, start + PAGE),
+        ("to inside a page", one, FIXED, free + 1),
+        ("to the kernel", one, FIXED, usize::MAX << 47),
+        ("of private memory twice", [0, PAGE], MOVE, 0),
+    ];
+    for (what, sizes, flags, target) in senseless {
+        refused(what, sizes, flags, target, Errno::EINVAL);
     }
+    let beyond = [5 * PAGE, 6 * PAGE];
+    refused("beyond the area's end", beyond, MOVE, 0, Errno::EFAULT);
+    refused(
+        "in its middle, in place",
+        [PAGE, 2 * PAGE],
+        0,
+        0,
+        Errno::ENOMEM,
+    );
+    let much = [4 * PAGE, 1 << 46];
+    refused("longer than there is room", much, MOVE, 0, Errno::ENOMEM);
     memory.unmap();
 }

@@ -6,8 +6,8 @@ use crate::broken::{Broken, Sound, demand};
 use crate::files::{File, Store};
 use crate::kernel::End;
 use crate::op::{
-    Disk, Extent, Growth, Kind, Op, Place, Populate, Request, Reserve, Rights, Sharing, Source,
-    Span, Step, Touch,
+    Advice, Call, Disk, Extent, Growth, Kind, Lock, Op, Place, Populate, Remap, Request, Reserve,
+    Rights, Sharing, Source, Span, Step, Touch, Way,
 };
 use crate::oracle::{Overcommit, Refusal, Rules};
 use crate::plan::{Config, Exhaustion};
@@ -102,6 +102,18 @@ fn calls() -> Vec<Scene> {
         // Prefaulting is a wish: the call succeeds without.
         scene("mmap_populate", &[], populated(8), 0),
         scene("munmap", &full, Op::Unmap(0, middle), 0),
+        // Tables of three levels below the top one, at the new place.
+        scene("mremap", &full, carry(8), 3),
+        // Promises need none, wherever they are.
+        scene("mremap_of_nothing", &[map(8, ANONYMOUS)], carry(8), 0),
+        scene("mremap_by_half", &full, carry(4), 3),
+        scene("madvise", &full, advise(middle, Advice::Random), 0),
+        scene(
+            "mlock",
+            &full,
+            Op::Call(0, Call::Lock(middle, Lock::Now)),
+            0,
+        ),
         scene("mprotect", &full, protect, 0),
         scene("brk", &[], Op::Brk(0, 0x40_8000), 0),
         scene("brk_back", &heap, Op::Brk(0, 0x40_7000), 0),
@@ -250,6 +262,23 @@ fn config() -> Config {
         stack_top: STACK_TOP,
         exhaustion: Exhaustion::Waits,
     }
+}
+
+/// Moves `count` of the far pages, as far again.
+fn carry(count: u64) -> Op {
+    Op::Call(
+        0,
+        Call::Remap(Remap {
+            old: pages(FAR, count),
+            length: count * 4096,
+            way: Way::Fixed,
+            target: 2 * FAR * 4096,
+        }),
+    )
+}
+
+fn advise(span: Span, advice: Advice) -> Op {
+    Op::Call(0, Call::Advise(span, advice))
 }
 
 fn pages(start: u64, count: u64) -> Span {

@@ -18,6 +18,7 @@ const HELPERS: &[&str] = &[
     "echo",
     "exec",
     "exit_code",
+    "fuzz_calls",
     "init",
     "kill_self",
     "reboot",

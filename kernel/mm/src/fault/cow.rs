@@ -5,13 +5,21 @@
 use super::{Fault, Origin, Outcome, Path, Resolution};
 use crate::frame::Use;
 use crate::machine::Machine;
-use crate::mprotect::is_exclusive;
 use crate::pte::{Leaf, PteFlags};
 
-pub(super) fn resolve<M: Machine>(fault: &Fault<'_, M>, old: Leaf) -> Result<Resolution, Outcome> {
+/// References of a frame that has no other user than the faulting entry.
+pub(super) const ALONE: u32 = 1;
+
+/// `alone` is what the count says where nobody else holds the frame: [`ALONE`], and one more where this fault does.
+pub(super) fn resolve<M: Machine>(
+    fault: &Fault<'_, M>,
+    old: Leaf,
+    alone: u32,
+) -> Result<Resolution, Outcome> {
     let Fault { memory, vma, .. } = fault;
     let flags = vma.flags.entry_flags() | PteFlags::DIRTY;
-    if is_exclusive(memory, old) {
+    let record = memory.record(old.frame);
+    if record.usage() == Use::Anonymous && record.references() == alone {
         let leaf = Leaf {
             frame: old.frame,
             flags,

@@ -211,19 +211,32 @@ impl AddressSpace {
             return Outcome::OutOfMemory;
         };
         let before = entry.load(Acquire);
+        let mut held = None;
         let resolution = match (Pte::decode(before), &vma.backing) {
             (Pte::Empty, Backing::Anonymous) => anon::resolve(fault),
             (Pte::Empty, Backing::File { file, .. }) => file::resolve(fault, file),
             (Pte::Mapped(leaf), _) if access != Access::Write || leaf.is_writable() => {
                 return self.spurious(memory, page, before);
             }
-            (Pte::Mapped(leaf), _) => cow::resolve(fault, leaf),
+            (Pte::Mapped(leaf), Backing::Anonymous) => cow::resolve(fault, leaf, cow::ALONE),
+            (Pte::Mapped(leaf), Backing::File { .. }) => {
+                // Who cuts the file short takes frames away at any time. Unless it is held, this one could be another
+                // page's by the time that its copy is installed, or the entry's again and no longer what was copied.
+                if !memory.hold_if(leaf.frame, || entry.load(Acquire) == before) {
+                    return self.spurious(memory, page, before);
+                }
+                held = Some(leaf.frame);
+                cow::resolve(fault, leaf, cow::ALONE + 1)
+            }
             (Pte::Protected(_) | Pte::Swapped(_), _) => return misplaced(fault, before),
         };
         let outcome = match resolution {
             Ok(resolution) => self.install(fault, entry, before, resolution),
-            Err(outcome) => return outcome,
+            Err(outcome) => outcome,
         };
+        if let Some(frame) = held {
+            memory.put(frame);
+        }
         if let Backing::File { file, .. } = &vma.backing {
             self.look_again(fault, entry, file);
         }

@@ -1,0 +1,184 @@
+//! The move itself: what it needs is made first, then entries go from one place in the tables to another.
+//!
+//! A step is what one area has of the range. Everything that can fail is in `prepare`; `carry_out` can't.
+use crate::error::Error;
+use crate::gather::Gather;
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::page::{self, Page};
+use crate::space::{AddressSpace, MAX_AREAS};
+use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::vma::{VmFlags, Vma};
+use core::ops::Range;
+
+use super::{Move, RemapFlags, Request};
+
+impl AddressSpace {
+    /// Moves what is mapped in the old range to `target`.
+    pub(super) fn relocate<M: Machine>(
+        &mut self,
+        memory: &Memory<M>,
+        request: &Request,
+        target: Page,
+    ) -> Result<(), Error> {
+        let parts = self.areas.within(&request.old).count();
+        if parts > 1 && self.areas.len() + 2 * parts >= MAX_AREAS - 3 {
+            return Err(Error::OutOfMemory);
+        }
+        let mut at = request.old.start;
+        while let Some(step) = self.next_move(request, target, at) {
+            at = step.from.end.max(at + 1);
+            let moved = self.prepare(memory, request.flags, &step)?;
+            self.carry_out(memory, request.flags, step, moved);
+        }
+        Ok(())
+    }
+
+    /// All of a step that can fail: room, tables and promises for the area to come, which is returned.
+    fn prepare<M: Machine>(
+        &mut self,
+        memory: &Memory<M>,
+        flags: RemapFlags,
+        step: &Move,
+    ) -> Result<Vma, Error> {
+        let Move { from, to } = step;
+        // It may cut one area at each end of its old and of its new place, and is one itself.
+        self.reserve(from, 9)?;
+        self.reserve(to, 9)?;
+        let vma = self.areas.at(from.start).ok_or(Error::BadAddress)?;
+        let mut moved = vma.slice(from.start..vma.end);
+        (moved.start, moved.end) = (to.start, to.end);
+        self.make_tables(memory, step)?;
+        let entered = self.enter(&moved).map_err(Error::from);
+        let charged = entered.and_then(|()| self.charge_move(memory, flags, step));
+        if let Err(error) = charged {
+            self.withdraw(&moved);
+            self.drop_tables(memory, to);
+            return Err(error);
+        }
+        Ok(moved)
+    }
+
+    /// The part of an area that moves next, from `at` on.
+    fn next_move(&self, request: &Request, target: Page, at: Page) -> Option<Move> {
+        let Request { old, len, .. } = request;
+        let is_first = at == old.start;
+        let vma = match is_first {
+            true => self.areas.at(at)?,
+            false => self
+                .areas
+                .within(&(at..old.end))
+                .next()
+                .filter(|_| at < old.end)?,
+        };
+        let from = vma.start.max(at)..vma.end.min(old.end);
+        let to = target + (from.start - old.start);
+        // Only a single area grows on its way.
+        let len = match is_first && from.end == old.end {
+            true => *len,
+            false => page::count(&from),
+        };
+        Some(Move {
+            from,
+            to: to..to + len,
+        })
+    }
+
+    /// Replaces what is at the new place by `moved`, an area with the old one's entries. Everything was prepared.
+    fn carry_out<M: Machine>(
+        &mut self,
+        memory: &Memory<M>,
+        flags: RemapFlags,
+        step: Move,
+        moved: Vma,
+    ) {
+        let Move { from, to } = step;
+        self.clear_for(memory, &to);
+        let Some(vma) = self.areas.at(from.start) else {
+            return;
+        };
+        let (old_area, old_flags) = (vma.pages(), vma.flags);
+        self.move_entries(memory, vma, &from, to.start);
+        // The new area comes before the old one goes: tables that serve both must stay.
+        self.insert(moved);
+        if page::count(&from) == 0 {
+            // Shared memory is mapped a second time.
+            return;
+        }
+        if !flags.contains(RemapFlags::DONT_UNMAP) {
+            memory.recommit(self.books_of(&from).promised);
+            self.unmap(memory, &from);
+        } else if old_flags.intersects(VmFlags::LOCK) {
+            // The lock goes with the pages, from all of the area, as on Linux. Room was reserved.
+            let _ = self.reflag(&old_area, old_flags - VmFlags::LOCK);
+        }
+    }
+
+    /// Removes areas and entries of `pages`, but leaves the tables to what comes next.
+    fn clear_for<M: Machine>(&mut self, memory: &Memory<M>, pages: &Range<Page>) {
+        self.split_at(pages.start);
+        self.split_at(pages.end);
+        self.leave(pages);
+        let mut gather = Gather::new(memory, self.table.root());
+        self.zap(&mut gather, pages.clone());
+        self.forget(memory, pages);
+    }
+
+    fn move_entries<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        vma: &Vma,
+        from: &Range<Page>,
+        to: Page,
+    ) {
+        // Who walks the reverse map could look at the new place too early and at the old one too late.
+        let _books = vma.file().map(|file| file.mappings.lock());
+        let mut gather = Gather::new(memory, self.table.root());
+        let mut rest = from.clone();
+        while let Some((first, entries)) = self.table.next_entries(memory, rest.clone()) {
+            for (page, entry) in (first.number()..).map(Page::new).zip(entries) {
+                if entry.load(Relaxed) == 0 {
+                    continue;
+                }
+                if let Some(place) = self.table.entry(memory, to + (page - from.start)) {
+                    // One exchange: the processor may still be setting the accessed and dirty bits.
+                    place.store(entry.swap(0, AcqRel), Release);
+                }
+                gather.changed(page);
+            }
+            rest.start = first + entries.len() as u64;
+        }
+    }
+
+    /// Makes the tables for all entries that will move.
+    fn make_tables<M: Machine>(&mut self, memory: &Memory<M>, step: &Move) -> Result<(), Error> {
+        let Move { from, to } = step;
+        let mut rest = from.clone();
+        while let Some((first, entries)) = self.table.next_entries(memory, rest.clone()) {
+            rest.start = first + entries.len() as u64;
+            for (page, entry) in (first.number()..).map(Page::new).zip(entries) {
+                let place = to.start + (page - from.start);
+                if entry.load(Acquire) != 0 && self.table.entry_or_create(memory, place).is_err() {
+                    self.drop_tables(memory, to);
+                    return Err(Error::OutOfMemory);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Frees tables in `pages` that serve no area: a move did not come about.
+    fn drop_tables<M: Machine>(&mut self, memory: &Memory<M>, pages: &Range<Page>) {
+        let mut gather = Gather::new(memory, self.table.root());
+        let mut at = pages.start;
+        while at < pages.end {
+            let next = self.areas.find(at).map_or(pages.end, |vma| vma.start);
+            let free = at..next.max(at).min(pages.end);
+            if page::count(&free) > 0 {
+                let hole = self.hole_around(&free);
+                self.table.free_tables(&mut gather, &free, &hole);
+            }
+            at = self.areas.find(free.end).map_or(pages.end, |vma| vma.end);
+        }
+    }
+}

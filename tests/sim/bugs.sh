@@ -1,21 +1,27 @@
 #!/bin/sh
-# Proves the simulator by breaking mm on purpose: each patch of bugs/ is applied in a scratch copy, and must be found.
+# Proves the tests of mm by breaking mm on purpose: each patch of bugs/ is applied in a scratch copy, and must be found.
 #
 #   tests/sim/bugs.sh            all of them
 #   tests/sim/bugs.sh cow fork   those whose names contain one of the words
 #
-# One line a bug: its name, then which seed found it, at which step, after how long, and in what words. The exit code is 1
-# where a bug survived or a patch no longer applies. Builds go to a folder of their own and are kept for the next time.
+# Prints a row of tests/README.md's table for each: the bug, what found it, and how long that took from the ring's start.
+# The rings are asked in this order: the seeds one by one, the scenes of exhaustion, the units of mm; a patch with a line
+# "Ring: threads" is for tests/threads alone. The exit code is 1 where a bug survived or a patch no longer applies. Builds
+# go to a folder of their own and are kept for the next time.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-target=${CARGO_TARGET_DIR:-$root/target}/bugs
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}/bugs"
 scratch=$(mktemp -d)
+log=$scratch/log
 trap 'rm -rf "$scratch"' EXIT
 
 # Longer than any bug needs: one that makes mm loop is found by the clock.
 patience=300
+
+# Schedules that each scene of threads is run in.
+export SHUTTLE_RUNS=2000
 
 copy_the_tree() {
     cd "$root"
@@ -34,63 +40,71 @@ wanted() {
     return 1
 }
 
-simulate() {
-    CARGO_TARGET_DIR=$target timeout "$patience" cargo test --quiet --package sim --test sim -- "$@" 2>&1
+# Runs tests of the broken copy; what they say is in the log.
+ask() {
+    timeout "$patience" cargo test --quiet --profile bugs "$@" >"$log" 2>&1
 }
 
-# Prints which scene of threads found the bug that is in the scratch copy; fails where none did.
-find_race() {
-    if ! CARGO_TARGET_DIR=$target cargo test --quiet --package test-mm-threads --test model --no-run >"$scratch/build.log" 2>&1; then
-        echo "does not build:"
-        cat "$scratch/build.log"
-        return 1
-    fi
-    start=$(date +%s)
-    if SHUTTLE_RUNS=2000 CARGO_TARGET_DIR=$target timeout "$patience" \
-        cargo test --quiet --package test-mm-threads --test model >"$scratch/races.log" 2>&1; then
-        echo "SURVIVED"
-        return 1
-    fi
-    scene=$(sed -n 's/^---- \(.*\) ----$/\1/p' "$scratch/races.log" | head -n 1)
-    echo "found by ${scene:-the clock, or by the end of the process}, within $(($(date +%s) - start)) s"
-}
-
-# Prints what found the bug that is in the scratch copy; fails where nothing did.
+# The row of the bug in the scratch copy; fails where no ring finds it.
 find_bug() {
-    if ! CARGO_TARGET_DIR=$target cargo test --quiet --package sim --test sim --no-run >"$scratch/build.log" 2>&1; then
-        echo "does not build:"
-        cat "$scratch/build.log"
+    if ! ask --package sim --test sim --no-run; then
+        echo "DOES NOT BUILD |"
+        cat "$log" >&2
         return 1
     fi
-    if ! simulate --ignored hunt >"$scratch/hunt.log"; then
-        grep '^found by' "$scratch/hunt.log" || echo "found by the clock, or by the end of the process"
-        return 0
+    if ! ask --package sim --test sim -- --ignored hunt; then
+        sed -n 's/^found by \(seed .*, step .*\), after \(.* s\): .*/\1 | \2 |/p' "$log" | grep . ||
+            echo "the clock, or the end of the process | |"
+    elif ! ask --package sim --test sim -- _without_; then
+        first_failure scene
+    elif ! ask --package mm; then
+        first_failure unit
+    else
+        echo "SURVIVED | |"
+        return 1
     fi
-    if ! simulate _without_ >"$scratch/scenes.log"; then
-        sed -n 's/^---- \(.*\) ----$/found by \1/p' "$scratch/scenes.log" | head -n 1
-        return 0
+}
+
+# The same for a bug that only threads can show.
+find_race() {
+    if ask --package test-mm-threads --test model; then
+        echo "SURVIVED | |"
+        return 1
     fi
-    echo "SURVIVED"
-    return 1
+    if ! grep -q '^test result' "$log"; then
+        echo "DOES NOT BUILD |"
+        cat "$log" >&2
+        return 1
+    fi
+    first_failure threads
+}
+
+first_failure() {
+    name=$(sed -n 's/^---- \([^ ]*\) .*----$/\1/p' "$log" | head -n 1)
+    time=$(sed -n 's/^test result: FAILED.* finished in \(.*\)s$/\1 s/p' "$log" | head -n 1)
+    echo "$1 \`${name:-none by name}\` | $time |"
 }
 
 copy_the_tree
 cd "$scratch"
-survivors=0
+seeded=0 found=0
+echo "| bug | found by | after |"
+echo "|---|---|---|"
 for patch in "$here"/bugs/*.patch; do
     name=$(basename "$patch" .patch)
     wanted "$name" "$@" || continue
-    printf '%-36s ' "$name"
-    if ! patch --strip=1 --silent --forward <"$patch" >"$scratch/patch.log" 2>&1; then
-        echo "DOES NOT APPLY"
-        survivors=$((survivors + 1))
-        continue
+    seeded=$((seeded + 1))
+    printf '| %s | ' "$(echo "$name" | tr _ ' ')"
+    if ! patch --strip=1 --fuzz=0 --silent --forward --no-backup-if-mismatch <"$patch" >"$log" 2>&1; then
+        echo "DOES NOT APPLY | |"
+        cat "$log" >&2
+        exit 1
     fi
-    # A patch says by a line which ring must find it; the simulator, unless it does.
     case $(sed -n 's/^Ring: //p' "$patch") in
-        threads) find_race || survivors=$((survivors + 1)) ;;
-        *) find_bug || survivors=$((survivors + 1)) ;;
+    threads) find_race && found=$((found + 1)) ;;
+    *) find_bug && found=$((found + 1)) ;;
     esac
-    patch --strip=1 --silent --reverse <"$patch"
+    patch --strip=1 --fuzz=0 --silent --reverse --no-backup-if-mismatch <"$patch"
 done
-[ "$survivors" -eq 0 ]
+echo "$found of $seeded seeded bugs were found."
+[ "$found" -eq "$seeded" ]

@@ -1,13 +1,19 @@
 //! The simulator as named tests: `cargo test -p sim`, with the usual filters.
 //!
-//! `SIM_SEED=n` runs that one seed; `SIM_SEEDS=n` runs n fixed seeds instead of 200; `SIM_STEPS=n` makes each longer or
-//! shorter. Besides the fixed seeds one fresh seed is run, which is printed first. The ignored test `hunt` runs the
-//! fixed seeds one by one up to the first failure and says how long that took: `bugs.sh` asks it.
+//! `SIM_SEED=n` runs that one seed; `SIM_SEEDS=n` runs n fixed seeds instead of 2,700; `SIM_STEPS=n` makes each longer or
+//! shorter. Besides the fixed seeds one fresh seed is run, which is printed first. The last line says how many operations
+//! that were; a whole run must reach ten million. The ignored test `hunt` runs the first 200 seeds one by one up to the
+//! first failure and says how long that took: `bugs.sh` asks it.
+mod patches;
+
 use std::env;
+use std::ops::Range;
+use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 use mm::fault::Path;
 use sim::exhaustion::{Scene, areas_without_heap, scenes};
 use sim::generate::generate;
@@ -16,44 +22,93 @@ use sim::run::{Tally, run};
 use sim::shrink::shrink;
 
 /// Fixed seeds of a normal run.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 2700;
+
+/// Seeds that make one test.
+const BATCH: u64 = 50;
+
+/// Fixed seeds of a hunt.
+const HUNTED: u64 = 200;
 
 /// Steps of each.
 const STEPS: u64 = 5000;
 
+/// Operations that a whole run does and checks at least.
+const FLOOR: u64 = 10_000_000;
+
+/// Those of this run so far, on all threads.
+static OPERATIONS: AtomicU64 = AtomicU64::new(0);
+
 /// How long a failing run may be shrunk.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn main() {
+fn main() -> ExitCode {
+    let start = Instant::now();
     let arguments = Arguments::from_args();
     let trials = match number("SIM_SEED") {
-        Some(seed) => vec![trial(format!("seed_{seed}"), seed)],
+        Some(seed) => vec![trial(format!("seed_{seed}"), seed..seed + 1)],
         None => usual_trials(),
     };
-    libtest_mimic::run(&arguments, trials).exit();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    report(&conclusion, start.elapsed())
+}
+
+/// Says how much was done; a whole run that did too little is a failure.
+fn report(conclusion: &Conclusion, time: Duration) -> ExitCode {
+    let operations = OPERATIONS.load(Relaxed);
+    if operations > 0 {
+        let seconds = time.as_secs_f64();
+        println!("{operations} operations, each checked, in {seconds:.1} s");
+    }
+    let is_whole = conclusion.num_filtered_out == 0
+        && conclusion.num_passed > 1
+        && !["SIM_SEEDS", "SIM_STEPS"]
+            .iter()
+            .any(|name| env::var(name).is_ok());
+    if is_whole && operations < FLOOR {
+        println!("a whole run must reach {FLOOR}");
+        return ExitCode::FAILURE;
+    }
+    conclusion.exit_code()
 }
 
 fn usual_trials() -> Vec<Trial> {
     let fresh = fresh_seed();
     println!("fresh seed: {fresh} (replay with SIM_SEED={fresh})");
-    let mut trials: Vec<Trial> = (0..seeds())
-        .map(|seed| trial(format!("seed_{seed:03}"), seed))
+    let (count, batches) = (seeds(SEEDS), (0..).step_by(BATCH as usize));
+    let mut trials: Vec<Trial> = batches
+        .take_while(|&first| first < count)
+        .map(|first| first..count.min(first + BATCH))
+        .map(|seeds| {
+            trial(
+                format!("seeds_{:04}_to_{:04}", seeds.start, seeds.end - 1),
+                seeds,
+            )
+        })
         .collect();
-    trials.push(trial("fresh_seed".into(), fresh));
+    trials.push(trial("fresh_seed".into(), fresh..fresh + 1));
     trials.extend(scenes().into_iter().flat_map(scene_trials));
     trials.push(Trial::test("areas_without_heap", areas));
     trials.push(Trial::test("every_path_of_a_fault_is_taken", coverage));
+    trials.push(Trial::test(
+        "every_seeded_bug_applies",
+        patches::every_bug_still_applies,
+    ));
     trials.push(Trial::test("hunt", hunt).with_ignored_flag(true));
     trials
 }
 
-fn trial(name: String, seed: u64) -> Trial {
-    Trial::test(name, move || simulate(seed))
+fn trial(name: String, mut seeds: Range<u64>) -> Trial {
+    Trial::test(name, move || seeds.try_for_each(simulate))
 }
 
 fn simulate(seed: u64) -> Result<(), Failed> {
-    let Err(failure) = run(&plan(seed)) else {
-        return Ok(());
+    let failure = match run(&plan(seed)) {
+        Ok(tally) => {
+            OPERATIONS.fetch_add(tally.operations, Relaxed);
+            return Ok(());
+        }
+        Err(failure) => failure,
     };
     let report = failure.to_string();
     let shrunk = shrink(failure, PATIENCE);
@@ -102,7 +157,7 @@ fn coverage() -> Result<(), Failed> {
 
 fn hunt() -> Result<(), Failed> {
     let (start, mut sum) = (Instant::now(), Tally::default());
-    for seed in 0..seeds() {
+    for seed in 0..seeds(HUNTED) {
         match run(&plan(seed)) {
             Ok(tally) => sum.add(&tally),
             Err(failure) => {
@@ -126,8 +181,8 @@ fn plan(seed: u64) -> Plan {
     generate(seed, steps() as usize)
 }
 
-fn seeds() -> u64 {
-    number("SIM_SEEDS").unwrap_or(SEEDS)
+fn seeds(usual: u64) -> u64 {
+    number("SIM_SEEDS").unwrap_or(usual)
 }
 
 fn steps() -> u64 {

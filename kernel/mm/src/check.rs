@@ -17,7 +17,6 @@ use crate::page_table::Seen;
 use crate::pte::{Leaf, Pte, PteFlags};
 use crate::rmap::Mapping;
 use crate::space::AddressSpace;
-use crate::sync::atomic::Ordering::Acquire;
 use crate::tree::Item;
 use crate::vma::{Backing, VmFlags};
 
@@ -283,17 +282,20 @@ fn check_frame<M: Machine>(memory: &Memory<M>, frame: Frame, claim: Claim) -> Ve
     Ok(())
 }
 
+/// The frame that stands in for all zeroes: nothing was stored in it, and nobody counts who maps it.
 fn check_zero<M: Machine>(memory: &Memory<M>, frame: Frame) -> Verdict {
-    match memory
-        .machine
-        .words(frame)
-        .iter()
-        .position(|word| word.load(Acquire) != 0)
-    {
-        Some(word) => Err(format!(
-            "the zero page holds {:#x} at word {word}",
-            memory.machine.words(frame)[word].load(Acquire)
+    let mut stored = None;
+    memory.machine.occupied(frame, |index, word| {
+        stored.get_or_insert((index, word));
+    });
+    if let Some((index, word)) = stored {
+        return Err(format!("the zero page holds {word:#x} at word {index}"));
+    }
+    let record = memory.record(frame);
+    match (record.references(), record.mappings()) {
+        (1, 0) => Ok(()),
+        (references, mappings) => Err(format!(
+            "the zero page was counted: {references} holders, {mappings} entries"
         )),
-        None => Ok(()),
     }
 }

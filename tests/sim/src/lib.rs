@@ -8,6 +8,7 @@
 //! `tests/README.md` says how to replay a seed.
 pub mod broken;
 
+mod drawing;
 pub mod exhaustion;
 pub mod failing_heap;
 pub mod files;

@@ -7,6 +7,7 @@ use std::sync::Once;
 use mm::fault::Path;
 
 use crate::broken::{Broken, Sound};
+use crate::drawing;
 use crate::plan::Plan;
 use crate::world::{Answer, World};
 
@@ -113,6 +114,9 @@ impl fmt::Display for Failure {
                 None => writeln!(f, "  {number:5}  {step}   <- here")?,
             }
         }
-        Ok(())
+        match drawing::draw(plan) {
+            Some(drawing) if failed + 1 == count => writeln!(f, "{drawing}"),
+            _ => Ok(()),
+        }
     }
 }

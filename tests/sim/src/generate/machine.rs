@@ -13,6 +13,12 @@ pub(super) fn config(random: &mut Random) -> Config {
         2 => random.between(90, 200),
         _ => random.between(200, 500),
     };
+    // One in fifty has thousands: the free lists get long and their blocks large.
+    let mut aside = random.clone();
+    let frames = match aside.below(50) {
+        0 => aside.between(500, 3000),
+        _ => frames,
+    };
     let mut file = |least, store| File {
         size: match random.below(2) {
             0 => random.between(least, 10) * 4096,

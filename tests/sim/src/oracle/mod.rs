@@ -180,7 +180,7 @@ impl Oracle {
     }
 
     /// Whether something was stored in `page`, which is private.
-    fn is_written(&self, page: u64) -> bool {
+    pub fn is_written(&self, page: u64) -> bool {
         self.words.range((page, 0)..(page + 1, 0)).next().is_some()
     }
 

@@ -9,7 +9,7 @@ use mm::{AddressSpace, Backing, VmFlags, Vma};
 use super::{Process, World};
 use crate::broken::{Broken, Sound, demand};
 use crate::machine::SoftCpu;
-use crate::op::{Advice, Growth, Lock, Reserve, Rights, Sharing, Source};
+use crate::op::{Advice, Growth, Lock, Pid, Reserve, Rights, Sharing, Source};
 use crate::oracle::{Area, Notes, Promise};
 use crate::tlb::Allowed;
 
@@ -53,6 +53,8 @@ impl World {
                     entry.allowed,
                     area.rights
                 );
+                let is_dirty = entry.dirty || !process.oracle.is_written(page);
+                demand!(is_dirty, "page {page:#x} was stored to, but is clean");
                 self.sweep_page(process, page, entry.frame)?;
             }
         }
@@ -95,6 +97,16 @@ impl World {
             );
         }
         Ok(())
+    }
+
+    /// The areas of `pid`, as `mm` and as the oracle has them.
+    pub fn areas(&self, pid: Pid) -> Option<(Vec<Area>, Vec<Area>)> {
+        let place = (*self.processes.get(pid)?)?;
+        let process = self.spaces[place].as_ref()?;
+        // A panic may have left the space locked.
+        let space = process.space.try_borrow().ok()?;
+        let areas = space.areas().iter().map(area).collect();
+        Some((areas, process.oracle.areas().to_vec()))
     }
 
     fn living(&self) -> impl Iterator<Item = &Process> {

@@ -25,7 +25,7 @@ impl AddressSpace {
         child.stack_start = self.stack_start;
         child.leave_out(&self.areas);
         let shared = child
-            .promise_all(memory)
+            .promise_all(memory, self.books.mapped)
             .and_then(|()| self.share_with(memory, &child));
         match shared {
             Ok(()) => Ok(child),
@@ -46,13 +46,18 @@ impl AddressSpace {
         self.books.peak = self.books.mapped;
     }
 
-    /// Promises each area what it was promised in the parent; on failure, none.
-    fn promise_all<M: Machine>(&mut self, memory: &Memory<M>) -> Result<(), OutOfMemory> {
+    /// Promises each area what it was promised in the parent; on failure, none. Linux asks in the parent's name, whose
+    /// areas are `mapped` pages: more than the child's where some are left out.
+    fn promise_all<M: Machine>(
+        &mut self,
+        memory: &Memory<M>,
+        mapped: u64,
+    ) -> Result<(), OutOfMemory> {
         let wanted = core::mem::take(&mut self.books.promised);
         let mut promised = 0;
         for vma in self.areas.iter() {
             let pages = vma.promised();
-            if memory.commit(pages, self.books.mapped).is_err() {
+            if memory.commit(pages, mapped).is_err() {
                 memory.uncommit(promised);
                 return Err(OutOfMemory);
             }

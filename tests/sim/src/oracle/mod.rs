@@ -179,8 +179,13 @@ impl Oracle {
         self.files.file(file).store == Store::Memory
     }
 
+    /// Whether something was stored in `page`, which is private, and must not be forgotten.
+    pub fn must_keep(&self, page: u64) -> bool {
+        self.is_written(page) && !self.lazy.contains(&page)
+    }
+
     /// Whether something was stored in `page`, which is private.
-    pub fn is_written(&self, page: u64) -> bool {
+    fn is_written(&self, page: u64) -> bool {
         self.words.range((page, 0)..(page + 1, 0)).next().is_some()
     }
 

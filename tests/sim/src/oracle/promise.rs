@@ -26,7 +26,8 @@ impl Oracle {
     /// Whether fork(2) may promise a second space the same. Each area is a request of its own.
     pub fn may_fork(&self) -> bool {
         let mut child = 0;
-        self.areas.iter().all(|area| {
+        let mut copied = self.areas.iter().filter(|area| area.notes.fork.is_none());
+        copied.all(|area| {
             let is_granted = self.is_granted(area.promised(), child);
             child += area.promised();
             is_granted

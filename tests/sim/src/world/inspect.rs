@@ -53,7 +53,7 @@ impl World {
                     entry.allowed,
                     area.rights
                 );
-                let is_dirty = entry.dirty || !process.oracle.is_written(page);
+                let is_dirty = entry.dirty || !process.oracle.must_keep(page);
                 demand!(is_dirty, "page {page:#x} was stored to, but is clean");
                 self.sweep_page(process, page, entry.frame)?;
             }

@@ -18,6 +18,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use mm::machine::Cpu;
+use mm::scarcity::Scarcity;
 use mm::{Frame, MAX_CPUS, Memory};
 use spin::Once;
 
@@ -25,12 +26,16 @@ use self::sizes::SIZES;
 use self::slab::{Class, Place};
 use crate::arch::Hardware;
 use crate::lock::{IrqLock, Rank};
+use crate::options;
 
 /// Everything but the arena, from [`switch_to`] on.
 static SLABS: Once<Slabs> = Once::new();
 
 /// CPUs that are in a [`reserve`].
 static RESERVED: [AtomicBool; MAX_CPUS] = [const { AtomicBool::new(false) }; MAX_CPUS];
+
+/// Which allocations fail although there is memory.
+static SCARCITY: Scarcity = Scarcity::new();
 
 /// The general heap.
 struct Slabs {
@@ -94,6 +99,16 @@ pub(crate) fn reserve<R>(body: impl FnOnce() -> R) -> R {
         RESERVED[cpu].store(before, Relaxed);
         result
     })
+}
+
+/// From here on the heap and the frames fail as often as the command line asks for. Called when a program has a child: so
+/// one program, its own end included, is as it would be, and can see to the others.
+pub(crate) fn make_scarce() {
+    let options = options::get();
+    SCARCITY.begin(options.fail_heap);
+    if let Some(slabs) = SLABS.get() {
+        slabs.memory.scarcity.begin(options.fail_frames);
+    }
 }
 
 /// Whether the calling CPU is in a [`reserve`].

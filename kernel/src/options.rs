@@ -15,6 +15,8 @@
 //! | `trace=` | `none`, or of `faults`, `syscalls`, `sched` some, with commas between | `none` | what is logged as it happens |
 //! | `traceformat=` | `text`, `json` | `text` | whether the trace is for a person or for a program |
 //! | `bug=` | a kind of [`Bug`], `none` | `none` | what goes wrong on purpose, so that its report can be seen |
+//! | `failheap=` | a number | 0 | one allocation of the heap in so many fails, once a program has a child |
+//! | `failframes=` | a number | 0 | the same for frames |
 //! | `overcommit=` | `0`, `1`, `2` | `0` | how readily memory is promised: Linux's `vm.overcommit_memory` |
 //! | `mem=` | `8M`, `512K` | all | how much of the memory that the loader left free is used |
 //! | `hertz=` | 100 to 50000 | 250 | ticks of the timer in a second |
@@ -108,6 +110,10 @@ pub(crate) struct Options {
     pub(crate) trace_format: TraceFormat,
     /// What goes wrong on purpose.
     pub(crate) bug: Option<Bug>,
+    /// One allocation of the heap in so many fails; 0: none.
+    pub(crate) fail_heap: u32,
+    /// The same for frames.
+    pub(crate) fail_frames: u32,
     /// Bytes of free memory that are used.
     pub(crate) memory: u64,
     /// Ticks of the timer in a second.
@@ -130,6 +136,8 @@ impl Options {
         trace: Kinds::empty(),
         trace_format: TraceFormat::Text,
         bug: None,
+        fail_heap: 0,
+        fail_frames: 0,
         memory: u64::MAX,
         hertz: 250,
         layout: Layout::Random,
@@ -168,6 +176,8 @@ impl Options {
             }
             ("bug", "none") => self.bug = None,
             ("bug", value) => self.bug = Some(Bug::named(value)?),
+            ("failheap", value) => self.fail_heap = value.parse().ok()?,
+            ("failframes", value) => self.fail_frames = value.parse().ok()?,
             ("mem", value) => self.memory = size(value)?,
             ("hertz", value) => {
                 self.hertz = value.parse().ok().filter(|rate| HERTZ.contains(rate))?

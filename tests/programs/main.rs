@@ -12,6 +12,7 @@ mod machine;
 mod matrix;
 mod programs;
 mod run;
+mod scarcity;
 mod stick;
 mod tool;
 mod trace;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
             .chain(foreign::trials())
             .chain([debugger::trial()])
             .chain(machine::trials())
+            .chain(scarcity::trials())
             .chain(stick::trials())
             .collect::<Vec<_>>(),
         Err(error) => return refuse(&error),

@@ -40,6 +40,7 @@ pub mod pte;
 pub mod remote;
 pub mod report;
 pub mod rmap;
+pub mod scarcity;
 pub mod space;
 pub mod stack;
 pub mod stats;

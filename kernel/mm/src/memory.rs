@@ -12,6 +12,7 @@ use crate::frame::{Frame, FrameRecord, Use};
 use crate::machine::{Machine, WORDS};
 use crate::page_table::Levels;
 use crate::pte::Leaf;
+use crate::scarcity::Scarcity;
 use crate::stats::{Counter, Stats};
 use crate::sync::atomic::Ordering::Relaxed;
 
@@ -24,6 +25,8 @@ pub struct Memory<M> {
     pub machine: M,
     /// Linux's vmstat counters.
     pub stats: Stats,
+    /// Which frames are refused although there are some: none, unless a test asks for it.
+    pub scarcity: Scarcity,
     pub(crate) buddy: Buddy,
     pub(crate) commitment: Commitment,
     zero: Frame,
@@ -49,6 +52,7 @@ impl<M: Machine> Memory<M> {
         Ok(Self {
             machine,
             stats: Stats::new(),
+            scarcity: Scarcity::new(),
             buddy,
             commitment: Commitment::new(),
             zero,
@@ -142,6 +146,9 @@ impl<M: Machine> Memory<M> {
     }
 
     fn take(&self, order: u32, usage: Use) -> Result<Frame, OutOfMemory> {
+        if self.scarcity.strikes() {
+            return Err(OutOfMemory);
+        }
         let frame = self
             .buddy
             .allocate(&self.machine, order, usage)

@@ -9,7 +9,7 @@ use mm::PAGE_SIZE;
 
 use super::sizes::Server;
 use super::slab::Place;
-use super::{SLABS, Slabs, arena, is_reserved};
+use super::{SCARCITY, SLABS, Slabs, arena, is_reserved};
 use crate::arch::layout::DIRECT_MAP;
 
 /// The kernel's heap, for `alloc`.
@@ -27,6 +27,7 @@ unsafe impl GlobalAlloc for KernelHeap {
             Some(slabs) if is_reserved() => {
                 arena::allocate(layout).or_else(|| allocate(slabs, layout))
             }
+            Some(_) if SCARCITY.strikes() => None,
             Some(slabs) => allocate(slabs, layout),
         };
         memory.map_or(null_mut(), NonNull::as_ptr)

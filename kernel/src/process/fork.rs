@@ -2,12 +2,13 @@
 use alloc::sync::Arc;
 
 use super::oom::{self, Need};
-use super::table::Reserved;
+use super::table::{INIT, Reserved};
 use super::thread::Thread;
 use super::{Process, Space, current, sched, signal};
 use crate::arch::fpu::FpuState;
 use crate::arch::trap::TrapFrame;
 use crate::arch::user::Bases;
+use crate::heap;
 use abi::Errno;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -36,6 +37,9 @@ pub(crate) fn fork(frame: &TrapFrame, memory: Memory, start: Start) -> Result<u3
 
 fn try_fork(frame: &TrapFrame, memory: Memory, start: Start) -> Result<u32, Errno> {
     let parent = current();
+    if parent.pid != INIT {
+        heap::make_scarce();
+    }
     let reserved = Reserved::new()?;
     let space = match memory {
         Memory::Copied => parent

@@ -65,6 +65,11 @@ pub(crate) fn relieve(need: Need) -> Relief {
         sched::yield_now();
         return Relief::Retry;
     }
+    if memory().scarcity.is_on() {
+        // The memory is there: nobody's end would bring any.
+        end(&process);
+        return Relief::Ends;
+    }
     let ranking = rank();
     report(&process, need, &ranking);
     match ranking.victim().and_then(|victim| table::find(victim.pid)) {

@@ -105,10 +105,13 @@ fn read_file(file: &File, offset: u64, buffer: u64, length: u64) -> Answer {
         if count == 0 {
             break;
         }
-        match user::write_bytes(buffer.wrapping_add(done), &piece[..count]) {
-            Ok(()) => done += count as u64,
-            Err(errno) if done == 0 => return Err(errno),
-            Err(_) => break,
+        let copied = user::write_some(buffer.wrapping_add(done), &piece[..count]);
+        done += copied as u64;
+        if done == 0 {
+            return Err(Errno::EFAULT);
+        }
+        if copied < count {
+            break;
         }
     }
     Ok(done)

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
 
 use crate::run::Input;
@@ -18,6 +18,10 @@ const TESTS: &[(&str, Body)] = &[
         the_kernel_keeps_little_memory,
     ),
     ("the_image_is_small", the_image_is_small),
+    (
+        "many_areas_cost_little_more_than_few",
+        many_areas_cost_little_more_than_few,
+    ),
 ];
 
 pub(crate) fn trials() -> impl Iterator<Item = Trial> {
@@ -73,6 +77,26 @@ fn measure(memory: &str) -> Result<[u64; 2]> {
     let both = numbers.next().zip(numbers.next());
     both.map(|(cycles, memory)| [cycles, memory])
         .context("the numbers are missing")
+}
+
+/// Finding areas and gaps, cutting and joining, with 10 areas and with 65,500.
+fn many_areas_cost_little_more_than_few() -> Result<()> {
+    const FACTOR: u64 = 3;
+    let words = ["--icount", "--cpu", "qemu64,+rdrand", "area_cost"];
+    let booted = Run::boot(words)?.end(Input::Nothing)?;
+    booted.expect_code(0)?;
+    let output = String::from_utf8_lossy(&booted.ended.output);
+    for line in output.lines() {
+        let costs = line.rsplit_once(": ").map(|(_, costs)| costs);
+        let words = costs.unwrap_or_default().split(' ');
+        let numbers: Vec<u64> = words.filter_map(|word| word.parse().ok()).collect();
+        let [few, _, many, _] = numbers[..] else {
+            bail!("these are no costs: {line}");
+        };
+        ensure!(many <= FACTOR * few, "{line}");
+    }
+    ensure!(output.lines().count() == 4, "four costs, not\n{output}");
+    Ok(())
 }
 
 fn the_image_is_small() -> Result<()> {

@@ -14,6 +14,7 @@ use crate::transcript;
 
 /// Programs that show nothing by themselves: they serve others, and the tests of the tool run them.
 const HELPERS: &[&str] = &[
+    "area_cost",
     "cat",
     "echo",
     "exec",

@@ -1,6 +1,6 @@
 # Faultline's commands, a target each. Every one sets up the machine by itself where something is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test sim bugs qemu bochs lives check image usb debug clean
+.PHONY: help setup run test sim bugs qemu bochs lives fuzz check image usb debug clean
 
 # For shells that were open before rustup was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -36,6 +36,9 @@ bochs: setup ## Boot in Bochs, a second emulator, which is installed first (Debi
 
 lives: setup ## Fork, execute and end 100,000 processes, then count every frame (some minutes)
 	cargo run $(LOCKED) -- --checked --quiet fork_tree 100000
+
+fuzz: setup ## Throw ten million random system calls at the kernel, or CALLS=..., from SEED=...
+	cargo run $(LOCKED) -- --checked --quiet fuzz_calls $(or $(SEED),1) $(or $(CALLS),10000000)
 
 check: setup ## All that a change must pass: formatting, clippy, every test
 	cargo fmt --all --check

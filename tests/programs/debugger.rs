@@ -32,7 +32,7 @@ fn symbols_and_frames() -> Result<()> {
     let mut rest = &*text;
     // In this order: the kernel's start, the program's main, the fault, the trap, and main again.
     for part in [
-        "at kernel/src/main.rs:",
+        "file kernel/src/main.rs, line ",
         "main () at userspace/programs/src/bin/lazy_zero.rs:",
         "#0  page_fault () at kernel/src/fault.rs:",
         "dispatch () at kernel/src/arch/trap.rs:",

@@ -49,6 +49,9 @@ pub(crate) fn trials() -> Result<Vec<Trial>> {
     }
     trials.push(trial("bios", "strict_overcommit", |_| strict_overcommit()));
     trials.push(trial("bios", "twenty_thousand_lives", |_| many_lives()));
+    trials.push(trial("bios", "half_a_million_hostile_calls", |_| {
+        hostile_calls()
+    }));
     Ok(trials)
 }
 
@@ -60,9 +63,19 @@ fn strict_overcommit() -> Result<()> {
     booted.expect_code(0)
 }
 
+/// Random calls with hostile arguments: the checked kernel lives, and counts every frame at the end.
+fn hostile_calls() -> Result<()> {
+    let words = ["--checked", "--", "fuzz_calls", "1", "500000"];
+    expect_all_back(words)
+}
+
 /// 20,000 processes forked, executed, ended: the checked kernel counts every frame at the end, and panics over a loss.
 fn many_lives() -> Result<()> {
-    let booted = Run::boot(["--checked", "--", "fork_tree", "20000"])?.end(Input::Nothing)?;
+    expect_all_back(["--checked", "--", "fork_tree", "20000"])
+}
+
+fn expect_all_back<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<()> {
+    let booted = Run::boot(words)?.end(Input::Nothing)?;
     booted.expect_code(0)?;
     let all_back = booted
         .log

@@ -1,6 +1,6 @@
 //! Throws random system calls with hostile arguments at the kernel: whatever they answer, it must live, and lose nothing.
 //!
-//! `fuzz_calls SEED COUNT`. Children make the calls, a few thousand each, from the ends of the machine's numbers, from
+//! `fuzz_calls SEED COUNT`. Children make the calls, a few hundred each, from the ends of the machine's numbers, from
 //! half-mapped buffers and from plausible small values, so that many get past the first check. A child that breaks itself
 //! is replaced, and one that sleeps is killed; only what the kernel says of its frames at the end, and that it gets there,
 //! is the result. Not to be run on a machine that somebody needs.
@@ -16,7 +16,7 @@ use rt::signal::{self, Signal};
 use rt::{env, println, probe, syscall, time};
 
 /// Calls that one child makes at most.
-const PER_CHILD: u64 = 4096;
+const PER_CHILD: u64 = 512;
 
 /// How long a child may make no call before it is taken for asleep.
 const PATIENCE: Duration = Duration::from_millis(8);

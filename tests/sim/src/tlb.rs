@@ -49,6 +49,8 @@ pub struct Entry {
     pub allowed: Allowed,
     /// Whether the dirty bit was set: if not, a store must walk again to set it.
     pub dirty: bool,
+    /// Whether the leaf is of every space: a load of CR3 does not forget it.
+    pub global: bool,
 }
 
 /// A remembered last-level table.
@@ -73,6 +75,9 @@ impl Table {
 /// Pages of 4 KiB in one of 2 MiB.
 const LARGE: u64 = 512;
 
+/// In place of a top-level table: a global entry's.
+const EVERY: u64 = u64::MAX;
+
 /// The memory of one CPU's walker. Keys are the top-level table and the number of a page, or of 512 pages.
 #[derive(Debug, Default)]
 pub struct Tlb {
@@ -84,9 +89,14 @@ pub struct Tlb {
 impl Tlb {
     /// The entry for `page`; that of a large page is cut to it.
     pub fn find(&self, root: u64, page: u64) -> Option<Entry> {
-        let small = self.pages.get(&(root, page)).copied();
+        self.find_under(root, page)
+            .or_else(|| self.find_under(EVERY, page))
+    }
+
+    fn find_under(&self, key: u64, page: u64) -> Option<Entry> {
+        let small = self.pages.get(&(key, page)).copied();
         small.or_else(|| {
-            let large = self.large.get(&(root, page / LARGE))?;
+            let large = self.large.get(&(key, page / LARGE))?;
             Some(Entry {
                 frame: large.frame + page % LARGE,
                 ..*large
@@ -101,12 +111,12 @@ impl Tlb {
 
     /// Remembers a page.
     pub fn fill(&mut self, root: u64, page: u64, entry: Entry) {
-        self.pages.insert((root, page), entry);
+        self.pages.insert((key(root, entry), page), entry);
     }
 
     /// Remembers the 512 pages around `page`; `entry` names the first one's frame.
     pub fn fill_large(&mut self, root: u64, page: u64, entry: Entry) {
-        self.large.insert((root, page / LARGE), entry);
+        self.large.insert((key(root, entry), page / LARGE), entry);
     }
 
     /// Remembers the table that holds the entries around `page`.
@@ -116,27 +126,31 @@ impl Tlb {
 
     /// What a page fault forgets of its own accord: all that led to the faulting page.
     pub fn forget_faulting(&mut self, root: u64, page: u64) {
-        self.pages.remove(&(root, page));
-        self.large.remove(&(root, page / LARGE));
+        for key in [root, EVERY] {
+            self.pages.remove(&(key, page));
+            self.large.remove(&(key, page / LARGE));
+        }
         self.tables.remove(&(root, page / LARGE));
     }
 
-    /// `invlpg` of each of `pages`: those pages' entries, large ones that touch them, and every table.
+    /// `invlpg` of each of `pages`: those pages' entries, global ones too, large ones that touch them, and every table.
     pub fn forget_pages(&mut self, root: u64, pages: Range<u64>) {
         if pages.is_empty() {
             return;
         }
         let large = pages.start / LARGE..(pages.end - 1) / LARGE + 1;
         self.pages
-            .retain(|&(at, page), _| at != root || !pages.contains(&page));
+            .retain(|&(at, page), _| !is_of(at, root) || !pages.contains(&page));
         self.large
-            .retain(|&(at, page), _| at != root || !large.contains(&page));
+            .retain(|&(at, page), _| !is_of(at, root) || !large.contains(&page));
         self.tables.retain(|&(at, _), _| at != root);
     }
 
-    /// A load of CR3.
+    /// A load of CR3: global entries stay.
     pub fn forget_all(&mut self) {
-        *self = Self::default();
+        self.pages.retain(|&(at, _), _| at == EVERY);
+        self.large.retain(|&(at, _), _| at == EVERY);
+        self.tables.clear();
     }
 
     /// All pages that are remembered, large ones by their first.
@@ -158,4 +172,13 @@ impl Tlb {
             .iter()
             .map(|(&(root, page), &table)| (root, page * LARGE, table))
     }
+}
+
+fn key(root: u64, entry: Entry) -> u64 {
+    if entry.global { EVERY } else { root }
+}
+
+/// Whether an entry with this key is used while `root` is active.
+fn is_of(key: u64, root: u64) -> bool {
+    key == root || key == EVERY
 }

@@ -1,7 +1,7 @@
 //! The software MMU: how a processor turns an address into a frame, written from Intel's manual and not from `mm`.
 //!
 //! SDM 3A, chapter 4: four or five levels, P, W, U and NX of all levels together, accessed and dirty bits, reserved bits,
-//! 2 MiB leaves, and what may be remembered. Always ring 3 with CR0.WP and EFER.NXE set. Nothing here knows how `mm`
+//! 2 MiB leaves, global ones, and what may be remembered. CR0.WP, CR4.PGE, CR4.SMEP and EFER.NXE are set. Nothing here knows how `mm`
 //! encodes an entry; if the two disagree, the simulator says so.
 use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,6 +16,7 @@ const USER: u64 = 1 << 2;
 const ACCESSED: u64 = 1 << 5;
 const DIRTY: u64 = 1 << 6;
 const LARGE: u64 = 1 << 7;
+const GLOBAL: u64 = 1 << 8;
 const NO_EXECUTE: u64 = 1 << 63;
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 /// Address bits that this processor does not have (MAXPHYADDR is 40).
@@ -44,14 +45,27 @@ impl ErrorCode {
         self.0 & bit != 0
     }
 
-    fn new(kind: Kind, cause: u32) -> Self {
+    fn new(kind: Kind, ring: Ring, cause: u32) -> Self {
         let access = match kind {
             Kind::Read => 0,
             Kind::Write(_) => Self::WRITE,
             Kind::Execute => Self::FETCH,
         };
-        Self(access | cause | Self::USER)
+        let from = match ring {
+            Ring::Three => Self::USER,
+            Ring::Zero => 0,
+        };
+        Self(access | cause | from)
     }
+}
+
+/// Who makes an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ring {
+    /// A program.
+    Three,
+    /// The kernel, in one of its copies from or to a program, for which EFLAGS.AC lifts SMAP.
+    Zero,
 }
 
 /// A page fault as the handler sees it.
@@ -90,12 +104,24 @@ pub struct Walk {
 pub struct Mmu<'m> {
     machine: &'m SoftMachine,
     levels: u32,
+    ring: Ring,
 }
 
 impl<'m> Mmu<'m> {
     /// The walker of `machine`'s CPUs, with 4 or 5 levels.
     pub fn new(machine: &'m SoftMachine, levels: u32) -> Self {
-        Self { machine, levels }
+        let ring = Ring::Three;
+        Self {
+            machine,
+            levels,
+            ring,
+        }
+    }
+
+    /// The same with the kernel's rights.
+    pub fn in_ring_0(self) -> Self {
+        let ring = Ring::Zero;
+        Self { ring, ..self }
     }
 
     /// The frame that an instruction of the executing CPU reaches at `address`.
@@ -110,13 +136,13 @@ impl<'m> Mmu<'m> {
             _ => self.fill(cpu, root, page, kind),
         };
         let cause = match entry {
-            Ok(entry) if permits(entry.allowed, kind) => return Ok(entry.frame),
+            Ok(entry) if permits(entry.allowed, kind, self.ring) => return Ok(entry.frame),
             Ok(_) => ErrorCode::PRESENT,
             Err(Miss::Absent) => 0,
             Err(Miss::Reserved | Miss::Nowhere) => ErrorCode::PRESENT | ErrorCode::RESERVED,
         };
         cpu.tlb.forget_faulting(root, page);
-        let code = ErrorCode::new(kind, cause);
+        let code = ErrorCode::new(kind, self.ring, cause);
         Err(PageFault { address, code })
     }
 
@@ -131,7 +157,7 @@ impl<'m> Mmu<'m> {
             Some(table) => self.leaf(table, page, 0)?,
             None => self.walk(root, page)?,
         };
-        if !permits(seen.entry.allowed, kind) {
+        if !permits(seen.entry.allowed, kind, self.ring) {
             return Ok(seen.entry);
         }
         self.note_use(root, page, known, set);
@@ -222,6 +248,7 @@ impl<'m> Mmu<'m> {
             frame: (bits & ADDRESS & !(((1 << (9 * level)) - 1) << 12)) >> 12,
             allowed: table.allowed.and(allowed(bits)),
             dirty: bits & DIRTY != 0,
+            global: bits & GLOBAL != 0,
         };
         if self.machine.load(entry.frame, 0).is_none() {
             return Err(Miss::Nowhere);
@@ -295,12 +322,15 @@ fn allowed(bits: u64) -> Allowed {
     }
 }
 
-fn permits(allowed: Allowed, kind: Kind) -> bool {
-    allowed.user
+fn permits(allowed: Allowed, kind: Kind, ring: Ring) -> bool {
+    let may_see = allowed.user || ring == Ring::Zero;
+    may_see
         && match kind {
             Kind::Read => true,
+            // With CR0.WP the kernel is bound by it, too.
             Kind::Write(_) => allowed.write,
-            Kind::Execute => allowed.fetch,
+            // SMEP: the kernel fetches from no page of a program.
+            Kind::Execute => allowed.fetch && allowed.user == (ring == Ring::Three),
         }
 }
 

@@ -104,3 +104,86 @@ fn a_large_page_never_maps_beside_itself() {
     let misplaced = self::machine(4, 513 << 12 | 1 << 13 | bits);
     assert_eq!(access(&misplaced, 4, Kind::Read), Err(0xd));
 }
+
+#[test]
+fn the_kernel_is_never_above_write_protection() {
+    let cases = [
+        (PRESENT, Kind::Read, Ok(7)),
+        (PRESENT | WRITE, STORE, Ok(7)),
+        (PRESENT, STORE, Err(3)),
+        (PRESENT | USER, STORE, Err(3)),
+        (PRESENT, Kind::Execute, Ok(7)),
+        (PRESENT | USER, Kind::Execute, Err(0x11)),
+        (PRESENT | NO_EXECUTE, Kind::Execute, Err(0x11)),
+        (0, STORE, Err(2)),
+    ];
+    for (bits, kind, expected) in cases {
+        let machine = machine(4, FRAME_7 | bits);
+        let found = Mmu::new(&machine, 4)
+            .in_ring_0()
+            .translate(PAGE << 12, kind);
+        let got = found.map_err(|fault| fault.code.0);
+        assert_eq!(got, expected, "{bits:#x}, {kind}");
+    }
+}
+
+#[test]
+fn no_level_gives_back_what_another_took() {
+    let leaf = FRAME_7 | PRESENT | WRITE | USER;
+    for level in 1..4 {
+        for (took, kind, expected) in [
+            (WRITE, STORE, 7),
+            (USER, Kind::Read, 5),
+            (NO_EXECUTE, Kind::Execute, 0x15),
+        ] {
+            let machine = machine(4, leaf);
+            let table = 3 - level;
+            let word = machine.word(table, index(PAGE, level as u32));
+            word.expect("the frame exists").fetch_xor(took, Relaxed);
+            assert_eq!(access(&machine, 4, kind), Err(expected), "level {level}");
+        }
+    }
+}
+
+#[test]
+fn no_global_entry_goes_with_its_space() {
+    let global = PRESENT | USER | WRITE | GLOBAL;
+    for (leaf, frame) in [
+        (FRAME_7 | global, 7),
+        (512 << 12 | LARGE | global, 512 + PAGE % 512),
+    ] {
+        let machine = machine(4, leaf);
+        assert_eq!(access(&machine, 4, STORE), Ok(frame));
+        // Another space, whose tables lead nowhere.
+        (0..512).for_each(|index| set(&machine, 6, index, 0));
+        machine.activate(6);
+        assert_eq!(
+            access(&machine, 4, STORE),
+            Ok(frame),
+            "it is of every space"
+        );
+        let tlb = &mut machine.current().borrow_mut().tlb;
+        tlb.forget_pages(6, PAGE..PAGE + 1);
+        assert_eq!(tlb.find(6, PAGE), None, "invlpg reaches global entries");
+    }
+}
+
+#[test]
+fn no_page_of_a_large_one_outlives_its_neighbours() {
+    let machine = machine(4, 512 << 12 | PRESENT | USER | WRITE | LARGE);
+    assert_eq!(access(&machine, 4, STORE), Ok(512 + PAGE % 512));
+    let first = PAGE - PAGE % 512;
+    let tlb = &mut machine.current().borrow_mut().tlb;
+    tlb.forget_pages(0, first + 511..first + 512);
+    assert_eq!(tlb.find(0, PAGE), None, "one invlpg forgets all of it");
+}
+
+#[test]
+fn no_store_to_a_large_page_passes_without_its_dirty_bit() {
+    let machine = machine(4, 512 << 12 | PRESENT | USER | WRITE | LARGE);
+    let bits = || machine.load(2, index(PAGE, 1)).expect("the frame exists") & (ACCESSED | DIRTY);
+    assert_eq!(access(&machine, 4, Kind::Read), Ok(512 + PAGE % 512));
+    assert_eq!(bits(), ACCESSED);
+    assert_eq!(access(&machine, 4, STORE), Ok(512 + PAGE % 512));
+    assert_eq!(bits(), ACCESSED | DIRTY);
+}

@@ -117,6 +117,7 @@ impl World {
     fn inspect_tlb(&self, cpu: &SoftCpu) -> Sound {
         let mmu = self.kernel.mmu();
         for (root, page, entry) in cpu.tlb.entries() {
+            demand!(!entry.global, "page {page:#x} as one of every space");
             let walk = mmu.walk(root, page);
             let walk = walk.map_err(|miss| {
                 Broken(format!(

@@ -12,7 +12,7 @@ use crate::frame::{Frame, Use};
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::Page;
-use crate::page_cache::CachedFile;
+use crate::page_cache::{CachedFile, Source};
 use crate::page_table::Seen;
 use crate::pte::{Leaf, Pte, PteFlags};
 use crate::rmap::Mapping;
@@ -51,6 +51,7 @@ pub fn check<M: Machine>(
     check_promises(memory, spaces)?;
     for file in all_files(spaces, files) {
         check_mappings(file, spaces)?;
+        check_end(memory, file)?;
         for (_, frame) in file.frames(memory) {
             claims[frame.number() as usize].caches += 1;
         }
@@ -60,6 +61,19 @@ pub fn check<M: Machine>(
         check_frame(memory, Frame::from_number(number as u32), *claim)?;
     }
     memory.check()
+}
+
+/// No page stays behind the end of a file that can be cut short.
+fn check_end<M: Machine>(memory: &Memory<M>, file: &CachedFile) -> Verdict {
+    let behind = file.next_page(memory, file.pages());
+    match behind.filter(|_| file.source() == Source::Memory) {
+        Some(page) => Err(format!(
+            "file {} has page {page} in memory, but only {} bytes",
+            file.id(),
+            file.size()
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The file's books name exactly the areas that show it.

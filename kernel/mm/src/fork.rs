@@ -70,7 +70,8 @@ impl AddressSpace {
     /// Fills the child's tables. The gather's shootdown at the end comes on failure too: entries have lost rights.
     fn share_with<M: Machine>(&self, memory: &Memory<M>, child: &Self) -> Result<(), OutOfMemory> {
         for vma in child.areas.iter() {
-            child.enter(vma)?;
+            // The seals allow it: the parent has the like.
+            child.enter(vma).map_err(|_| OutOfMemory)?;
         }
         let mut gather = Gather::new(memory, self.table.root());
         let left_out = VmFlags::SHARED | VmFlags::DONT_FORK | VmFlags::WIPE_ON_FORK;

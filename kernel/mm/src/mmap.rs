@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::{self, PAGE_SIZE, Page};
+use crate::seal::sealed_flags;
 use crate::space::{AddressSpace, MAX_AREAS, USER_END, USER_START, user_pages};
 use crate::vma::{Backing, VmFlags, Vma};
 
@@ -56,7 +57,7 @@ impl AddressSpace {
         }
         self.may_cut(&pages)?;
         let Mapping { flags, backing, .. } = mapping;
-        let flags = flags | self.future;
+        let flags = sealed_flags(flags, &backing)? | self.future;
         self.reserve(&pages, 3)?;
         let mut vma = Vma {
             start: pages.start,

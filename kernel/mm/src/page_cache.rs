@@ -13,6 +13,7 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::{PAGE_SHIFT, PAGE_SIZE};
 use crate::rmap::Mappings;
+use crate::seal::Seals;
 use crate::sync::Mutex;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicU64, Ordering::SeqCst, fence};
@@ -43,6 +44,8 @@ pub struct CachedFile {
     size: AtomicU64,
     pages: Index,
     resident: AtomicU64,
+    /// What must not happen to it; held by calls that change length or contents (`seal.rs`).
+    pub(crate) seals: Mutex<Seals>,
     /// The areas that show it.
     pub(crate) mappings: Mutex<Mappings>,
 }
@@ -69,6 +72,7 @@ impl CachedFile {
             size: AtomicU64::new(size),
             pages: Index::new(),
             resident: AtomicU64::new(0),
+            seals: Mutex::new(Seals::empty()),
             mappings: Mutex::new(Mappings::new()),
         }
     }
@@ -88,9 +92,14 @@ impl CachedFile {
         self.size.load(SeqCst)
     }
 
-    /// Gives the file another length in bytes and returns the old one. The pages are seen to in `truncate.rs`.
-    pub(crate) fn change_size(&self, size: u64) -> u64 {
-        self.size.swap(size, SeqCst)
+    /// Gives the file another length in bytes. The pages are seen to in `truncate.rs`, under the lock of the seals.
+    pub(crate) fn change_size(&self, size: u64) {
+        self.size.store(size, SeqCst);
+    }
+
+    /// The file reaches at least to byte `end`. The caller holds the lock of the seals.
+    pub(crate) fn extend(&self, end: u64) {
+        self.size.fetch_max(end, SeqCst);
     }
 
     /// Length in pages, the last of which may be the file's in part.
@@ -146,6 +155,23 @@ impl CachedFile {
     /// The new page `index`; or what another made of it meanwhile.
     fn create<M: Machine>(&self, memory: &Memory<M>, index: u64) -> Result<Lookup, OutOfMemory> {
         let slot = self.pages.slot_or_create(memory, index)?;
+        let Some(frame) = self.fill(memory, slot)? else {
+            return Ok(look(memory, slot));
+        };
+        fence(SeqCst);
+        if !self.has_page(index) && self.drop_behind_end(memory, index) {
+            memory.put(frame);
+            return Ok(Lookup::PastEnd);
+        }
+        Ok(Lookup::Ready(frame))
+    }
+
+    /// Puts a page of zeroes into `slot`, with a reference for the caller; `None` where another was first.
+    fn fill<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        slot: &AtomicU64,
+    ) -> Result<Option<Frame>, OutOfMemory> {
         let frame = memory.allocate_zeroed(Use::Shared)?;
         // The second reference is the caller's.
         memory.record(frame).get();
@@ -156,17 +182,39 @@ impl CachedFile {
         {
             memory.put(frame);
             memory.put(frame);
-            return Ok(look(memory, slot));
+            return Ok(None);
         }
         self.resident.fetch_add(1, Relaxed);
-        fence(SeqCst);
-        if !self.has_page(index) {
-            // The file was cut short meanwhile, and this page may have come behind the broom.
+        Ok(Some(frame))
+    }
+
+    /// Drops page `index`, which may have come behind the broom of whoever cut the file short; false where somebody's write
+    /// has made the file reach so far again, with this page.
+    fn drop_behind_end<M: Machine>(&self, memory: &Memory<M>, index: u64) -> bool {
+        let _writers_wait = self.seals.lock();
+        let is_behind = !self.has_page(index);
+        if is_behind {
             self.drop_page(memory, index);
-            memory.put(frame);
-            return Ok(Lookup::PastEnd);
         }
-        Ok(Lookup::Ready(frame))
+        is_behind
+    }
+
+    /// Page `index`, with a reference for the caller, whether or not the file reaches so far yet. The caller holds the lock
+    /// of the seals; the file lives in memory.
+    pub(crate) fn page_to_write<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        index: u64,
+    ) -> Result<Frame, OutOfMemory> {
+        let slot = self.pages.slot_or_create(memory, index)?;
+        loop {
+            if let Lookup::Ready(frame) = look(memory, slot) {
+                return Ok(frame);
+            }
+            if let Some(frame) = self.fill(memory, slot)? {
+                return Ok(frame);
+            }
+        }
     }
 
     /// Whether page `index` is in memory.

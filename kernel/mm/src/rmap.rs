@@ -11,7 +11,7 @@
 //! there is room for all.
 use core::ops::Range;
 
-use crate::error::OutOfMemory;
+use crate::error::{Error, OutOfMemory};
 use crate::frame::Frame;
 use crate::gather::Gather;
 use crate::machine::Machine;
@@ -24,7 +24,7 @@ use crate::space::AddressSpace;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
 use crate::tree::{Item, Tree};
-use crate::vma::{Backing, Vma};
+use crate::vma::{Backing, VmFlags, Vma};
 
 /// Cuts that one step of a change makes at most: `mremap`, at both ends of the old place and of the new one.
 const CUTS: usize = 4;
@@ -40,11 +40,13 @@ pub(crate) struct Mapping {
     pub(crate) start: Page,
     /// In pages.
     pub(crate) len: u64,
+    /// Whether stores reach the file, or would after an `mprotect`.
+    pub(crate) may_store: bool,
 }
 
-/// By place in the file; of areas that begin at the same place by space, address and length. While `mmap` replaces an area
+/// By place in the file; of areas that begin at the same place by space, address, length and right. While `mmap` replaces an area
 /// by its like, both are in the books, and it does not matter which is which.
-type Key = (u64, u32, Page, u64);
+type Key = (u64, u32, Page, u64, bool);
 
 impl Item for Mapping {
     type Key = Key;
@@ -52,7 +54,8 @@ impl Item for Mapping {
     type Summary = u64;
 
     fn key(&self) -> Key {
-        (self.offset, self.root.number(), self.start, self.len)
+        let root = self.root.number();
+        (self.offset, root, self.start, self.len, self.may_store)
     }
 
     fn summarise(&self, below: Option<&u64>, above: Option<&u64>) -> u64 {
@@ -72,6 +75,7 @@ impl Mapping {
             root,
             start: vma.start,
             len: vma.len(),
+            may_store: vma.flags & (VmFlags::SHARED | VmFlags::NEVER_WRITE) == VmFlags::SHARED,
         };
         Some((file, mapping))
     }
@@ -92,11 +96,16 @@ impl Mapping {
 #[derive(Debug)]
 pub(crate) struct Mappings {
     tree: Tree<Mapping>,
+    /// No area may store to the file any more: it is sealed.
+    denies_writers: bool,
 }
 
 impl Mappings {
     pub(crate) const fn new() -> Self {
-        Self { tree: Tree::new() }
+        Self {
+            tree: Tree::new(),
+            denies_writers: false,
+        }
     }
 
     /// Makes sure of the room for the cuts of every space, and of `more` mappings with theirs.
@@ -108,6 +117,15 @@ impl Mappings {
     fn remove(&mut self, mapping: &Mapping) {
         self.tree.remove(mapping.key());
         self.tree.shrink(CUTS * self.tree.len());
+    }
+
+    /// Lets no area store to the file from now on; [`Error::Busy`] where one may.
+    pub(crate) fn deny_writers(&mut self) -> Result<(), Error> {
+        if self.iter().any(|mapping| mapping.may_store) {
+            return Err(Error::Busy);
+        }
+        self.denies_writers = true;
+        Ok(())
     }
 
     /// The first mapping behind `after` that shows any of `range`.
@@ -137,7 +155,7 @@ impl Mappings {
         self.next_below(node.right, after, range)
     }
 
-    /// The mappings in order, for checks.
+    /// The mappings in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Mapping> {
         let everything = 0..u64::MAX;
         let first = self.next(None, &everything);
@@ -173,8 +191,11 @@ impl CachedFile {
     }
 
     /// Takes up the area that `mapping` describes.
-    fn enter(&self, mapping: Mapping) -> Result<(), OutOfMemory> {
+    fn enter(&self, mapping: Mapping) -> Result<(), Error> {
         let mut mappings = self.mappings.lock();
+        if mapping.may_store && mappings.denies_writers {
+            return Err(Error::NotPermitted);
+        }
         mappings.reserve(1)?;
         mappings.tree.insert(mapping);
         Ok(())
@@ -214,7 +235,7 @@ fn empty_entry<M: Machine>(
 
 impl AddressSpace {
     /// Enters `vma`, which is about to be this space's, with its file.
-    pub(crate) fn enter(&self, vma: &Vma) -> Result<(), OutOfMemory> {
+    pub(crate) fn enter(&self, vma: &Vma) -> Result<(), Error> {
         match Mapping::of(vma, self.table.root()) {
             Some((file, mapping)) => file.enter(mapping),
             None => Ok(()),

@@ -5,22 +5,40 @@
 //! one that installs later looks again and sees that the page is gone.
 use core::ops::Range;
 
+use crate::error::Error;
 use crate::machine::{Machine, WORDS};
 use crate::memory::Memory;
 use crate::page::PAGE_SIZE;
 use crate::page_cache::{CachedFile, Lookup};
 use crate::remote;
 use crate::rmap::Copies;
+use crate::seal::Seals;
 use crate::sync::atomic::{Ordering::SeqCst, fence};
 
 impl CachedFile {
     /// Makes the file `size` bytes long: ftruncate(2). What lies behind is gone, private copies of whole pages with it, and
     /// reads as zeroes should the file grow again. The file must be one that lives in memory, or not be read meanwhile.
-    pub fn set_size<M: Machine>(&self, memory: &Memory<M>, size: u64) {
-        let before = self.change_size(size);
-        if size >= before {
-            return;
+    /// [`Error::NotPermitted`] where it is sealed.
+    pub fn set_size<M: Machine>(&self, memory: &Memory<M>, size: u64) -> Result<(), Error> {
+        let seals = self.seals.lock();
+        let before = self.size();
+        let forbidden = if size < before {
+            Seals::SHRINK
+        } else {
+            Seals::GROW
+        };
+        if size != before && seals.contains(forbidden) {
+            return Err(Error::NotPermitted);
         }
+        self.change_size(size);
+        if size < before {
+            self.sweep(memory, size);
+        }
+        Ok(())
+    }
+
+    /// Drops what lies behind byte `size`, where the file ends now.
+    fn sweep<M: Machine>(&self, memory: &Memory<M>, size: u64) {
         let lost = size.div_ceil(PAGE_SIZE)..u64::MAX;
         fence(SeqCst);
         self.drop_pages(memory, &lost);
@@ -31,8 +49,21 @@ impl CachedFile {
     }
 
     /// Makes `bytes` of the file zeroes without changing its length: FALLOC_FL_PUNCH_HOLE, MADV_REMOVE. Whole pages leave
-    /// memory; private copies of them stay.
-    pub fn punch_hole<M: Machine>(&self, memory: &Memory<M>, bytes: Range<u64>) {
+    /// memory; private copies of them stay. [`Error::NotPermitted`] where it is sealed.
+    pub fn punch_hole<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        bytes: Range<u64>,
+    ) -> Result<(), Error> {
+        let seals = self.seals.lock();
+        if seals.intersects(Seals::ANY_WRITE) {
+            return Err(Error::NotPermitted);
+        }
+        self.clear(memory, bytes);
+        Ok(())
+    }
+
+    fn clear<M: Machine>(&self, memory: &Memory<M>, bytes: Range<u64>) {
         let whole = bytes.start.div_ceil(PAGE_SIZE)..bytes.end / PAGE_SIZE;
         let (first, last) = (bytes.start / PAGE_SIZE, bytes.end / PAGE_SIZE);
         let (head, tail) = (bytes.start % PAGE_SIZE, bytes.end % PAGE_SIZE);
@@ -50,7 +81,7 @@ impl CachedFile {
     }
 
     /// Takes pages `range` out of the cache; entries that lead to them keep their frames alive for now.
-    fn drop_pages<M: Machine>(&self, memory: &Memory<M>, range: &Range<u64>) {
+    pub(crate) fn drop_pages<M: Machine>(&self, memory: &Memory<M>, range: &Range<u64>) {
         let mut next = self.next_page(memory, range.start);
         while let Some(index) = next.filter(|index| *index < range.end) {
             self.drop_page(memory, index);

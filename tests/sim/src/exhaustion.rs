@@ -73,6 +73,8 @@ fn faults_of_files() -> Vec<Scene> {
     let cached = [map(2, FILE), read(FAR)];
     let cached_by_another = [map(2, FILE), read(FAR), FORK];
     let shared = [map(2, SHARED)];
+    let word = pages(0, 1);
+    let written = [Op::WriteFile(1, word, 7)];
     let shared_by_another = [map(2, SHARED), FORK, on(1, write(FAR))];
     vec![
         // Three tables, the index's node, the page; and the copy.
@@ -81,6 +83,15 @@ fn faults_of_files() -> Vec<Scene> {
         scene("shared_read", &shared, read(FAR), 5),
         scene("shared_write", &shared, write(FAR), 5),
         scene("shared_write_by_another", &shared_by_another, write(FAR), 3),
+        // The index's node and the page.
+        scene("file_write_by_call", &[], Op::WriteFile(1, word, 7), 2),
+        scene(
+            "file_write_by_call_again",
+            &written,
+            Op::WriteFile(1, word, 8),
+            0,
+        ),
+        scene("file_read_by_call", &[], Op::ReadFile(1, word), 0),
         scene("cached_file_write", &cached, write(FAR), 1),
         // Entries of a file's pages are not copied: the child makes tables of its own.
         scene("cached_file_read", &cached_by_another, on(1, read(FAR)), 3),
@@ -131,6 +142,8 @@ fn processes() -> Vec<Scene> {
         scene("exec", &[], Op::Exec(0), 1),
         // The child's top level, and three tables for the one neighbourhood that has pages.
         scene("fork", &[populated(8)], FORK, 4),
+        // What is shared is found through the file: the child needs no tables.
+        scene("fork_of_shared", &[map(8, SHARED), write(FAR)], FORK, 1),
         scene("fork_of_nothing", &[map(8, ANONYMOUS)], FORK, 1),
     ]
 }

@@ -72,6 +72,31 @@ impl Files {
         self.0.borrow_mut().stored.insert(place, word);
     }
 
+    /// The bytes of a file in memory from `start` on, as many as asked for but none behind its end.
+    pub(crate) fn read(&self, file: usize, start: u64, length: u64) -> Vec<u8> {
+        let end = (start + length).min(self.file(file).size);
+        let byte = |at: u64| {
+            let word = self.word((file, at / 4096, (at % 4096 / 8) as usize));
+            word.to_le_bytes()[(at % 8) as usize]
+        };
+        (start..end).map(byte).collect()
+    }
+
+    /// Stores bytes in a file in memory, which reaches at least so far then.
+    pub(crate) fn write(&self, file: usize, start: u64, bytes: &[u8]) {
+        for (at, &byte) in (start..).zip(bytes) {
+            let place = (file, at / 4096, (at % 4096 / 8) as usize);
+            let mut word = self.word(place).to_le_bytes();
+            word[(at % 8) as usize] = byte;
+            self.store(place, u64::from_le_bytes(word));
+        }
+        let end = start + bytes.len() as u64;
+        let size = &mut self.0.borrow_mut().files[file].size;
+        if !bytes.is_empty() {
+            *size = end.max(*size);
+        }
+    }
+
     /// The file is `size` bytes long. What lies behind that is gone.
     pub(crate) fn resize(&self, file: usize, size: u64) {
         let before = self.file(file).size;

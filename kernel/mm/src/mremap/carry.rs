@@ -49,7 +49,7 @@ impl AddressSpace {
         let mut moved = vma.slice(from.start..vma.end);
         (moved.start, moved.end) = (to.start, to.end);
         self.make_tables(memory, step)?;
-        let entered = self.enter(&moved).map_err(Error::from);
+        let entered = self.enter(&moved);
         let charged = entered.and_then(|()| self.charge_move(memory, flags, step));
         if let Err(error) = charged {
             self.withdraw(&moved);

@@ -64,13 +64,15 @@ enum Verb {
     Evict,
     Resize,
     Punch,
+    ReadFile,
+    WriteFile,
     Hoard,
     Release,
     FailHeap,
 }
 
 /// How often each verb happens where a seed is average.
-const USUAL: [(u64, Verb); 23] = [
+const USUAL: [(u64, Verb); 25] = [
     (20, Verb::Spawn),
     (1, Verb::Exec),
     (10, Verb::Fork),
@@ -91,6 +93,8 @@ const USUAL: [(u64, Verb); 23] = [
     (2, Verb::Evict),
     (5, Verb::Resize),
     (3, Verb::Punch),
+    (3, Verb::ReadFile),
+    (6, Verb::WriteFile),
     (3, Verb::Hoard),
     (8, Verb::Release),
     (3, Verb::FailHeap),
@@ -155,6 +159,8 @@ impl Author<'_> {
             Verb::Evict => Op::Evict(self.file()),
             Verb::Resize => Op::Resize(self.file(), self.random.below(10 * 4096)),
             Verb::Punch => Op::Punch(self.file(), self.hole()),
+            Verb::ReadFile => Op::ReadFile(self.file(), self.hole()),
+            Verb::WriteFile => Op::WriteFile(self.file(), self.hole(), self.random.word()),
             Verb::Hoard => self.hoard(),
             Verb::Release => Op::Release,
             Verb::FailHeap => Op::FailHeap(self.random.below(2)),

@@ -72,6 +72,10 @@ pub enum Op {
     Resize(usize, u64),
     /// A hole is punched into a file in memory.
     Punch(usize, Span),
+    /// pread(2) of a file in memory.
+    ReadFile(usize, Span),
+    /// pwrite(2) to a file in memory: bytes that follow from the number.
+    WriteFile(usize, Span, u64),
     /// The kernel takes a block of 2^order frames.
     Hoard(u32),
     /// The kernel takes single frames until so many are left.

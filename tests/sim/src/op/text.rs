@@ -46,6 +46,10 @@ impl fmt::Display for Op {
             Self::Evict(file) => write!(f, "page cache evicts file{file}"),
             Self::Resize(file, size) => write!(f, "file{file} ftruncate({size:#x})"),
             Self::Punch(file, span) => write!(f, "file{file} fallocate(punch_hole, {span})"),
+            Self::ReadFile(file, span) => write!(f, "file{file} pread({span})"),
+            Self::WriteFile(file, span, bytes) => {
+                write!(f, "file{file} pwrite({span}, bytes {bytes:#x})")
+            }
             Self::Hoard(order) => write!(f, "kernel takes a block of order {order}"),
             Self::LeaveFree(frames) => write!(f, "kernel takes all but {frames} frames"),
             Self::Release => write!(f, "kernel gives back what it took"),

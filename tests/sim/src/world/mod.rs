@@ -1,9 +1,10 @@
 //! A run as it runs: every step is done by `mm` on the soft machine and by the oracle, and the two must agree.
 //!
-//! `process.rs` begins and ends processes, `calls.rs` does the system calls, `access.rs` the loads and stores,
+//! `process.rs` begins and ends processes, `calls.rs` does the system calls, `files.rs` those on files, `access.rs` the loads and stores,
 //! `inspect.rs` looks for contradictions after each step.
 mod access;
 mod calls;
+mod files;
 mod inspect;
 mod process;
 mod verbs;
@@ -136,8 +137,10 @@ impl World {
             Op::Poke(pid, span, bytes) => self.poke(pid, span, bytes),
             Op::FinishRead { skip, result } => Ok(did(self.kernel.finish_read(skip, result))),
             Op::Evict(file) => Ok(self.evict(file)),
-            Op::Resize(file, size) => Ok(self.resize(file, size)),
-            Op::Punch(file, span) => Ok(self.punch(file, span)),
+            Op::Resize(file, size) => self.resize(file, size),
+            Op::Punch(file, span) => self.punch(file, span),
+            Op::ReadFile(file, span) => self.read_file(file, span),
+            Op::WriteFile(file, span, bytes) => self.write_file(file, span, bytes),
             Op::Hoard(order) => self.hoard(order),
             Op::LeaveFree(frames) => self.leave_free(frames),
             Op::Release => Ok(self.release()),
@@ -172,44 +175,6 @@ impl World {
     /// How often `path` was taken.
     pub fn taken(&self, path: mm::fault::Path) -> u64 {
         self.kernel.memory.stats.path(path)
-    }
-
-    fn evict(&mut self, file: usize) -> Answer {
-        let Some(evicted) = self.files.get_mut(file).and_then(Arc::get_mut) else {
-            return Answer::Nothing;
-        };
-        evicted.evict_all(&self.kernel.memory);
-        self.contents.clear(file, 0..u64::MAX);
-        Answer::Done
-    }
-
-    /// ftruncate(2).
-    fn resize(&mut self, file: usize, size: u64) -> Answer {
-        let Some(cached) = self.memory_file(file) else {
-            return Answer::Nothing;
-        };
-        cached.set_size(&self.kernel.memory, size);
-        self.contents.resize(file, size);
-        for process in self.spaces.iter_mut().flatten() {
-            process.oracle.drop_copies(file);
-        }
-        Answer::Done
-    }
-
-    /// fallocate(2) with FALLOC_FL_PUNCH_HOLE.
-    fn punch(&mut self, file: usize, span: Span) -> Answer {
-        let Some(cached) = self.memory_file(file) else {
-            return Answer::Nothing;
-        };
-        let bytes = span.address..span.address + span.length;
-        cached.punch_hole(&self.kernel.memory, bytes.clone());
-        self.contents.clear(file, bytes);
-        Answer::Done
-    }
-
-    fn memory_file(&self, file: usize) -> Option<&CachedFile> {
-        let is_there = self.contents.file(file).store == Store::Memory;
-        is_there.then(|| &*self.files[file])
     }
 
     fn hoard(&mut self, order: u32) -> Sound<Answer> {

@@ -1,0 +1,189 @@
+//! Calls on a memory file against a plain vector of bytes, and what seals keep from happening.
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::Reach;
+use crate::error::Error;
+use crate::fault::Access;
+use crate::mmap::{Mapping, Place};
+use crate::page::PAGE_SIZE;
+use crate::page_cache::{CachedFile, Source};
+use crate::page_table::Levels;
+use crate::seal::Seals;
+use crate::testing::{FIRST, Random, TestMachine, mapping, memory, path, space};
+use crate::vma::{Backing, VmFlags};
+use crate::{AddressSpace, Memory};
+
+fn file(size: u64) -> Arc<CachedFile> {
+    Arc::new(CachedFile::new(1, Source::Memory, size))
+}
+
+fn contents(memory: &Memory<TestMachine>, file: &CachedFile) -> Vec<u8> {
+    let mut bytes = vec![0xee; file.size() as usize + 10];
+    let count = file.read_at(memory, 0, &mut bytes);
+    bytes.truncate(count);
+    bytes
+}
+
+fn map(
+    memory: &Memory<TestMachine>,
+    space: &mut AddressSpace,
+    file: &Arc<CachedFile>,
+    flags: VmFlags,
+) -> Result<u64, Error> {
+    let backing = Backing::File {
+        file: file.clone(),
+        offset: 0,
+    };
+    let request = Mapping {
+        backing,
+        ..mapping(FIRST..FIRST + 2, Place::Hint, flags)
+    };
+    space.mmap(memory, request)
+}
+
+const READ: VmFlags = VmFlags::READ.union(VmFlags::SHARED);
+const STORE: VmFlags = READ.union(VmFlags::WRITE);
+
+#[test]
+fn no_sequence_of_calls_tells_the_file_from_a_vector() {
+    const LONGEST: u64 = 6 * PAGE_SIZE;
+    let (memory, file) = (memory(64, Levels::Four), file(0));
+    let (mut plain, mut random) = (Vec::new(), Random(7));
+    for step in 0..2000 {
+        let (at, length) = (random.below(LONGEST), random.below(2 * PAGE_SIZE));
+        let end = (at + length).min(LONGEST);
+        match random.below(4) {
+            0 => {
+                let wanted = at as usize;
+                plain.resize(wanted, 0);
+                file.set_size(&memory, at).expect("nothing is sealed");
+            }
+            1 => {
+                let inside = plain.len().min(end as usize);
+                plain[(at as usize).min(inside)..inside].fill(0);
+                file.punch_hole(&memory, at..end)
+                    .expect("nothing is sealed");
+            }
+            2 => {
+                plain.resize(plain.len().max(end as usize), 0);
+                file.allocate(&memory, at..end, Reach::Extend)
+                    .expect("memory is left");
+            }
+            _ => {
+                let bytes: Vec<u8> = (at..end).map(|at| (at + step) as u8 | 1).collect();
+                if !bytes.is_empty() {
+                    plain.resize(plain.len().max(end as usize), 0);
+                    plain[at as usize..end as usize].copy_from_slice(&bytes);
+                }
+                assert_eq!(file.write_at(&memory, at, &bytes), Ok(bytes.len()));
+            }
+        }
+        assert_eq!(file.size(), plain.len() as u64, "step {step}");
+        assert!(contents(&memory, &file) == plain, "step {step}");
+    }
+    file.release(&memory);
+    assert_eq!(memory.free_frames(), 64);
+}
+
+#[test]
+fn reading_a_hole_takes_no_memory() {
+    let (memory, file) = (memory(8, Levels::Four), file(1 << 40));
+    assert_eq!(contents_at(&memory, &file, 1 << 39), [0; 4]);
+    assert_eq!(file.write_at(&memory, 1 << 39, b"four"), Ok(4));
+    assert_eq!(contents_at(&memory, &file, 1 << 39), *b"four");
+    assert_eq!(file.resident_pages(), 1);
+    assert_eq!(file.next_data(&memory, 5), Some(1 << 39));
+    assert_eq!(
+        file.next_hole(&memory, 1 << 39),
+        Some((1 << 39) + PAGE_SIZE)
+    );
+    assert_eq!(file.next_data(&memory, (1 << 39) + PAGE_SIZE), None);
+    assert_eq!(file.next_hole(&memory, 1 << 40), None);
+    file.release(&memory);
+    assert_eq!(memory.free_frames(), 8);
+}
+
+fn contents_at(memory: &Memory<TestMachine>, file: &CachedFile, at: u64) -> [u8; 4] {
+    let mut bytes = [0xee; 4];
+    assert_eq!(file.read_at(memory, at, &mut bytes), 4);
+    bytes
+}
+
+#[test]
+fn no_call_without_memory_leaves_a_page_behind_the_end() {
+    for frames in 0..6 {
+        let (memory, file) = (memory(frames, Levels::Four), file(100));
+        let bytes = [7; 3 * PAGE_SIZE as usize];
+        let written = file.write_at(&memory, 50, &bytes);
+        let expected = match u64::from(frames).saturating_sub(1) {
+            0 => Err(Error::OutOfMemory),
+            pages => Ok((pages * PAGE_SIZE - 50).min(3 * PAGE_SIZE) as usize),
+        };
+        assert_eq!(written, expected, "{frames} frames");
+        let end = written.map_or(100, |count| 50 + count as u64);
+        assert_eq!(file.size(), end);
+        assert!(file.resident_pages() <= file.pages());
+        let much = file.allocate(&memory, 0..8 * PAGE_SIZE, Reach::Extend);
+        assert_eq!(much, Err(Error::OutOfMemory));
+        assert!(file.resident_pages() <= file.pages());
+        assert_eq!(file.size(), end);
+        file.release(&memory);
+        assert_eq!(memory.free_frames(), frames as usize);
+    }
+}
+
+#[test]
+fn what_is_sealed_never_happens() {
+    let (memory, file) = (memory(8, Levels::Four), file(PAGE_SIZE));
+    let refused = Err(Error::NotPermitted);
+    assert_eq!(file.write_at(&memory, 0, b"kept"), Ok(4));
+    assert_eq!(file.add_seals(Seals::SHRINK), Ok(()));
+    assert_eq!(file.set_size(&memory, 10), refused);
+    assert_eq!(file.set_size(&memory, PAGE_SIZE + 1), Ok(()));
+    assert_eq!(file.add_seals(Seals::GROW), Ok(()));
+    assert_eq!(file.set_size(&memory, PAGE_SIZE + 2), refused);
+    let two = [1; 2];
+    let at_end = file.write_at(&memory, PAGE_SIZE, &two);
+    assert_eq!(at_end, Err(Error::NotPermitted));
+    let further = file.allocate(&memory, 0..2 * PAGE_SIZE, Reach::Keep);
+    assert_eq!(further, refused);
+    assert_eq!(file.add_seals(Seals::WRITE), Ok(()));
+    let inside = file.write_at(&memory, 0, &two);
+    assert_eq!(inside, Err(Error::NotPermitted));
+    assert_eq!(file.punch_hole(&memory, 0..10), refused);
+    assert_eq!(file.add_seals(Seals::SEAL), Ok(()));
+    assert_eq!(file.add_seals(Seals::EXEC), refused);
+    assert_eq!(&contents(&memory, &file)[..4], b"kept");
+    file.release(&memory);
+}
+
+#[test]
+fn nobody_stores_to_a_file_whose_contents_are_sealed() {
+    let (memory, file) = (memory(32, Levels::Four), file(2 * PAGE_SIZE));
+    let mut space = space(&memory);
+    let address = map(&memory, &mut space, &file, READ).expect("free");
+    // It could be given the right to store, by mprotect.
+    assert_eq!(file.add_seals(Seals::WRITE), Err(Error::Busy));
+    assert_eq!(file.add_seals(Seals::FUTURE_WRITE), Ok(()));
+    let store = map(&memory, &mut space, &file, STORE);
+    assert_eq!(store, Err(Error::NotPermitted));
+    space
+        .munmap(&memory, address, 2 * PAGE_SIZE)
+        .expect("room is left");
+    let address = map(&memory, &mut space, &file, READ).expect("free");
+    assert_eq!(file.add_seals(Seals::WRITE), Ok(()));
+    let child = space.fork(&memory).expect("memory is left");
+    assert!(child.read_remote(&memory, address, &mut [0]).is_ok());
+    let both = VmFlags::READ | VmFlags::WRITE;
+    let extent = crate::mprotect::Extent::Named;
+    let granted = space.mprotect(&memory, address, PAGE_SIZE, both, extent);
+    assert_eq!(granted, Err(Error::Forbidden));
+    let copy = map(&memory, &mut space, &file, both).expect("copies are one's own");
+    path(space.handle_fault(&memory, copy, Access::Write));
+    crate::check::check(&memory, &[&space, &child], &[&file]).expect("the invariants hold");
+    child.destroy(&memory);
+    space.destroy(&memory);
+    file.release(&memory);
+}

@@ -1,0 +1,101 @@
+//! Calls on files: their length, their holes, and bytes that are read and written past all mappings.
+use std::sync::Arc;
+
+use mm::Error;
+use mm::page_cache::CachedFile;
+
+use super::{Answer, World};
+use crate::broken::{Sound, demand};
+use crate::files::Store;
+use crate::op::Span;
+use crate::oracle::Refusal;
+use crate::random::mix;
+
+/// The most frames that one page of a file takes: itself, and the nodes that lead to it.
+const PAGE_AND_NODES: usize = 4;
+
+impl World {
+    pub(super) fn evict(&mut self, file: usize) -> Answer {
+        let Some(evicted) = self.files.get_mut(file).and_then(Arc::get_mut) else {
+            return Answer::Nothing;
+        };
+        evicted.evict_all(&self.kernel.memory);
+        self.contents.clear(file, 0..u64::MAX);
+        Answer::Done
+    }
+
+    /// ftruncate(2).
+    pub(super) fn resize(&mut self, file: usize, size: u64) -> Sound<Answer> {
+        let Some(cached) = self.memory_file(file) else {
+            return Ok(Answer::Nothing);
+        };
+        let done = cached.set_size(&self.kernel.memory, size);
+        demand!(done == Ok(()), "ftruncate failed: {done:?}");
+        self.contents.resize(file, size);
+        for process in self.spaces.iter_mut().flatten() {
+            process.oracle.drop_copies(file);
+        }
+        Ok(Answer::Done)
+    }
+
+    /// fallocate(2) with FALLOC_FL_PUNCH_HOLE.
+    pub(super) fn punch(&mut self, file: usize, span: Span) -> Sound<Answer> {
+        let Some(cached) = self.memory_file(file) else {
+            return Ok(Answer::Nothing);
+        };
+        let bytes = span.address..span.address + span.length;
+        let done = cached.punch_hole(&self.kernel.memory, bytes.clone());
+        demand!(done == Ok(()), "fallocate failed: {done:?}");
+        self.contents.clear(file, bytes);
+        Ok(Answer::Done)
+    }
+
+    /// pread(2).
+    pub(super) fn read_file(&mut self, file: usize, span: Span) -> Sound<Answer> {
+        let Some(cached) = self.memory_file(file) else {
+            return Ok(Answer::Nothing);
+        };
+        let mut buffer = vec![0xee; span.length as usize];
+        let free = self.kernel.memory.free_frames();
+        let count = cached.read_at(&self.kernel.memory, span.address, &mut buffer);
+        let expected = self.contents.read(file, span.address, span.length);
+        demand!(
+            buffer[..count] == expected,
+            "pread returned {count} bytes, not the {} of the oracle, or others",
+            expected.len()
+        );
+        let left = self.kernel.memory.free_frames();
+        demand!(left == free, "pread took {} frames", free - left);
+        Ok(Answer::Done)
+    }
+
+    /// pwrite(2). Where memory runs out it may come up short.
+    pub(super) fn write_file(&mut self, file: usize, span: Span, bytes: u64) -> Sound<Answer> {
+        let Some(cached) = self.memory_file(file) else {
+            return Ok(Answer::Nothing);
+        };
+        let bytes: Vec<u8> = (0..span.length).map(|at| mix(bytes ^ at) as u8).collect();
+        let written = cached.write_at(&self.kernel.memory, span.address, &bytes);
+        let (count, size) = (written.unwrap_or(0), cached.size());
+        let free = self.kernel.memory.free_frames();
+        demand!(
+            count == bytes.len() || free < PAGE_AND_NODES,
+            "pwrite: {written:?} with {free} frames free"
+        );
+        self.contents.write(file, span.address, &bytes[..count]);
+        let expected = self.contents.file(file).size;
+        demand!(
+            size == expected,
+            "the file has {size} bytes, the oracle says {expected}"
+        );
+        Ok(match written {
+            Err(Error::OutOfMemory) => Answer::Refused(Refusal::ENOMEM),
+            _ => Answer::Done,
+        })
+    }
+
+    fn memory_file(&self, file: usize) -> Option<&CachedFile> {
+        let is_there = self.contents.file(file).store == Store::Memory;
+        is_there.then(|| &*self.files[file])
+    }
+}

@@ -173,6 +173,13 @@ pub(crate) fn read_available(buffer: &mut [u8]) -> Input {
     }
 }
 
+/// Whether [`read_available`] would find something.
+pub(crate) fn has_input() -> bool {
+    let mut sources = SOURCES.lock();
+    sources.poll();
+    sources.terminal.has_input()
+}
+
 /// Takes back what [`read_available`] gave to a reader who could not store it.
 pub(crate) fn unread(bytes: &[u8]) {
     SOURCES.lock().terminal.unread(bytes);

@@ -25,6 +25,8 @@ pub(crate) enum Rank {
     Files,
     /// Whose timers fire when.
     Timers,
+    /// Who waits for which change.
+    Waiters,
     /// Who runs next.
     Scheduler,
     /// Input that nobody read yet.
@@ -47,11 +49,12 @@ pub(crate) enum Rank {
 
 impl Rank {
     /// Every rank, in order.
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Table,
         Self::Process,
         Self::Files,
         Self::Timers,
+        Self::Waiters,
         Self::Scheduler,
         Self::Console,
         Self::Random,

@@ -30,6 +30,11 @@ impl Ring {
         CAPACITY.saturating_sub(self.len)
     }
 
+    /// Whether no bytes wait.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Appends a byte; the caller has seen that there is room.
     pub(crate) fn push(&mut self, byte: u8) {
         assert!(self.room() > 0, "a byte for a full ring");

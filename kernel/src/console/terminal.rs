@@ -157,6 +157,11 @@ impl Terminal {
         }
     }
 
+    /// Whether a reader would get something, be it the end of file.
+    pub(crate) fn has_input(&self) -> bool {
+        !self.ring.is_empty() || self.end != End::No
+    }
+
     /// Takes back what [`Terminal::read`] gave out last.
     pub(crate) fn unread(&mut self, bytes: &[u8]) {
         bytes.iter().rev().for_each(|&byte| self.ring.unpop(byte));

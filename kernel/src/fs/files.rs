@@ -1,29 +1,15 @@
-//! Open files and the table of descriptors that a process holds them by.
+//! The table of descriptors by which a process holds its open files.
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use abi::Errno;
+use abi::general::O_RDWR;
 use mm::OutOfMemory;
 
-use super::File;
+use super::open::OpenFile;
+use super::stream::Stream;
 use crate::lock::{IrqLock, Rank};
-
-/// An open file description: what descriptors of several processes may share.
-pub(crate) struct OpenFile {
-    pub(crate) kind: Kind,
-    /// Where the next `read` begins, in bytes.
-    pub(crate) position: AtomicU64,
-}
-
-/// What is open.
-pub(crate) enum Kind {
-    /// The program's standard streams.
-    Console,
-    /// A file of the archive, for reading.
-    File(Arc<File>),
-}
 
 /// What becomes of a descriptor at `execve`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,21 +30,6 @@ pub(crate) struct Files {
     table: IrqLock<Vec<Option<Descriptor>>>,
 }
 
-impl OpenFile {
-    pub(crate) fn try_new(kind: Kind) -> Result<Arc<Self>, OutOfMemory> {
-        Arc::try_new(Self {
-            kind,
-            position: AtomicU64::new(0),
-        })
-        .map_err(|_| OutOfMemory)
-    }
-
-    /// The position, moved on by `count` bytes for the next reader.
-    pub(crate) fn advance(&self, count: u64) -> u64 {
-        self.position.fetch_add(count, Relaxed)
-    }
-}
-
 impl Files {
     fn new(table: Vec<Option<Descriptor>>) -> Self {
         Self {
@@ -68,7 +39,7 @@ impl Files {
 
     /// 0, 1 and 2 are the console.
     pub(crate) fn with_console() -> Result<Self, OutOfMemory> {
-        let console = OpenFile::try_new(Kind::Console)?;
+        let console = OpenFile::try_new(Stream, O_RDWR)?;
         let mut table = Vec::new();
         table.try_reserve_exact(3)?;
         table.resize(

@@ -2,9 +2,15 @@
 //!
 //! The archive stays where the loader put it. A page that a program needs is copied into a frame of its own when it is
 //! first touched: the disk read of this first file system, served at once.
+mod archived;
+pub(crate) mod buffers;
 pub(crate) mod files;
 mod initramfs;
+pub(crate) mod memfd;
+pub(crate) mod open;
 pub(crate) mod path;
+pub(crate) mod pipe;
+pub(crate) mod stream;
 
 use alloc::sync::Arc;
 

@@ -28,6 +28,7 @@ pub(crate) mod table;
 pub(crate) mod thread;
 pub(crate) mod usage;
 pub(crate) mod wait;
+pub(crate) mod waiting;
 
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicBool, AtomicI16, AtomicU64, Ordering::Relaxed};

@@ -1,6 +1,6 @@
 //! A thread: a kernel stack with the registers that wait on it, and the process that it runs for.
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicU64};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 use mm::OutOfMemory;
 
@@ -22,6 +22,9 @@ pub(crate) struct Thread {
     pub(super) bases: Bases,
     pub(super) next_ready: Link,
     pub(super) next_sleeper: Link,
+    pub(super) next_waiter: Link,
+    /// The key of what it waits for: see `waiting.rs`.
+    pub(super) waits_for: AtomicUsize,
     /// When it wakes by itself, in nanoseconds since boot.
     pub(super) deadline: AtomicU64,
     /// Lends its stack to the processor's wait for anything to do.
@@ -48,6 +51,8 @@ impl Thread {
             bases,
             next_ready: Link::new(None),
             next_sleeper: Link::new(None),
+            next_waiter: Link::new(None),
+            waits_for: AtomicUsize::new(0),
             deadline: AtomicU64::new(0),
             idle: AtomicBool::new(false),
             parked: AtomicBool::new(false),

@@ -1,13 +1,16 @@
 //! Descriptors: `close`, `fcntl` and the `dup` family.
+use alloc::sync::Arc;
+
 use abi::Errno;
 use abi::general::{
-    F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC, O_CLOEXEC, O_RDONLY,
-    O_RDWR,
+    F_ADD_SEALS, F_DUPFD, F_DUPFD_CLOEXEC, F_GET_SEALS, F_GETFD, F_GETFL, F_GETPIPE_SZ, F_SETFD,
+    F_SETFL, F_SETPIPE_SZ, FD_CLOEXEC, O_CLOEXEC,
 };
 
 use super::file::descriptor;
-use super::{Answer, Arguments};
-use crate::fs::files::{Descriptor, Kind, OnExec};
+use super::{Answer, Arguments, memfd};
+use crate::fs::files::{Descriptor, OnExec};
+use crate::fs::open::OpenFile;
 use crate::process::current;
 
 /// close(2).
@@ -34,13 +37,33 @@ pub(super) fn fcntl([number, command, argument, ..]: Arguments) -> Answer {
             };
             current().files.set_on_exec(number, on_exec).map(|()| 0)
         }
-        F_GETFL => Ok(match open.file.kind {
-            Kind::Console => O_RDWR.into(),
-            Kind::File(_) => O_RDONLY.into(),
-        }),
-        F_SETFL => Ok(0),
+        F_GETFL => Ok(open.file.flags().into()),
+        F_SETFL => {
+            open.file.set_flags(argument as u32);
+            Ok(0)
+        }
+        F_ADD_SEALS => memfd::add_seals(&open.file, argument as u32),
+        F_GET_SEALS => memfd::seals(&open.file),
+        F_GETPIPE_SZ => Ok(open.file.kind.pipe().ok_or(Errno::EBADF)?.size()),
+        F_SETPIPE_SZ => {
+            let pipe = open.file.kind.pipe().ok_or(Errno::EBADF)?;
+            pipe.set_size(argument as u32)
+        }
         _ => Err(Errno::EINVAL),
     }
+}
+
+/// Gives `file` the lowest free number, with what open(2)'s `flags` say of descriptors.
+pub(super) fn add(file: Arc<OpenFile>, flags: u32) -> Answer {
+    let on_exec = if flags & O_CLOEXEC != 0 {
+        OnExec::Close
+    } else {
+        OnExec::Keep
+    };
+    let process = current();
+    let numbers = 0..process.limits().files();
+    let number = process.files.add(Descriptor { file, on_exec }, numbers)?;
+    Ok(number as u64)
 }
 
 fn duplicate(open: Descriptor, lowest: u64, on_exec: OnExec) -> Answer {

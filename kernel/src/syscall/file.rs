@@ -1,22 +1,21 @@
-//! Bytes in and out of open files: `read`, `write`, their vectors, `lseek`.
+//! Bytes in and out of open files: `read`, `write`, their kin with vectors and places.
+//!
+//! Kinds of files move what can be moved now; waiting, signals and the turns of others are seen to here, once for all.
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering::Relaxed;
 
 use abi::Errno;
-use abi::general::{SEEK_CUR, SEEK_END, SEEK_SET};
+use abi::general::{POLLERR, POLLHUP, POLLIN, POLLOUT, SI_USER, SIGPIPE};
 
 use super::{Answer, Arguments, user};
 use crate::arch::timer;
-use crate::console::{self, Input};
-use crate::fs::File;
-use crate::fs::files::{Descriptor, Kind, OpenFile};
-use crate::process::{current, sched, signal};
+use crate::fs::buffers::{Buffer, Buffers};
+use crate::fs::files::Descriptor;
+use crate::fs::open::{Kind, OpenFile, Order, Step, Wakes};
+use crate::process::signal::{self, Info};
+use crate::process::{current, sched, waiting};
 
 /// Most bytes that one call transfers: Linux's MAX_RW_COUNT.
 const MAX_COUNT: u64 = 0x7fff_f000;
-
-/// Bytes copied at a time.
-const PIECE: usize = 512;
 
 /// Most buffers in a vector.
 const MAX_VECTOR: u64 = 1024;
@@ -28,162 +27,156 @@ pub(super) fn descriptor(number: u64) -> Result<Descriptor, Errno> {
 
 /// read(2).
 pub(super) fn read([number, buffer, length, ..]: Arguments) -> Answer {
-    let open = descriptor(number)?.file;
-    check_range(buffer, length)?;
-    read_into(&open, buffer, length.min(MAX_COUNT), Empty::Wait)
-}
-
-fn read_into(open: &OpenFile, buffer: u64, length: u64, empty: Empty) -> Answer {
-    match &open.kind {
-        Kind::Console => read_console(buffer, length, empty),
-        Kind::File(file) => {
-            let count = read_file(file, open.position.load(Relaxed), buffer, length)?;
-            open.advance(count);
-            Ok(count)
-        }
-    }
-}
-
-/// How long a reader asks again and again before it sleeps: a sender in full flow fills the port's few bytes much faster
-/// than the timer ticks. In nanoseconds.
-const SOON: u64 = 2_000_000;
-
-/// Lets others run until the next look at the port: at once where input may come soon, else at the next tick.
-fn wait_for_input(soon: u64) {
-    let now = timer::nanoseconds();
-    if now < soon {
-        sched::yield_now();
-    } else {
-        sched::park_until(now + timer::tick_nanoseconds());
-    }
-}
-
-/// Whether a read of a stream waits where nothing is there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Empty {
-    Wait,
-    Return,
-}
-
-/// Takes the input that is there, up to `length` bytes; where there is none, waits for some if `empty` says so.
-fn read_console(buffer: u64, length: u64, mut empty: Empty) -> Answer {
-    let mut done = 0;
-    let soon = timer::nanoseconds() + SOON;
-    while done < length {
-        let mut piece = [0; PIECE];
-        let want = (length - done).min(PIECE as u64) as usize;
-        match console::read_available(&mut piece[..want]) {
-            Input::Bytes(count) => {
-                if let Err(errno) = user::write_bytes(buffer.wrapping_add(done), &piece[..count]) {
-                    console::unread(&piece[..count]);
-                    return if done == 0 { Err(errno) } else { Ok(done) };
-                }
-                done += count as u64;
-                empty = Empty::Return;
-            }
-            Input::Empty if empty == Empty::Wait => {
-                if signal::interrupted() {
-                    return Err(Errno::ERESTARTSYS);
-                }
-                wait_for_input(soon);
-            }
-            Input::Empty | Input::Eof => break,
-        }
-    }
-    Ok(done)
-}
-
-fn read_file(file: &File, offset: u64, buffer: u64, length: u64) -> Answer {
-    if file.is_directory() {
-        return Err(Errno::EISDIR);
-    }
-    let mut done = 0;
-    while done < length {
-        let mut piece = [0; PIECE];
-        let want = (length - done).min(PIECE as u64) as usize;
-        let count = file.read_at(offset.saturating_add(done), &mut piece[..want]);
-        if count == 0 {
-            break;
-        }
-        let copied = user::write_some(buffer.wrapping_add(done), &piece[..count]);
-        done += copied as u64;
-        if done == 0 {
-            return Err(Errno::EFAULT);
-        }
-        if copied < count {
-            break;
-        }
-    }
-    Ok(done)
-}
-
-/// pread(2).
-pub(super) fn pread64([number, buffer, length, offset, ..]: Arguments) -> Answer {
-    if (offset as i64) < 0 {
-        return Err(Errno::EINVAL);
-    }
-    match &descriptor(number)?.file.kind {
-        Kind::Console => Err(Errno::ESPIPE),
-        Kind::File(file) => {
-            check_range(buffer, length)?;
-            read_file(file, offset, buffer, length.min(MAX_COUNT))
-        }
-    }
+    let open = readable(number)?;
+    let buffers = one_buffer(buffer, length)?;
+    at_position(&open, Direction::Read, &buffers)
 }
 
 /// write(2).
 pub(super) fn write([number, buffer, length, ..]: Arguments) -> Answer {
+    let open = writable(number)?;
+    let buffers = one_buffer(buffer, length)?;
+    at_position(&open, Direction::Write, &buffers)
+}
+
+/// readv(2).
+pub(super) fn readv([number, vector, count, ..]: Arguments) -> Answer {
+    let open = readable(number)?;
+    at_position(&open, Direction::Read, &read_vector(vector, count)?)
+}
+
+/// writev(2).
+pub(super) fn writev([number, vector, count, ..]: Arguments) -> Answer {
+    let open = writable(number)?;
+    at_position(&open, Direction::Write, &read_vector(vector, count)?)
+}
+
+/// pread(2).
+pub(super) fn pread64([number, buffer, length, offset, ..]: Arguments) -> Answer {
+    let place = seekable(number, offset)?;
+    place.check_readable()?;
+    let buffers = one_buffer(buffer, length)?;
+    transfer(&place, Direction::Read, offset, &buffers)
+}
+
+/// pwrite(2).
+pub(super) fn pwrite64([number, buffer, length, offset, ..]: Arguments) -> Answer {
+    let place = seekable(number, offset)?;
+    place.check_writable()?;
+    let buffers = one_buffer(buffer, length)?;
+    transfer(&place, Direction::Write, offset, &buffers)
+}
+
+type Open = alloc::sync::Arc<OpenFile>;
+
+fn readable(number: u64) -> Result<Open, Errno> {
     let open = descriptor(number)?.file;
-    check_writable(&open)?;
-    check_range(buffer, length)?;
-    write_console(buffer, length.min(MAX_COUNT))
+    open.check_readable()?;
+    Ok(open)
 }
 
-fn check_writable(open: &OpenFile) -> Result<(), Errno> {
-    match open.kind {
-        Kind::Console => Ok(()),
-        Kind::File(_) => Err(Errno::EBADF),
+fn writable(number: u64) -> Result<Open, Errno> {
+    let open = descriptor(number)?.file;
+    open.check_writable()?;
+    Ok(open)
+}
+
+/// The file to be used at `offset`.
+fn seekable(number: u64, offset: u64) -> Result<Open, Errno> {
+    if (offset as i64) < 0 {
+        return Err(Errno::EINVAL);
+    }
+    let open = descriptor(number)?.file;
+    match open.kind.order() {
+        Order::Random(_) => Ok(open),
+        Order::Stream => Err(Errno::ESPIPE),
     }
 }
 
-/// Writes all of it; up to the first byte that can't be read.
-fn write_console(buffer: u64, length: u64) -> Answer {
-    let mut done = 0;
-    while done < length {
-        let mut piece = [0; PIECE];
-        let at = buffer.wrapping_add(done);
-        let to_page_end = mm::PAGE_SIZE - at % mm::PAGE_SIZE;
-        let count = (length - done).min(PIECE as u64).min(to_page_end) as usize;
-        match user::read_bytes(at, &mut piece[..count]) {
-            Ok(()) => {}
-            Err(errno) if done == 0 => return Err(errno),
-            Err(_) => break,
-        }
-        let sent = send(&piece[..count]) as u64;
-        done += sent;
-        if done == 0 {
-            return Err(Errno::ERESTARTSYS);
-        }
-        if sent < count as u64 {
-            break;
-        }
-    }
-    Ok(done)
+/// Which way bytes go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    /// To ring 3.
+    Read,
+    /// From it.
+    Write,
 }
 
-/// Hands bytes to the console; others run while it is busy. Returns how many it took before a signal came: one that only
-/// wants a handler waits until the console is busy.
-fn send(bytes: &[u8]) -> usize {
-    let mut done = 0;
-    while done < bytes.len() {
-        let taken = console::write_some(&bytes[done..]);
-        done += taken;
-        sched::breathe();
-        if taken == 0 && signal::interrupted() || signal::is_dying() {
-            break;
-        }
+/// Transfers at the file's position, and moves that on.
+fn at_position(open: &OpenFile, direction: Direction, buffers: &[Buffer]) -> Answer {
+    let position = open.position();
+    let count = transfer(open, direction, position, buffers)?;
+    if open.kind.order() != Order::Stream {
+        open.set_position(position + count);
     }
-    done
+    Ok(count)
+}
+
+/// Transfers as much as the call is to: a read what there is, a write all of it.
+fn transfer(open: &OpenFile, direction: Direction, at: u64, list: &[Buffer]) -> Answer {
+    let mut buffers = Buffers::new(list);
+    if open.kind.order() != Order::Stream && (at.wrapping_add(buffers.left()) as i64) < 0 {
+        return Err(Errno::EINVAL);
+    }
+    let soon = timer::nanoseconds() + SOON;
+    let end = loop {
+        let place = at + buffers.moved();
+        let step = match direction {
+            Direction::Read => open.kind.read(place, &mut buffers),
+            Direction::Write => open.kind.write(place, &mut buffers),
+        };
+        match step {
+            Ok(Step::Done) => break Ok(()),
+            Ok(Step::More) if buffers.left() == 0 => break Ok(()),
+            Ok(Step::More) => sched::breathe(),
+            Ok(Step::Blocked) if direction == Direction::Read && buffers.moved() > 0 => {
+                break Ok(());
+            }
+            Ok(Step::Blocked) if open.is_nonblocking() => break Err(Errno::EAGAIN),
+            Ok(Step::Blocked) if signal::interrupted() => break Err(Errno::ERESTARTSYS),
+            Ok(Step::Blocked) => wait(&open.kind, direction, soon),
+            Err(errno) => break Err(errno),
+        }
+        if signal::is_dying() {
+            break Err(Errno::ERESTARTSYS);
+        }
+    };
+    if end == Err(Errno::EPIPE) {
+        nobody_reads();
+    }
+    match end {
+        Err(errno) if buffers.moved() == 0 => Err(errno),
+        _ => Ok(buffers.moved()),
+    }
+}
+
+/// How long a reader asks a device again and again before it sleeps: a sender in full flow fills the port's few bytes much
+/// faster than the timer ticks. In nanoseconds.
+const SOON: u64 = 2_000_000;
+
+/// Lets others run until the transfer may be able to go on.
+fn wait(kind: &dyn Kind, direction: Direction, soon: u64) {
+    let now = timer::nanoseconds();
+    match kind.wakes() {
+        Wakes::Change(key) => {
+            let is_ready = || match direction {
+                Direction::Read => kind.ready() & (POLLIN | POLLHUP) != 0,
+                Direction::Write => kind.ready() & (POLLOUT | POLLERR) != 0,
+            };
+            waiting::wait(key, None, || is_ready() || signal::interrupted());
+        }
+        // What takes output is busy for less than a tick.
+        Wakes::Device if direction == Direction::Write || now < soon => sched::yield_now(),
+        Wakes::Device => sched::park_until(now + timer::tick_nanoseconds()),
+    }
+}
+
+/// SIGPIPE, as the writer's own doing.
+fn nobody_reads() {
+    let process = current();
+    let info = Info::of_process(SIGPIPE, SI_USER as i32, process.pid);
+    // Always kept: a standard signal waits once at most.
+    let _ = signal::send_to_thread(&process, info);
 }
 
 /// Refuses buffers that reach out of the user half, as Linux does before it touches them.
@@ -196,46 +189,13 @@ fn check_range(buffer: u64, length: u64) -> Result<(), Errno> {
     }
 }
 
-/// readv(2).
-pub(super) fn readv([number, vector, count, ..]: Arguments) -> Answer {
-    let open = descriptor(number)?.file;
-    let mut empty = Empty::Wait;
-    each_buffer(vector, count, |buffer, length| {
-        let count = read_into(&open, buffer, length, empty)?;
-        if count > 0 {
-            empty = Empty::Return;
-        }
-        Ok(count)
-    })
-}
-
-/// writev(2).
-pub(super) fn writev([number, vector, count, ..]: Arguments) -> Answer {
-    let open = descriptor(number)?.file;
-    check_writable(&open)?;
-    each_buffer(vector, count, write_console)
-}
-
-/// Transfers the buffers of a vector one after another until one comes up short.
-fn each_buffer(vector: u64, count: u64, mut transfer: impl FnMut(u64, u64) -> Answer) -> Answer {
-    let buffers = read_vector(vector, count)?;
-    let (mut done, mut before) = (0, 0);
-    for [buffer, length] in buffers {
-        match transfer(buffer, length) {
-            Ok(count) => done += count,
-            Err(errno) if done == 0 => return Err(errno),
-            Err(_) => break,
-        }
-        before += length;
-        if done < before {
-            break;
-        }
-    }
-    Ok(done)
+fn one_buffer(buffer: u64, length: u64) -> Result<[Buffer; 1], Errno> {
+    check_range(buffer, length)?;
+    Ok([[buffer, length.min(MAX_COUNT)]])
 }
 
 /// Copies a vector in and checks it as a whole.
-fn read_vector(vector: u64, count: u64) -> Result<Vec<[u64; 2]>, Errno> {
+fn read_vector(vector: u64, count: u64) -> Result<Vec<Buffer>, Errno> {
     if count > MAX_VECTOR {
         return Err(Errno::EINVAL);
     }
@@ -254,22 +214,4 @@ fn read_vector(vector: u64, count: u64) -> Result<Vec<[u64; 2]>, Errno> {
         left -= length.min(left);
     }
     Ok(buffers)
-}
-
-/// lseek(2).
-pub(super) fn lseek([number, offset, whence, ..]: Arguments) -> Answer {
-    let open = descriptor(number)?.file;
-    let Kind::File(file) = &open.kind else {
-        return Err(Errno::ESPIPE);
-    };
-    let base = match whence as u32 {
-        SEEK_SET => 0,
-        SEEK_CUR => open.position.load(Relaxed) as i64,
-        SEEK_END => file.size() as i64,
-        _ => return Err(Errno::EINVAL),
-    };
-    let position = base.checked_add(offset as i64).ok_or(Errno::EOVERFLOW)?;
-    let position = u64::try_from(position).map_err(|_| Errno::EINVAL)?;
-    open.position.store(position, Relaxed);
-    Ok(position)
 }

@@ -15,10 +15,11 @@ use mm::page_cache::{CachedFile, Source};
 use mm::populate::Populate;
 use mm::{Backing, Error, PAGE_SIZE, Page, VmFlags};
 
+use super::file::descriptor;
 use super::{Answer, Arguments};
 use crate::arch::memory::memory;
 use crate::fault;
-use crate::fs::files::Kind;
+use crate::fs::open::OpenFile;
 use crate::process::oom::{self, Need};
 use crate::process::{Space, current};
 
@@ -28,7 +29,13 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
         return Err(Errno::EINVAL);
     }
     let flags = flags as u32;
-    let backing = backing(flags, length, file, offset / PAGE_SIZE)?;
+    // Held until the end: a backing that is not used must not be the last to hold the file's pages.
+    let open = if flags & MAP_ANONYMOUS == 0 {
+        Some(descriptor(file)?.file)
+    } else {
+        None
+    };
+    let backing = backing(flags, length, open.as_deref(), offset / PAGE_SIZE)?;
     let mapping = Mapping {
         address,
         length,
@@ -96,25 +103,24 @@ fn is_read_only(backing: &Backing) -> bool {
 }
 
 /// What the pages are to come from.
-fn backing(flags: u32, length: u64, file: u64, offset: u64) -> Result<Backing, Errno> {
-    if flags & MAP_ANONYMOUS != 0 {
+fn backing(
+    flags: u32,
+    length: u64,
+    open: Option<&OpenFile>,
+    offset: u64,
+) -> Result<Backing, Errno> {
+    let Some(open) = open else {
         return match (flags & MAP_HUGETLB, flags & MAP_TYPE) {
             (0, MAP_SHARED) => shared_memory(length),
             (0, _) => Ok(Backing::Anonymous),
             _ => Err(no_huge_pages(flags, length)),
         };
-    }
-    let descriptor = current().files.get(u64::from(file as u32))?;
+    };
     if flags & MAP_HUGETLB != 0 {
         return Err(Errno::EINVAL);
     }
-    match &descriptor.file.kind {
-        Kind::File(file) if !file.is_directory() => Ok(Backing::File {
-            file: file.cached().clone(),
-            offset,
-        }),
-        _ => Err(Errno::ENODEV),
-    }
+    let file = open.kind.pages().ok_or(Errno::ENODEV)?.clone();
+    Ok(Backing::File { file, offset })
 }
 
 /// A new object of `length` bytes, in whole pages, that parents and children share: a file without a name.

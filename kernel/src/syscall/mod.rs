@@ -3,11 +3,14 @@
 //! A number that isn't in the table answers `ENOSYS`, is counted, and is logged once for each number.
 mod advice;
 mod descriptor;
+mod extent;
 mod file;
 mod itimer;
 mod limits;
+mod memfd;
 mod memory;
 mod path;
+mod pipe;
 mod process;
 mod residency;
 mod signal;
@@ -141,7 +144,14 @@ fn serve(call: Sysno, a: Arguments, frame: &mut TrapFrame) -> Answer {
         Sysno::open => path::open(a),
         Sysno::openat => path::openat(a),
         Sysno::close => descriptor::close(a),
-        Sysno::lseek => file::lseek(a),
+        Sysno::pwrite64 => file::pwrite64(a),
+        Sysno::lseek => extent::lseek(a),
+        Sysno::ftruncate => extent::ftruncate(a),
+        Sysno::fallocate => extent::fallocate(a),
+        Sysno::fsync | Sysno::fdatasync => extent::fsync(a),
+        Sysno::memfd_create => memfd::memfd_create(a),
+        Sysno::pipe => pipe::pipe(a),
+        Sysno::pipe2 => pipe::pipe2(a),
         Sysno::fstat => path::fstat(a),
         Sysno::stat => path::stat(a),
         Sysno::lstat => path::lstat(a),

@@ -3,17 +3,16 @@ use alloc::vec::Vec;
 
 use abi::Errno;
 use abi::general::{
-    AT_EMPTY_PATH, AT_FDCWD, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, O_ACCMODE, O_CLOEXEC, O_CREAT,
-    O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, S_IFCHR, S_IFIFO, W_OK,
+    AT_EMPTY_PATH, AT_FDCWD, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, O_ACCMODE, O_APPEND, O_CREAT,
+    O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, W_OK,
 };
 
+use super::descriptor::add;
 use super::file::descriptor;
-use super::terminal::is_terminal;
 use super::{Answer, Arguments, user};
-use crate::fs::files::{Descriptor, Kind, OnExec, OpenFile};
+use crate::fs::open::{OpenFile, Status};
 use crate::fs::path::PATH_MAX;
-use crate::fs::{self, File, Links};
-use crate::process::current;
+use crate::fs::{self, Links};
 
 /// open(2).
 pub(super) fn open([path, flags, mode, ..]: Arguments) -> Answer {
@@ -49,20 +48,9 @@ pub(super) fn openat([directory, path, flags, ..]: Arguments) -> Answer {
             Errno::EROFS
         });
     }
-    let open = OpenFile::try_new(Kind::File(file)).map_err(|_| Errno::ENOMEM)?;
-    let on_exec = if flags & O_CLOEXEC != 0 {
-        OnExec::Close
-    } else {
-        OnExec::Keep
-    };
-    let process = current();
-    let numbers = 0..process.limits().files();
-    let descriptor = Descriptor {
-        file: open,
-        on_exec,
-    };
-    let number = process.files.add(descriptor, numbers)?;
-    Ok(number as u64)
+    let kept = flags & (O_NONBLOCK | O_APPEND) | O_LARGEFILE;
+    let open = OpenFile::try_new(file, kept).map_err(|_| Errno::ENOMEM)?;
+    add(open, flags)
 }
 
 /// `path`, if it starts at the root or at the working directory, which is the root.
@@ -114,11 +102,8 @@ pub(super) fn getcwd([buffer, length, ..]: Arguments) -> Answer {
 }
 /// fstat(2).
 pub(super) fn fstat([number, buffer, ..]: Arguments) -> Answer {
-    let status = match &descriptor(number)?.file.kind {
-        Kind::Console => console_status(),
-        Kind::File(file) => file_status(file),
-    };
-    user::write_words(buffer, status)?;
+    let status = descriptor(number)?.file.kind.status();
+    user::write_words(buffer, words(status))?;
     Ok(0)
 }
 
@@ -155,38 +140,21 @@ pub(super) fn newfstatat([directory, path, buffer, flags, ..]: Arguments) -> Ans
         Links::Follow
     };
     let path = at(directory, &path)?;
-    user::write_words(buffer, file_status(&*fs::lookup(&path, links)?))?;
+    let status = fs::lookup(&path, links)?.status();
+    user::write_words(buffer, words(status))?;
     Ok(0)
 }
 
-/// The words of `struct stat` for a file.
-fn file_status(file: &File) -> [u64; 18] {
+/// The words of `struct stat`.
+fn words(status: Status) -> [u64; 18] {
     let mut words = [0; 18];
-    words[0] = 1;
-    words[1] = file.number();
-    words[2] = 1;
-    words[3] = file.mode().into();
-    words[6] = file.size();
-    words[7] = mm::PAGE_SIZE;
-    words[8] = file.size().div_ceil(512);
-    words
-}
-
-/// The words of `struct stat` for a standard stream: a pipe, or a terminal.
-fn console_status() -> [u64; 18] {
-    const TTY_DEVICE: u64 = 4 << 8 | 64;
-    let terminal = is_terminal();
-    let mut words = [0; 18];
-    words[0] = 2;
-    words[1] = 1;
-    words[2] = 1;
-    words[3] = if terminal {
-        S_IFCHR | 0o620
-    } else {
-        S_IFIFO | 0o600
-    }
-    .into();
-    words[5] = if terminal { TTY_DEVICE } else { 0 };
-    words[7] = if terminal { 1024 } else { mm::PAGE_SIZE };
+    words[0] = status.device;
+    words[1] = status.number;
+    words[2] = status.links;
+    words[3] = status.mode.into();
+    words[5] = status.special;
+    words[6] = status.size;
+    words[7] = status.block_size;
+    words[8] = status.blocks;
     words
 }

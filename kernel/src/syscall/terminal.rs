@@ -1,17 +1,22 @@
-//! `ioctl`: what a terminal is asked. Only a console that claims to be one answers.
+//! `ioctl`: how many bytes wait, and what a terminal is asked. Only a console that claims to be one answers.
 use abi::Errno;
+use abi::ioctl::FIONREAD;
 
 use super::file::descriptor;
 use super::{Answer, Arguments, user};
-use crate::fs::files::Kind;
-use crate::options;
+use crate::fs::stream::is_terminal;
 
-/// ioctl(2): what a terminal is asked, which only a console on a terminal answers.
+/// ioctl(2).
 pub(super) fn ioctl([number, request, argument, ..]: Arguments) -> Answer {
     const TCGETS: u64 = 0x5401;
     const TIOCGWINSZ: u64 = 0x5413;
     let open = descriptor(number)?.file;
-    if !matches!(open.kind, Kind::Console) || !is_terminal() {
+    if request as u32 == FIONREAD
+        && let Some(unread) = open.kind.unread(open.position())
+    {
+        return user::write_bytes(argument, &(unread as u32).to_le_bytes()).map(|()| 0);
+    }
+    if !open.kind.is_console() || !is_terminal() {
         return Err(Errno::ENOTTY);
     }
     match request {
@@ -35,9 +40,4 @@ fn cooked_terminal() -> [u8; 36] {
     }
     bytes[17..].copy_from_slice(&CONTROL);
     bytes
-}
-
-/// Whether the standard streams claim to be a terminal.
-pub(super) fn is_terminal() -> bool {
-    options::get().stdio == options::Stdio::Tty
 }

@@ -16,12 +16,6 @@ pub(super) fn write_bytes(address: u64, bytes: &[u8]) -> Result<(), Errno> {
     uaccess::copy_to_user(address, bytes).map_err(|_| Errno::EFAULT)
 }
 
-/// Copies bytes out up to the first that can't be written; returns how many that were.
-pub(super) fn write_some(address: u64, bytes: &[u8]) -> usize {
-    let done = uaccess::copy_to_user(address, bytes);
-    done.map_or_else(|fault| fault.copied, |()| bytes.len())
-}
-
 /// Copies `N` words in.
 pub(super) fn read_words<const N: usize>(address: u64) -> Result<[u64; N], Errno> {
     let mut words = [0; N];

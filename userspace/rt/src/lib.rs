@@ -25,6 +25,7 @@ pub mod io;
 pub mod entry;
 pub mod env;
 pub mod faults;
+pub mod file;
 pub mod fpu;
 pub mod handler;
 pub mod instruction;

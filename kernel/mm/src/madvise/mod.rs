@@ -96,6 +96,7 @@ impl AddressSpace {
             Advice::Free => self.free_lazily(gather, piece.clone()),
             Advice::Cold => self.cool(gather, piece.clone()),
             Advice::PageOut => self.page_out(gather, piece.clone()),
+            Advice::Remove => return remove(gather.memory(), vma, piece),
             _ => return self.note(piece, vma.flags, noted(vma, advice)),
         }
         Ok(())
@@ -133,6 +134,21 @@ impl AddressSpace {
     }
 }
 
+/// Whether stores through the area reach its file, or would after an `mprotect`.
+fn may_store_to_file(vma: &Vma) -> bool {
+    vma.flags & (VmFlags::SHARED | VmFlags::NEVER_WRITE) == VmFlags::SHARED
+}
+
+/// MADV_REMOVE: takes what `piece` of the area shows out of its file, for all who see it.
+fn remove<M: Machine>(memory: &Memory<M>, vma: &Vma, piece: &Range<Page>) -> Result<(), Error> {
+    let (Backing::File { file, .. }, Some(first)) = (&vma.backing, vma.file_index(piece.start))
+    else {
+        return Ok(());
+    };
+    let byte = |index: u64| index.saturating_mul(PAGE_SIZE);
+    file.punch_hole(memory, byte(first)..byte(first + page::count(piece)))
+}
+
 /// Whether the area can't take the advice.
 fn refuse(vma: &Vma, advice: Advice) -> Result<(), Error> {
     let is_anonymous = match &vma.backing {
@@ -149,8 +165,7 @@ fn refuse(vma: &Vma, advice: Advice) -> Result<(), Error> {
     };
     match advice {
         _ if is_senseless => Err(Error::Invalid),
-        // Only what is shared can be taken from its file.
-        Advice::Remove => Err(Error::Forbidden),
+        Advice::Remove if !may_store_to_file(vma) => Err(Error::Forbidden),
         _ => Ok(()),
     }
 }

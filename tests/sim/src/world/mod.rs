@@ -22,7 +22,7 @@ use crate::failing_heap::{Fired, failing_at};
 use crate::files::{File, Files, Store};
 use crate::kernel::{End, Kernel};
 use crate::machine::SoftMachine;
-use crate::op::{Op, Pid, Span, Step};
+use crate::op::{Op, Pid, Step};
 use crate::oracle::{Overcommit, Refusal};
 use crate::plan::Config;
 use process::Process;

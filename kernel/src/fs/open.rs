@@ -1,0 +1,212 @@
+//! Open files: what descriptors of several processes may share, and what each kind of them can do.
+//!
+//! A kind answers for itself, in a file of its own; what it does not say is what Linux answers for files that can't. No
+//! method waits: one that can't go on says [`Step::Blocked`], and its caller, who holds no lock, waits for what
+//! [`Kind::wakes`] names.
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use abi::Errno;
+use abi::general::{
+    O_ACCMODE, O_APPEND, O_DIRECT, O_NOATIME, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, POLLIN,
+    POLLOUT, POLLRDNORM, POLLWRNORM,
+};
+use mm::OutOfMemory;
+use mm::page_cache::CachedFile;
+
+use super::buffers::Buffers;
+use super::memfd::Memfd;
+use super::pipe::Pipe;
+
+/// What fcntl(2) may change of a file's flags.
+const CHANGEABLE: u32 = O_APPEND | O_DIRECT | O_NOATIME | O_NONBLOCK;
+
+/// What poll(2) says of a file that never makes anybody wait.
+const ALWAYS: u32 = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+
+/// An open file description.
+pub(crate) struct OpenFile<K: ?Sized = dyn Kind> {
+    /// Where the next `read` begins, in bytes.
+    position: AtomicU64,
+    /// Access mode and flags, as open(2) has them.
+    flags: AtomicU32,
+    /// What is open.
+    pub(crate) kind: K,
+}
+
+/// How far a transfer got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It is over.
+    Done,
+    /// There may be more; others may want to run first.
+    More,
+    /// It can't go on before something changes.
+    Blocked,
+}
+
+/// Who lets a blocked transfer go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wakes {
+    /// Whoever changes the thing with this key.
+    Change(usize),
+    /// A device, which has to be asked.
+    Device,
+}
+
+/// Whether a file has a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Any byte can be reached, and there are so many.
+    Random(u64),
+    /// Bytes come as they come.
+    Stream,
+}
+
+/// What stat(2) says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Status {
+    pub(crate) device: u64,
+    pub(crate) number: u64,
+    pub(crate) links: u64,
+    pub(crate) mode: u32,
+    /// The device that the file itself is.
+    pub(crate) special: u64,
+    pub(crate) size: u64,
+    pub(crate) block_size: u64,
+    /// Of 512 bytes.
+    pub(crate) blocks: u64,
+}
+
+/// A kind of open file.
+pub(crate) trait Kind: Send + Sync {
+    /// What stat(2) says of it.
+    fn status(&self) -> Status;
+
+    /// Whether it has a position.
+    fn order(&self) -> Order {
+        Order::Stream
+    }
+
+    /// Moves bytes from position `at` on to ring 3.
+    fn read(&self, _at: u64, _into: &mut Buffers<'_>) -> Result<Step, Errno> {
+        Err(Errno::EINVAL)
+    }
+
+    /// Moves bytes of ring 3's to position `at`.
+    fn write(&self, _at: u64, _from: &mut Buffers<'_>) -> Result<Step, Errno> {
+        Err(Errno::EINVAL)
+    }
+
+    /// Who lets a blocked transfer go on.
+    fn wakes(&self) -> Wakes {
+        Wakes::Device
+    }
+
+    /// What poll(2) says of it.
+    fn ready(&self) -> u32 {
+        ALWAYS
+    }
+
+    /// What a reader at `at` has before it: FIONREAD.
+    fn unread(&self, at: u64) -> Option<u64> {
+        match self.order() {
+            Order::Random(size) => Some(size.wrapping_sub(at)),
+            Order::Stream => None,
+        }
+    }
+
+    /// The pages that mmap(2) shows.
+    fn pages(&self) -> Option<&Arc<CachedFile>> {
+        None
+    }
+
+    /// The memory file that it is.
+    fn memfd(&self) -> Option<&Memfd> {
+        None
+    }
+
+    /// The pipe that it is an end of.
+    fn pipe(&self) -> Option<&Pipe> {
+        None
+    }
+
+    /// Whether it is the console, of which terminals' questions may be asked.
+    fn is_console(&self) -> bool {
+        false
+    }
+
+    /// The next byte from `at` on that is no hole, SEEK_DATA. Most files have no holes.
+    fn next_data(&self, at: u64) -> Option<u64> {
+        match self.order() {
+            Order::Random(size) if at < size => Some(at),
+            _ => None,
+        }
+    }
+
+    /// The next hole from `at` on, SEEK_HOLE: at the latest the end.
+    fn next_hole(&self, at: u64) -> Option<u64> {
+        match self.order() {
+            Order::Random(size) if at < size => Some(size),
+            _ => None,
+        }
+    }
+}
+
+impl<K: Kind + 'static> OpenFile<K> {
+    /// An open file with open(2)'s `flags`.
+    pub(crate) fn try_new(kind: K, flags: u32) -> Result<Arc<OpenFile>, OutOfMemory> {
+        let file = Arc::try_new(Self {
+            position: AtomicU64::new(0),
+            flags: AtomicU32::new(flags),
+            kind,
+        });
+        Ok(file.map_err(|_| OutOfMemory)?)
+    }
+}
+
+impl OpenFile {
+    /// Where the next transfer begins: 0 where there is no position.
+    pub(crate) fn position(&self) -> u64 {
+        self.position.load(Relaxed)
+    }
+
+    /// The next transfer begins at `position`.
+    pub(crate) fn set_position(&self, position: u64) {
+        self.position.store(position, Relaxed);
+    }
+
+    /// As open(2) has them.
+    pub(crate) fn flags(&self) -> u32 {
+        self.flags.load(Relaxed)
+    }
+
+    /// Changes what F_SETFL may.
+    pub(crate) fn set_flags(&self, flags: u32) {
+        let kept = self.flags() & !CHANGEABLE;
+        self.flags.store(kept | flags & CHANGEABLE, Relaxed);
+    }
+
+    /// Whether transfers don't wait.
+    pub(crate) fn is_nonblocking(&self) -> bool {
+        self.flags() & O_NONBLOCK != 0
+    }
+
+    /// `EBADF` unless it was opened for reading.
+    pub(crate) fn check_readable(&self) -> Result<(), Errno> {
+        self.check([O_RDONLY, O_RDWR])
+    }
+
+    /// `EBADF` unless it was opened for writing.
+    pub(crate) fn check_writable(&self) -> Result<(), Errno> {
+        self.check([O_WRONLY, O_RDWR])
+    }
+
+    fn check(&self, modes: [u32; 2]) -> Result<(), Errno> {
+        if modes.contains(&(self.flags() & O_ACCMODE)) {
+            Ok(())
+        } else {
+            Err(Errno::EBADF)
+        }
+    }
+}

@@ -79,6 +79,7 @@ extern "C" fn on_own_memory() -> ! {
     fs::init(arch::boot::initramfs());
     trace::init();
     arch::timer::start_ticking();
+    arch::timer::tell_drift();
     bugs::plant(Moment::Boot);
     process::init::start()
 }

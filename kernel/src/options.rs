@@ -15,6 +15,7 @@
 //! | `trace=` | `none`, or of `faults`, `syscalls`, `sched` some, with commas between | `none` | what is logged as it happens |
 //! | `traceformat=` | `text`, `json` | `text` | whether the trace is for a person or for a program |
 //! | `bug=` | a kind of [`Bug`], `none` | `none` | what goes wrong on purpose, so that its report can be seen |
+//! | `drift=` | seconds | 0 | how long the clock is compared with the battery clock before init starts |
 //! | `failheap=` | a number | 0 | one allocation of the heap in so many fails, once a program has a child |
 //! | `failframes=` | a number | 0 | the same for frames |
 //! | `overcommit=` | `0`, `1`, `2` | `0` | how readily memory is promised: Linux's `vm.overcommit_memory` |
@@ -110,6 +111,8 @@ pub(crate) struct Options {
     pub(crate) trace_format: TraceFormat,
     /// What goes wrong on purpose.
     pub(crate) bug: Option<Bug>,
+    /// Seconds that the clock is compared with the battery clock.
+    pub(crate) drift: u64,
     /// One allocation of the heap in so many fails; 0: none.
     pub(crate) fail_heap: u32,
     /// The same for frames.
@@ -136,6 +139,7 @@ impl Options {
         trace: Kinds::empty(),
         trace_format: TraceFormat::Text,
         bug: None,
+        drift: 0,
         fail_heap: 0,
         fail_frames: 0,
         memory: u64::MAX,
@@ -176,6 +180,7 @@ impl Options {
             }
             ("bug", "none") => self.bug = None,
             ("bug", value) => self.bug = Some(Bug::named(value)?),
+            ("drift", value) => self.drift = value.parse().ok().filter(|&time| time <= 60)?,
             ("failheap", value) => self.fail_heap = value.parse().ok()?,
             ("failframes", value) => self.fail_frames = value.parse().ok()?,
             ("mem", value) => self.memory = size(value)?,

@@ -1,5 +1,5 @@
 //! What the kernel may cost: instructions until init runs, memory of its own, the image's size. All are counted, not timed,
-//! so that a busy workstation can't break them.
+//! so that a busy workstation can't break them; but for the clock, which has a wide margin.
 
 use std::fs;
 
@@ -22,6 +22,7 @@ const TESTS: &[(&str, Body)] = &[
         "many_areas_cost_little_more_than_few",
         many_areas_cost_little_more_than_few,
     ),
+    ("the_clock_keeps_time", the_clock_keeps_time),
 ];
 
 pub(crate) fn trials() -> impl Iterator<Item = Trial> {
@@ -113,5 +114,24 @@ fn the_image_is_small() -> Result<()> {
             "the image has {length} bytes, and not below {LIMIT}"
         );
     }
+    Ok(())
+}
+
+/// By the battery clock, over some seconds. A busy workstation disturbs the clock's calibration, and when the change of a
+/// second is seen, so a twentieth is forgiven.
+fn the_clock_keeps_time() -> Result<()> {
+    const LIMIT: i64 = 50_000;
+    let booted = Run::boot(["--checked", "--option", "drift=6", "hello"])?.end(Input::Nothing)?;
+    booted.expect_code(0)?;
+    let words = booted
+        .log
+        .lines()
+        .find(|line| line.contains("millionths fast"));
+    let drift: Option<i64> = words
+        .and_then(|line| line.split_once("clock: "))
+        .and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
+    let drift =
+        drift.with_context(|| format!("the kernel does not say it\n{}", booted.report()))?;
+    ensure!(drift.abs() < LIMIT, "the clock is {drift} millionths fast");
     Ok(())
 }

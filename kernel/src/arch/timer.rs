@@ -1,8 +1,8 @@
 //! Time: nanoseconds from the time-stamp counter, ticks from the local APIC, both measured against the old timer chip.
 //!
 //! The counter is read without a lock and is monotonic on one CPU. Processors that say its rate themselves (CPUID leaf
-//! 0x15) are believed; all others are measured for a few milliseconds at boot, and the fastest of several measurements
-//! counts, since disturbances only make them slower.
+//! 0x15) are believed; all others are measured for a few milliseconds at boot, and the lowest of several measurements
+//! counts, since a disturbance only adds to what is counted.
 use core::arch::x86_64::{__cpuid, _rdtsc};
 
 use spin::Once;
@@ -37,6 +37,16 @@ struct Rates {
     tsc: u64,
     /// Of the APIC's timer, in a second.
     apic: u64,
+}
+
+impl Rates {
+    /// Of two measurements the less disturbed one, for each counter: the disturbance may have come between the two.
+    fn slower(self, other: Self) -> Self {
+        Self {
+            tsc: self.tsc.min(other.tsc),
+            apic: self.apic.min(other.apic),
+        }
+    }
 }
 
 /// Measures, and starts the clock. Ticks begin with [`start_ticking`].
@@ -82,11 +92,39 @@ pub(crate) fn wall_nanoseconds() -> u64 {
     CLOCK.get().map_or(0, |clock| clock.epoch) + nanoseconds()
 }
 
+/// Says how the clock goes by the battery clock, as the option `drift=` asks: from one change of its second to a later one.
+pub(crate) fn tell_drift() {
+    let seconds = options::get().drift;
+    if seconds == 0 {
+        return;
+    }
+    let first = await_second(rtc::seconds());
+    let start = nanoseconds();
+    let mut now = first;
+    while now < first + seconds {
+        now = await_second(now);
+    }
+    let (passed, expected) = (nanoseconds() - start, (now - first) * SECOND);
+    let millionths =
+        (passed.cast_signed() - expected.cast_signed()) / (expected / 1_000_000).cast_signed();
+    log::info!("clock: {millionths} millionths fast in {} s", now - first);
+}
+
+/// Waits until the battery clock shows another second than `last`, and returns that.
+fn await_second(last: u64) -> u64 {
+    loop {
+        let now = rtc::seconds();
+        if now != last {
+            return now;
+        }
+    }
+}
+
 fn measure() -> Rates {
     const TRIES: usize = 3;
     let measured = (0..TRIES)
         .filter_map(|_| against_pit())
-        .min_by_key(|rates| rates.tsc);
+        .reduce(Rates::slower);
     match (measured, announced_rate()) {
         (Some(measured), announced) => Rates {
             tsc: announced.unwrap_or(measured.tsc),

@@ -154,12 +154,8 @@ impl Drawing {
             if !self.is_mapped(index) {
                 continue;
             }
-            if index > 0 && self.is_mapped(index - 1) && !self.are_one(index - 1) {
-                letter += 1;
-            } else if index > 0
-                && !self.is_mapped(index - 1)
-                && picture[..index] != [b'.'; PAGES][..index]
-            {
+            let continues = index > 0 && self.is_mapped(index - 1) && self.are_one(index - 1);
+            if !continues && picture != [b'.'; PAGES] {
                 letter += 1;
             }
             picture[index] = letter;

@@ -100,7 +100,7 @@ fn serve(space: &Space, address: u64, access: Access) -> Served {
     let shared = space.read();
     let outcome = shared.handle_fault(memory(), address, access);
     if let Outcome::Resolved(change) = &outcome {
-        count(&shared);
+        count(space, &shared);
         if trace::wants(Kinds::FAULTS) {
             trace::fault(&shared, address, access, *change, start);
         }
@@ -113,13 +113,12 @@ fn serve(space: &Space, address: u64, access: Access) -> Served {
 }
 
 /// Books a fault that was served from memory.
-fn count(space: &mm::AddressSpace) {
+fn count(space: &Space, shared: &mm::AddressSpace) {
+    let pages = shared.resident_pages(memory());
+    space.note_resident(pages);
     percpu::with_current(|thread| {
         thread.process.usage.minor_fault();
-        thread
-            .process
-            .usage
-            .note_resident(space.resident_pages(memory()));
+        thread.process.usage.note_resident(pages);
     });
 }
 
@@ -158,7 +157,7 @@ pub(crate) fn populate(
         let outcome = shared.handle_fault(memory(), page.address(), access);
         pages.start = page;
         if matches!(outcome, Outcome::Resolved(_)) {
-            count(&shared);
+            count(space, &shared);
             pages.start = page + 1;
         }
         drop(shared);
@@ -188,6 +187,19 @@ pub(crate) fn read_ahead(space: &Space, mut pages: Range<Page>) {
             return;
         }
         sched::breathe();
+    }
+}
+
+/// Reads from a space that need not be the running process's, as far as the page of `address` goes.
+pub(crate) fn read_remote(space: &Space, address: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
+    loop {
+        let read = space.read().read_remote(memory(), address, buffer);
+        match read.map_err(|outcome| carry_out(space, address, outcome)) {
+            Ok(count) => return Ok(count),
+            Err(Served::Retry) => {}
+            Err(Served::Denied(_)) => return Err(Errno::EFAULT),
+            Err(Served::OutOfMemory) => return Err(Errno::ENOMEM),
+        }
     }
 }
 

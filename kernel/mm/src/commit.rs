@@ -21,7 +21,7 @@ pub enum Overcommit {
 }
 
 /// Linux's default `vm.overcommit_ratio`: percent of memory that strict mode promises.
-const RATIO: u64 = 50;
+pub const RATIO: u64 = 50;
 
 /// The most pages that strict mode keeps back from any one space: Linux's `vm.user_reserve_kbytes`, 128 MiB.
 const MOST_RESERVED: u64 = 128 << 8;

@@ -151,6 +151,11 @@ impl AddressSpace {
         counts.iter().sum()
     }
 
+    /// The same by kind: private memory, pages of files, pages of files that live in memory alone.
+    pub fn resident_by_kind<M: Machine>(&self, memory: &Memory<M>) -> [u64; 3] {
+        COUNTED.map(|usage| self.resident_pages_used_for(memory, usage))
+    }
+
     /// Those among them that are used for `usage`.
     pub fn resident_pages_used_for<M: Machine>(&self, memory: &Memory<M>, usage: Use) -> u64 {
         let count = memory.record(self.table.root()).resident(usage);

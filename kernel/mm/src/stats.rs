@@ -21,6 +21,18 @@ pub enum Counter {
 
 const COUNTERS: usize = Counter::oom_kill as usize + 1;
 
+impl Counter {
+    /// Every counter, in Linux's order.
+    pub const ALL: [Self; COUNTERS] = [
+        Self::pgalloc_normal,
+        Self::allocstall_normal,
+        Self::pgfree,
+        Self::pgfault,
+        Self::pgmajfault,
+        Self::oom_kill,
+    ];
+}
+
 /// The counters of a world.
 #[derive(Debug, Default)]
 pub struct Stats {

@@ -96,6 +96,11 @@ impl Files {
         Ok(())
     }
 
+    /// How many places the table has, taken or not.
+    pub(crate) fn places(&self) -> usize {
+        self.table.lock().len()
+    }
+
     /// Changes what becomes of descriptor `number` at `execve`.
     pub(crate) fn set_on_exec(&self, number: u64, on_exec: OnExec) -> Result<(), Errno> {
         let mut table = self.table.lock();

@@ -45,6 +45,15 @@ impl Archive {
         &self.files[number as usize]
     }
 
+    /// The path of the file with that number, without slashes at either end.
+    pub(super) fn path(&self, number: u64) -> Option<&[u8]> {
+        let known = self
+            .paths
+            .iter()
+            .find(|(_, place)| *place as u64 == number)?;
+        Some(&known.0)
+    }
+
     pub(super) fn files(&self) -> impl Iterator<Item = &Arc<File>> {
         self.files.iter()
     }

@@ -1,15 +1,21 @@
-//! The files that came with the boot image: an archive in memory, found by path, read by the page cache page by page.
+//! The files that came with the boot image: an archive in memory, found by path, read by the page cache page by page; and
+//! beside them `/proc`, `/sys` and `/dev`, which the kernel makes up.
 //!
 //! The archive stays where the loader put it. A page that a program needs is copied into a frame of its own when it is
 //! first touched: the disk read of this first file system, served at once.
 mod archived;
 pub(crate) mod buffers;
+pub(crate) mod devices;
 pub(crate) mod files;
 mod initramfs;
 pub(crate) mod memfd;
+mod mount;
+mod names;
+mod node;
 pub(crate) mod open;
 pub(crate) mod path;
 pub(crate) mod pipe;
+pub(crate) mod proc;
 pub(crate) mod stream;
 
 use alloc::sync::Arc;
@@ -22,6 +28,7 @@ use spin::Once;
 
 use crate::arch::memory::memory;
 use initramfs::Archive;
+pub(crate) use node::Node;
 
 /// Permission to execute, for anyone.
 const EXECUTE: u32 = 0o111;
@@ -32,6 +39,9 @@ pub(crate) struct File {
     data: &'static [u8],
     cached: Arc<CachedFile>,
 }
+
+/// The device of the archive and of files in memory, as `st_dev`: major 0, minor 1.
+const ARCHIVE_DEVICE: u64 = 1;
 
 static ARCHIVE: Once<Archive> = Once::new();
 
@@ -111,30 +121,27 @@ pub(crate) enum Links {
     Keep,
 }
 
-/// The file at `path`, from the root where it doesn't begin there.
-pub(crate) fn lookup(path: &[u8], links: Links) -> Result<Arc<File>, Errno> {
-    path::resolve(archive(), path, links)
-}
-
-/// The target of the link at `path`.
-pub(crate) fn read_link(path: &[u8]) -> Result<Arc<File>, Errno> {
-    let file = lookup(path, Links::Keep)?;
-    if file.is_link() {
-        Ok(file)
-    } else {
-        Err(Errno::EINVAL)
-    }
+/// What stands at `path`, from the root where it doesn't begin there.
+pub(crate) fn lookup(path: &[u8], links: Links) -> Result<Node, Errno> {
+    path::resolve(path, links)
 }
 
 /// The file at `path`, if it may be executed.
 pub(crate) fn open_program(path: &[u8]) -> Result<Arc<File>, Errno> {
-    let file = lookup(path, Links::Follow)?;
+    let Node::File(file) = lookup(path, Links::Follow)? else {
+        return Err(Errno::EACCES);
+    };
     let executable = file.mode & S_IFMT == S_IFREG && file.mode & EXECUTE != 0;
     if executable {
         Ok(file)
     } else {
         Err(Errno::EACCES)
     }
+}
+
+/// The path of the archive's file with that number.
+pub(crate) fn path_of(number: u64) -> Option<&'static [u8]> {
+    archive().path(number)
 }
 
 /// Performs a read that a fault asked for.

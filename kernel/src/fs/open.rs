@@ -59,6 +59,8 @@ pub(crate) enum Wakes {
 pub(crate) enum Order {
     /// Any byte can be reached, and there are so many.
     Random(u64),
+    /// Any byte can be reached, and nobody knows before reading how many there are.
+    Endless,
     /// Bytes come as they come.
     Stream,
 }
@@ -112,13 +114,18 @@ pub(crate) trait Kind: Send + Sync {
     fn unread(&self, at: u64) -> Option<u64> {
         match self.order() {
             Order::Random(size) => Some(size.wrapping_sub(at)),
-            Order::Stream => None,
+            Order::Endless | Order::Stream => None,
         }
     }
 
     /// The pages that mmap(2) shows.
     fn pages(&self) -> Option<&Arc<CachedFile>> {
         None
+    }
+
+    /// Whether mmap(2) of it is memory without a file.
+    fn is_zeroes(&self) -> bool {
+        false
     }
 
     /// The memory file that it is.

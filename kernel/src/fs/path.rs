@@ -1,11 +1,10 @@
 //! From a path to a file: part by part, through links, as path_resolution(7) says.
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::Errno;
 
-use super::initramfs::Archive;
-use super::{File, Links};
+use super::node::Node;
+use super::{Links, mount};
 
 /// Longest path with its end, in bytes.
 pub(crate) const PATH_MAX: usize = 4096;
@@ -16,33 +15,31 @@ const NAME_MAX: usize = 255;
 /// Links followed in one path at most.
 const MAX_LINKS: usize = 40;
 
-pub(super) fn resolve(archive: &Archive, path: &[u8], links: Links) -> Result<Arc<File>, Errno> {
+pub(super) fn resolve(path: &[u8], links: Links) -> Result<Node, Errno> {
     if path.is_empty() {
         return Err(Errno::ENOENT);
     }
     let mut walk = Walk {
-        archive,
         at: Vec::new(),
         followed: 0,
     };
     walk.go(path, links)?;
-    let file = walk.archive.find(&walk.at).ok_or(Errno::ENOENT)?;
+    let node = mount::find(&walk.at).ok_or(Errno::ENOENT)?;
     let wants_directory = path.ends_with(b"/");
-    if wants_directory && !file.is_directory() {
+    if wants_directory && !node.is_directory() {
         Err(Errno::ENOTDIR)
     } else {
-        Ok(file.clone())
+        Ok(node)
     }
 }
 
-struct Walk<'a> {
-    archive: &'a Archive,
+struct Walk {
     /// The path so far, without links, `.` and `..`.
     at: Vec<u8>,
     followed: usize,
 }
 
-impl Walk<'_> {
+impl Walk {
     fn go(&mut self, path: &[u8], links: Links) -> Result<(), Errno> {
         if path.starts_with(b"/") {
             self.at.clear();
@@ -59,7 +56,7 @@ impl Walk<'_> {
     }
 
     fn step(&mut self, part: &[u8], links: Links) -> Result<(), Errno> {
-        let here = self.archive.find(&self.at).ok_or(Errno::ENOENT)?;
+        let here = mount::find(&self.at).ok_or(Errno::ENOENT)?;
         if !here.is_directory() {
             return Err(Errno::ENOTDIR);
         }
@@ -72,8 +69,8 @@ impl Walk<'_> {
             part if part.len() > NAME_MAX => return Err(Errno::ENAMETOOLONG),
             part => self.enter(part)?,
         }
-        let file = self.archive.find(&self.at).ok_or(Errno::ENOENT)?;
-        if !file.is_link() || links == Links::Keep {
+        let node = mount::find(&self.at).ok_or(Errno::ENOENT)?;
+        if !node.is_link() || links == Links::Keep {
             return Ok(());
         }
         self.followed += 1;
@@ -81,7 +78,7 @@ impl Walk<'_> {
             return Err(Errno::ELOOP);
         }
         self.leave();
-        self.go(file.data, Links::Follow)
+        self.go(&node.target()?, Links::Follow)
     }
 
     fn enter(&mut self, part: &[u8]) -> Result<(), Errno> {

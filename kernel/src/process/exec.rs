@@ -3,6 +3,7 @@
 //! The new space is built beside the old one, stack and all, so that every failure leaves the caller as it was; only
 //! then do they change places.
 use alloc::sync::Arc;
+use core::ops::Range;
 
 use abi::Errno;
 use abi::general::SIGSEGV;
@@ -13,7 +14,7 @@ use mm::{Backing, PAGE_SIZE, Page, VmFlags};
 use super::elf::{Image, Segment};
 use super::stack::{self, Arguments, Value};
 use super::wait::Status;
-use super::{Name, Process, Space, layout};
+use super::{Facts, Name, Process, Space, layout};
 use crate::arch::memory::memory;
 use crate::arch::percpu;
 use crate::arch::trap::TrapFrame;
@@ -97,29 +98,59 @@ pub(super) fn load(
     let space = Space::try_new(plan.space, limits).map_err(|_| Errno::ENOMEM)?;
     let broken = |_| Failure::Broken;
     let bias = image.bias(plan.pie_base);
-    let end = map_segments(&space, file, &image, bias).map_err(broken)?;
+    let Extent { end, code } = map_segments(&space, file, &image, bias).map_err(broken)?;
     space
         .write()
         .set_heap_start(end.next_multiple_of(PAGE_SIZE) + plan.heap_gap);
     map_stack(&space, plan.stack_top, image.stack_access()).map_err(broken)?;
     let stack = fill_stack(&space, &image, bias, plan.stack_top, path, arguments);
+    let stack = stack.map_err(broken)?;
+    space.set_facts(Facts {
+        program: file.clone(),
+        code,
+        arguments: stack.arguments,
+        environment: stack.environment,
+    });
     Ok(Program {
         space,
         entry: bias.wrapping_add(image.entry()),
-        stack: stack.map_err(broken)?,
+        stack: stack.pointer,
         name: Name::of(path),
     })
 }
 
-/// Promises all segments, and returns the address behind the last byte of them.
-fn map_segments(space: &Space, file: &Arc<File>, image: &Image, bias: u64) -> Result<u64, Errno> {
+/// What a program's segments span.
+struct Extent {
+    /// The address behind the last byte of all.
+    end: u64,
+    /// From the first byte of code to the end of it.
+    code: Range<u64>,
+}
+
+/// Promises all segments.
+fn map_segments(
+    space: &Space,
+    file: &Arc<File>,
+    image: &Image,
+    bias: u64,
+) -> Result<Extent, Errno> {
     let mut end = 0;
+    let mut code: Option<Range<u64>> = None;
     for segment in image.segments() {
         let segment = segment?.moved_by(bias);
         map_segment(space, file, &segment)?;
         end = end.max(segment.memory.end);
+        if segment.access.contains(VmFlags::EXEC) {
+            let (first, last) = (
+                segment.memory.start,
+                segment.memory.start + segment.file_size,
+            );
+            let known = code.unwrap_or(first..last);
+            code = Some(known.start.min(first)..known.end.max(last));
+        }
     }
-    Ok(end)
+    let code = code.unwrap_or_default();
+    Ok(Extent { end, code })
 }
 
 /// Promises one segment: what the file has of it, then zeroes.
@@ -193,7 +224,14 @@ fn map_stack(space: &Space, top: Page, access: VmFlags) -> Result<(), Errno> {
     )
 }
 
-/// Writes arguments, environment and auxiliary vector, and returns the stack pointer.
+/// A stack that is filled: where it begins, and where its strings stand.
+struct FirstStack {
+    pointer: u64,
+    arguments: Range<u64>,
+    environment: Range<u64>,
+}
+
+/// Writes arguments, environment and auxiliary vector.
 fn fill_stack(
     space: &Space,
     image: &Image,
@@ -201,7 +239,7 @@ fn fill_stack(
     top: Page,
     path: &[u8],
     arguments: Arguments,
-) -> Result<u64, Errno> {
+) -> Result<FirstStack, Errno> {
     let mut secret = [0; 16];
     random::fill(&mut secret);
     let mut name = alloc::vec::Vec::new();
@@ -241,7 +279,12 @@ fn fill_stack(
             &word.to_le_bytes(),
         )?;
     }
-    Ok(image.pointer)
+    space.write().set_stack_start(image.pointer);
+    Ok(FirstStack {
+        pointer: image.pointer,
+        arguments: image.arguments,
+        environment: image.environment,
+    })
 }
 
 /// Many arguments reach below the first pages of the stack.

@@ -1,13 +1,34 @@
 //! What a process may use, see getrlimit(2). Those limits that are kept here alone bound what can't be had yet.
 use abi::general::{
-    RLIMIT_AS, RLIMIT_CORE, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_NICE,
-    RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_RTPRIO, RLIMIT_SIGPENDING, RLIMIT_STACK,
+    RLIMIT_AS, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_LOCKS, RLIMIT_MEMLOCK,
+    RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_RSS, RLIMIT_RTPRIO,
+    RLIMIT_RTTIME, RLIMIT_SIGPENDING, RLIMIT_STACK,
 };
 
 use super::table;
 
 /// How many resources have a limit.
 const RESOURCES: usize = 16;
+
+/// What `limits` of proc(5) calls the resources, in Linux's order, and what they are counted in.
+pub(crate) const NAMES: [(u32, &str, &str); RESOURCES] = [
+    (RLIMIT_CPU, "Max cpu time", "seconds"),
+    (RLIMIT_FSIZE, "Max file size", "bytes"),
+    (RLIMIT_DATA, "Max data size", "bytes"),
+    (RLIMIT_STACK, "Max stack size", "bytes"),
+    (RLIMIT_CORE, "Max core file size", "bytes"),
+    (RLIMIT_RSS, "Max resident set", "bytes"),
+    (RLIMIT_NPROC, "Max processes", "processes"),
+    (RLIMIT_NOFILE, "Max open files", "files"),
+    (RLIMIT_MEMLOCK, "Max locked memory", "bytes"),
+    (RLIMIT_AS, "Max address space", "bytes"),
+    (RLIMIT_LOCKS, "Max file locks", "locks"),
+    (RLIMIT_SIGPENDING, "Max pending signals", "signals"),
+    (RLIMIT_MSGQUEUE, "Max msgqueue size", "bytes"),
+    (RLIMIT_NICE, "Max nice priority", ""),
+    (RLIMIT_RTPRIO, "Max realtime priority", ""),
+    (RLIMIT_RTTIME, "Max realtime timeout", "us"),
+];
 
 /// No limit.
 const UNLIMITED: u64 = u64::MAX;

@@ -17,6 +17,7 @@ pub(crate) mod init;
 pub(crate) mod itimer;
 mod layout;
 pub(crate) mod limits;
+pub(crate) mod load;
 pub(crate) mod oom;
 mod queue;
 pub(crate) mod sched;
@@ -35,7 +36,7 @@ use core::sync::atomic::{AtomicBool, AtomicI16, AtomicU64, Ordering::Relaxed};
 
 pub(crate) use describe::describe;
 pub(crate) use exception::exception;
-pub(crate) use space::Space;
+pub(crate) use space::{Facts, Space};
 use thread::Thread;
 use usage::Usage;
 
@@ -50,6 +51,7 @@ use crate::lock::{IrqLock, Rank};
 use crate::trace;
 use group::Membership;
 use limits::{Limit, Limits};
+use load::Ran;
 use signal::Signals;
 
 /// A running program.
@@ -126,7 +128,7 @@ impl Process {
             signals,
             membership,
             timers: itimer::Timers::default(),
-            usage: Usage::default(),
+            usage: Usage::new(),
             limits: IrqLock::new(Rank::Process, limits),
             name: IrqLock::new(Rank::Process, name),
             root: AtomicU64::new(space.root().address()),
@@ -179,6 +181,27 @@ impl Process {
         Some(self.root.load(Relaxed)).filter(|&root| root != 0)
     }
 
+    /// `oom_score_adj` of proc(5).
+    pub(crate) fn oom_adjustment(&self) -> i16 {
+        self.oom_adjustment.load(Relaxed)
+    }
+
+    /// Sets it.
+    pub(crate) fn set_oom_adjustment(&self, adjustment: i16) {
+        self.oom_adjustment.store(adjustment, Relaxed);
+    }
+
+    /// Whether its thread waits for something.
+    pub(crate) fn is_waiting(&self) -> bool {
+        let thread = self.thread.lock().upgrade();
+        thread.is_none_or(|thread| thread.parked.load(Relaxed))
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.gone.load(Relaxed)
+    }
+
     /// Wakes the process's thread from a wait.
     pub(crate) fn wake(&self) {
         let thread = self.thread.lock().upgrade();
@@ -215,8 +238,15 @@ pub(crate) fn tick(frame: &TrapFrame) {
         bugs::plant(Moment::Interrupt);
     }
     percpu::with_current(|thread| {
-        if !thread.idle.load(Relaxed) {
+        if thread.idle.load(Relaxed) {
+            load::tick(Ran::Nobody);
+        } else {
             thread.process.usage.tick(frame.is_user());
+            load::tick(if frame.is_user() {
+                Ran::User
+            } else {
+                Ran::Kernel
+            });
         }
         itimer::tick(&thread.process);
     });

@@ -7,6 +7,7 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
+use super::load;
 use super::queue::{Deadlines, Ready};
 use super::thread::Thread;
 use crate::arch::percpu::{self, Attention};
@@ -142,6 +143,7 @@ fn switch(why: Why) {
         }
     };
     note_switch(from, next.process.pid);
+    load::switched();
     // References, not clones: a thread that ends here for good must not leave a count on its stack.
     percpu::with_current(|me| {
         if !core::ptr::eq(me, &*next) {

@@ -3,18 +3,36 @@
 //! The lock may be held for long (a `fork` copies every table), so waiters yield the processor instead of spinning, and
 //! nobody may touch ring 3's memory while holding it: that can fault, and the fault wants this lock.
 use alloc::sync::Arc;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use mm::space::{Layout, Limits};
 use mm::{AddressSpace, Frame, OutOfMemory};
+use spin::Once;
 use spin::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::sched;
 use crate::arch::memory::memory;
 use crate::arch::percpu;
+use crate::fs::File;
+
+/// What `execve` laid out, for proc(5). Addresses are in bytes.
+#[derive(Clone)]
+pub(crate) struct Facts {
+    pub(crate) program: Arc<File>,
+    /// Code as far as the program's file has it.
+    pub(crate) code: Range<u64>,
+    /// The strings of the arguments, and those of the environment.
+    pub(crate) arguments: Range<u64>,
+    pub(crate) environment: Range<u64>,
+}
 
 /// An address space, shared by all who run in it.
 pub(crate) struct Space {
     root: Frame,
+    facts: Once<Facts>,
+    /// The most pages that were ever in memory.
+    peak: AtomicU64,
     /// `None` only while the space is being dropped.
     inner: RwLock<Option<AddressSpace>>,
 }
@@ -33,14 +51,19 @@ impl Space {
 
     /// A copy of the space: see `mm::fork`.
     pub(crate) fn fork(&self) -> Result<Arc<Self>, OutOfMemory> {
-        let copy = self.write().fork(memory())?;
-        Self::wrap(copy)
+        let copy = Self::wrap(self.write().fork(memory())?)?;
+        if let Some(facts) = self.facts() {
+            copy.set_facts(facts.clone());
+        }
+        Ok(copy)
     }
 
     fn wrap(space: AddressSpace) -> Result<Arc<Self>, OutOfMemory> {
         let root = space.table().root();
         let whole = Self {
             root,
+            facts: Once::new(),
+            peak: AtomicU64::new(0),
             inner: RwLock::new(Some(space)),
         };
         Arc::try_new(whole).map_err(|_| OutOfMemory)
@@ -49,6 +72,21 @@ impl Space {
     /// What CR3 holds while the space is active.
     pub(crate) fn root(&self) -> Frame {
         self.root
+    }
+
+    /// Notes what was laid out, once.
+    pub(super) fn set_facts(&self, facts: Facts) {
+        self.facts.call_once(|| facts);
+    }
+
+    /// What `execve` laid out.
+    pub(crate) fn facts(&self) -> Option<&Facts> {
+        self.facts.get()
+    }
+
+    /// Notes how many pages are in memory now, and returns the most that ever were.
+    pub(crate) fn note_resident(&self, pages: u64) -> u64 {
+        self.peak.fetch_max(pages, Relaxed).max(pages)
     }
 
     /// The space if nobody changes it just now: for the report of a bug, which waits for nothing.

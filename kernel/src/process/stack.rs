@@ -11,6 +11,7 @@
 //!  rsp ->  number of arguments
 //! ```
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use abi::Errno;
 use abi::auxvec::AT_NULL;
@@ -82,6 +83,9 @@ pub(crate) struct Image {
     pub(crate) words: Vec<u64>,
     pub(crate) strings_at: u64,
     pub(crate) strings: Vec<u8>,
+    /// Where the strings of the arguments stand, and those of the environment.
+    pub(crate) arguments: Range<u64>,
+    pub(crate) environment: Range<u64>,
 }
 
 /// Lays out a stack that ends at byte `top`, a multiple of 16.
@@ -106,6 +110,10 @@ pub(crate) fn build(
         .map_err(|_| Errno::ENOMEM)?;
 
     let strings_at = (top - 8 - (strings.len() + extra) as u64) & !15;
+    let strings_end = strings_at + strings.len() as u64;
+    let environment_at = environment
+        .first()
+        .map_or(strings_end, |&place| strings_at + place as u64);
     words.push(arguments.len() as u64);
     for list in [arguments, environment] {
         words.extend(list.iter().map(|&place| strings_at + place as u64));
@@ -121,6 +129,8 @@ pub(crate) fn build(
         words,
         strings_at,
         strings,
+        arguments: strings_at..environment_at,
+        environment: environment_at..strings_end,
     })
 }
 

@@ -18,7 +18,7 @@ use crate::lock::{IrqLock, Rank};
 pub(super) use reap::reap;
 
 /// Numbers go up to here, then start again behind the first few hundred: Linux's default `pid_max`.
-pub(super) const PID_MAX: u32 = 32_768;
+pub(crate) const PID_MAX: u32 = 32_768;
 const PID_RESTART: u32 = 300;
 
 /// The number of init, who adopts orphans. 0 is nobody.
@@ -264,6 +264,18 @@ pub(crate) fn parent(pid: u32) -> u32 {
 pub(super) fn most() -> usize {
     const FEWEST: usize = 20;
     (memory().managed_frames() / (8 * STACK_PAGES)).clamp(FEWEST, PID_MAX as usize)
+}
+
+/// The number of `pid`'s parent, if there still is such a process.
+pub(crate) fn parent_of(pid: u32) -> Option<u32> {
+    let table = TABLE.lock();
+    table.entries.get(pid).map(|entry| entry.parent)
+}
+
+/// How many processes were ever made, and the number given last.
+pub(crate) fn made() -> (u64, u32) {
+    let table = TABLE.lock();
+    (table.made, table.last)
 }
 
 /// How many processes there are, the dead who wait to be noticed included.

@@ -4,10 +4,11 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use crate::arch::timer;
 
 /// Counters of one process, and the sums over its children that were waited for.
-#[derive(Default)]
 pub(crate) struct Usage {
     pub(crate) own: Counters,
     pub(crate) children: Counters,
+    /// When the process was made, in nanoseconds since boot.
+    start: u64,
     /// The fault that had to wait for a device comes again when the page is there: that is still the same one.
     comes_again: AtomicBool,
 }
@@ -24,6 +25,21 @@ pub(crate) struct Counters {
 }
 
 impl Usage {
+    /// Of a process that is made now.
+    pub(super) fn new() -> Self {
+        Self {
+            own: Counters::default(),
+            children: Counters::default(),
+            start: timer::nanoseconds(),
+            comes_again: AtomicBool::new(false),
+        }
+    }
+
+    /// When the process was made, in nanoseconds since boot.
+    pub(crate) fn start(&self) -> u64 {
+        self.start
+    }
+
     /// A timer tick came while the process ran.
     pub(super) fn tick(&self, user: bool) {
         let ticks = if user {
@@ -78,6 +94,11 @@ impl Counters {
         self.major_faults
             .fetch_add(other.major_faults.load(Relaxed), Relaxed);
         self.peak.fetch_max(other.peak.load(Relaxed), Relaxed);
+    }
+
+    /// Faults served from memory, and those that had to wait for a device.
+    pub(crate) fn faults(&self) -> [u64; 2] {
+        [&self.minor_faults, &self.major_faults].map(|count| count.load(Relaxed))
     }
 
     /// Time in rings 3 and 0, in nanoseconds.

@@ -14,14 +14,17 @@ use crate::fs::open::Order;
 /// lseek(2).
 pub(super) fn lseek([number, offset, whence, ..]: Arguments) -> Answer {
     let open = descriptor(number)?.file;
-    let Order::Random(size) = open.kind.order() else {
-        return Err(Errno::ESPIPE);
+    let size = match open.kind.order() {
+        Order::Random(size) => Some(size),
+        Order::Endless => None,
+        Order::Stream => return Err(Errno::ESPIPE),
     };
     let base = match whence as u32 {
         SEEK_SET => 0,
         SEEK_CUR => open.position() as i64,
-        SEEK_END => size as i64,
+        SEEK_END => size.ok_or(Errno::EINVAL)? as i64,
         SEEK_DATA | SEEK_HOLE => {
+            let size = size.ok_or(Errno::EINVAL)?;
             let find = |at| match whence as u32 {
                 SEEK_DATA => open.kind.next_data(at),
                 _ => open.kind.next_hole(at),
@@ -87,6 +90,6 @@ pub(super) fn fallocate([number, mode, offset, length, ..]: Arguments) -> Answer
 pub(super) fn fsync([number, ..]: Arguments) -> Answer {
     match descriptor(number)?.file.kind.order() {
         Order::Random(_) => Ok(0),
-        Order::Stream => Err(Errno::EINVAL),
+        Order::Endless | Order::Stream => Err(Errno::EINVAL),
     }
 }

@@ -88,7 +88,7 @@ fn seekable(number: u64, offset: u64) -> Result<Open, Errno> {
     }
     let open = descriptor(number)?.file;
     match open.kind.order() {
-        Order::Random(_) => Ok(open),
+        Order::Random(_) | Order::Endless => Ok(open),
         Order::Stream => Err(Errno::ESPIPE),
     }
 }

@@ -119,6 +119,12 @@ fn backing(
     if flags & MAP_HUGETLB != 0 {
         return Err(Errno::EINVAL);
     }
+    if open.kind.is_zeroes() {
+        return match flags & MAP_TYPE {
+            MAP_PRIVATE => Ok(Backing::Anonymous),
+            _ => shared_memory(length),
+        };
+    }
     let file = open.kind.pages().ok_or(Errno::ENODEV)?.clone();
     Ok(Backing::File { file, offset })
 }

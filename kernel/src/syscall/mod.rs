@@ -22,6 +22,8 @@ mod wait;
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+pub(crate) use system::NAME;
+
 use abi::{Errno, Sysno};
 
 use crate::arch::percpu::{self, Attention};

@@ -11,8 +11,7 @@ use super::descriptor::add;
 use super::file::descriptor;
 use super::{Answer, Arguments, user};
 use crate::fs::open::{OpenFile, Status};
-use crate::fs::path::PATH_MAX;
-use crate::fs::{self, Links};
+use crate::fs::{self, Links, Node, proc};
 
 /// open(2).
 pub(super) fn open([path, flags, mode, ..]: Arguments) -> Answer {
@@ -28,29 +27,31 @@ pub(super) fn openat([directory, path, flags, ..]: Arguments) -> Answer {
     } else {
         Links::Follow
     };
-    let file = match at(directory, &path).and_then(|path| fs::lookup(&path, links)) {
+    let node = match at(directory, &path).and_then(|path| fs::lookup(&path, links)) {
         Err(Errno::ENOENT) if flags & O_CREAT != 0 => return Err(Errno::EROFS),
         found => found?,
     };
-    if file.is_link() {
+    if node.is_link() {
         return Err(Errno::ELOOP);
     }
     if flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL {
         return Err(Errno::EEXIST);
     }
-    if flags & O_DIRECTORY != 0 && !file.is_directory() {
+    if flags & O_DIRECTORY != 0 && !node.is_directory() {
         return Err(Errno::ENOTDIR);
     }
-    if flags & O_ACCMODE != O_RDONLY {
-        return Err(if file.is_directory() {
-            Errno::EISDIR
-        } else {
-            Errno::EROFS
-        });
+    let for_writing = flags & O_ACCMODE != O_RDONLY;
+    if for_writing && node.is_directory() {
+        return Err(Errno::EISDIR);
     }
-    let kept = flags & (O_NONBLOCK | O_APPEND) | O_LARGEFILE;
-    let open = OpenFile::try_new(file, kept).map_err(|_| Errno::ENOMEM)?;
-    add(open, flags)
+    let kept = flags & (O_ACCMODE | O_NONBLOCK | O_APPEND) | O_LARGEFILE;
+    let open = match node {
+        Node::File(_) if for_writing => return Err(Errno::EROFS),
+        Node::File(file) => OpenFile::try_new(file, kept),
+        Node::Proc(node) => OpenFile::try_new(proc::Open::new(node)?, kept),
+        Node::Device(device) => OpenFile::try_new(device, kept),
+    };
+    add(open.map_err(|_| Errno::ENOMEM)?, flags)
 }
 
 /// `path`, if it starts at the root or at the working directory, which is the root.
@@ -71,8 +72,8 @@ pub(super) fn access([path, mode, ..]: Arguments) -> Answer {
     if mode & !7 != 0 {
         return Err(Errno::EINVAL);
     }
-    fs::lookup(&user::path(path)?, Links::Follow)?;
-    if mode as u32 & W_OK != 0 {
+    let node = fs::lookup(&user::path(path)?, Links::Follow)?;
+    if mode as u32 & W_OK != 0 && matches!(node, Node::File(_)) {
         Err(Errno::EROFS)
     } else {
         Ok(0)
@@ -85,9 +86,8 @@ pub(super) fn readlink([path, buffer, length, ..]: Arguments) -> Answer {
         .ok()
         .filter(|&length| length > 0)
         .ok_or(Errno::EINVAL)?;
-    let link = fs::read_link(&user::path(path)?)?;
-    let mut target = [0; PATH_MAX];
-    let count = link.read_at(0, &mut target).min(length);
+    let target = fs::lookup(&user::path(path)?, Links::Keep)?.target()?;
+    let count = target.len().min(length);
     user::write_bytes(buffer, &target[..count])?;
     Ok(count as u64)
 }

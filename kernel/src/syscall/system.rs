@@ -7,19 +7,21 @@ use crate::arch::{exit, timer};
 use crate::process::{sched, signal, table};
 use crate::{random, trace};
 
-/// uname(2). The release is that of the Linux whose behaviour this kernel keeps.
+/// System, host, release, version, machine, domain. The release is that of the Linux whose behaviour this kernel keeps.
+pub(crate) const NAME: [&str; 6] = [
+    "Linux",
+    "faultline",
+    "6.18.0-faultline",
+    "#1",
+    "x86_64",
+    "(none)",
+];
+
+/// uname(2).
 pub(super) fn uname([name, ..]: Arguments) -> Answer {
     const FIELD: usize = 65;
-    let fields = [
-        "Linux",
-        "faultline",
-        "6.18.0-faultline",
-        "#1",
-        "x86_64",
-        "(none)",
-    ];
     let mut bytes = [0; FIELD * 6];
-    for (place, field) in bytes.chunks_exact_mut(FIELD).zip(fields) {
+    for (place, field) in bytes.chunks_exact_mut(FIELD).zip(NAME) {
         place[..field.len()].copy_from_slice(field.as_bytes());
     }
     user::write_bytes(name, &bytes)?;

@@ -7,4 +7,5 @@ pub mod gate;
 pub mod hunger;
 pub mod launch;
 pub mod lesson;
+pub mod proc;
 pub mod words;

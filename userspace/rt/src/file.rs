@@ -1,4 +1,4 @@
-//! Open files without names: memory files and pipes, their lengths, holes, seals and mappings.
+//! Open files, with names and without: memory files and pipes, their lengths, holes, seals and mappings.
 //!
 //! Descriptors and flags are plain numbers, as everywhere here; whoever opens a file closes it.
 
@@ -6,6 +6,19 @@ use abi::general::stat;
 use abi::{Errno, Sysno};
 
 use crate::syscall::call;
+
+/// Opens the file at `path`: open(2).
+pub fn open(path: &core::ffi::CStr, flags: u32) -> Result<u32, Errno> {
+    let arguments = [path.as_ptr() as usize, flags as usize, 0];
+    call(Sysno::open, arguments).map(|number| number as u32)
+}
+
+/// Stores where the link at `path` leads, and says how long that is: readlink(2).
+pub fn read_link(path: &core::ffi::CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
+    let start = buffer.as_mut_ptr() as usize;
+    let arguments = [path.as_ptr() as usize, start, buffer.len()];
+    call(Sysno::readlink, arguments)
+}
 
 /// A new memory file: memfd_create(2). The name must end with a NUL byte.
 pub fn memfd(name: &core::ffi::CStr, flags: u32) -> Result<u32, Errno> {

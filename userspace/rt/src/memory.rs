@@ -9,7 +9,7 @@ use crate::syscall::call;
 
 pub use abi::general::{
     MAP_32BIT, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB,
-    MAP_LOCKED, MAP_NONBLOCK, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_STACK,
+    MAP_LOCKED, MAP_NONBLOCK, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MAP_STACK,
     MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, PROT_EXEC, PROT_NONE, PROT_READ, PROT_WRITE,
 };
 
@@ -30,6 +30,17 @@ pub fn mmap(address: usize, length: usize, protection: u32, flags: u32) -> Resul
             NO_FILE,
             0,
         ],
+    )
+}
+
+/// Maps `length` bytes of memory at `address` that children of this process share with it.
+pub fn share(address: usize, length: usize, protection: u32) -> Result<usize, Errno> {
+    const NO_FILE: usize = -1isize as usize;
+    let flags = MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED;
+    let (protection, flags) = (protection as usize, flags as usize);
+    call(
+        Sysno::mmap,
+        [address, length, protection, flags, NO_FILE, 0],
     )
 }
 

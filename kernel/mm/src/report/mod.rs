@@ -4,6 +4,7 @@
 //! up, and go on later with whatever lies above by then. So a space of 65,530 areas needs no large buffer, nobody holds
 //! the space while bytes move to ring 3, and a reader gets to the end however the areas change under it. Nothing is
 //! allocated. Who names files is the caller's business ([`Files`]).
+mod census;
 mod maps;
 mod pagemap;
 mod smaps;
@@ -12,6 +13,7 @@ mod usage;
 
 use core::fmt::{Result, Write};
 
+pub use census::Census;
 pub use maps::maps;
 pub use pagemap::{Frames, pagemap};
 pub use smaps::{smaps, smaps_rollup};

@@ -5,6 +5,7 @@ use core::fmt::{Result, Write};
 
 use super::{Files, Frames, Identity, maps, pagemap, smaps, smaps_rollup};
 use crate::fault::Access;
+use crate::frame::Use;
 use crate::mmap::{Mapping, Place};
 use crate::page::{PAGE_SIZE, Page};
 use crate::page_cache::{CachedFile, Source};
@@ -210,6 +211,25 @@ fn no_word_of_pagemap_lies() {
         &mut words,
     );
     assert_eq!(words, [0; 12], "behind the end");
+    unmap_shared(&mut drawing);
+}
+
+#[test]
+fn no_frame_is_counted_twice_or_not_at_all() {
+    let mut drawing = Drawing::of("Wwww......");
+    map_shared(&mut drawing, 8, 2);
+    for page in [0, 1, 8] {
+        drawing.fault(page, Access::Write);
+    }
+    let kernel = drawing.memory.allocate(2).expect("memory is left");
+    let census = drawing.memory.census();
+    for usage in [Use::Anonymous, Use::Shared, Use::Table, Use::Kernel] {
+        assert_eq!(census.used(usage), drawing.memory.frames_used_for(usage));
+    }
+    assert_eq!((census.used(Use::Kernel), census.mapped()), (4, 1));
+    let free = [Use::FreeBlock, Use::CpuCache].map(|usage| census.used(usage));
+    assert_eq!(free.iter().sum::<usize>(), drawing.memory.free_frames());
+    drawing.memory.free(kernel);
     unmap_shared(&mut drawing);
 }
 

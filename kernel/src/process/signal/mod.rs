@@ -29,6 +29,7 @@ pub(crate) use action::Action;
 pub(crate) use deliver::{deliver, return_from_handler};
 pub(crate) use force::{Cause, force, force_denied};
 pub(crate) use info::Info;
+pub(crate) use queue::entries as queued;
 pub(super) use send::tell_of_child;
 pub(crate) use send::{kill, kill_all, kill_group, send, send_to_thread};
 pub(crate) use set::{SIGNALS, SignalSet};
@@ -101,7 +102,7 @@ impl Signals {
     }
 
     /// Whether the process is to stand still.
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.look(|state| state.stopped)
     }
 

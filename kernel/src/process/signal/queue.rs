@@ -20,6 +20,11 @@ pub(super) enum Room {
     Any,
 }
 
+/// How many entries there are in all queues.
+pub(crate) fn entries() -> u64 {
+    ENTRIES.load(Relaxed)
+}
+
 /// There is no room for the entry.
 pub(super) struct Full;
 

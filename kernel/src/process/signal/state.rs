@@ -13,7 +13,7 @@ use abi::general::{SA_NODEFER, SA_RESETHAND, SIGCONT};
 use super::action::{Action, Actions, DEFAULT, IGNORE};
 use super::info::Info;
 use super::queue::{Full, Pending, Room};
-use super::set::SignalSet;
+use super::set::{SIGNALS, SignalSet};
 use super::stack::AlternateStack;
 use crate::lock::{IrqLock, Rank};
 use crate::process::wait::Status;
@@ -159,6 +159,23 @@ impl Signals {
         let result = body(&mut state);
         self.news.store(state.has_news(), Relaxed);
         result
+    }
+
+    /// The sets that proc(5) shows: what waits for the thread and for the process, what is blocked, ignored, and handled.
+    pub(crate) fn sets(&self) -> [SignalSet; 5] {
+        let state = self.state.lock();
+        let mut ignored = SignalSet::EMPTY;
+        let mut handled = SignalSet::EMPTY;
+        for signal in 1..=SIGNALS {
+            match state.actions.of(signal).handler {
+                DEFAULT => {}
+                IGNORE => ignored.insert(signal),
+                _ => handled.insert(signal),
+            }
+        }
+        let thread = &state.thread;
+        let pending = [thread.pending.set(), state.shared.set()];
+        [pending[0], pending[1], thread.blocked, ignored, handled]
     }
 
     /// Whether there is something to deliver.

@@ -18,7 +18,7 @@ To watch:   lazy_zero cow_fork fork_tree stack_growth brk_heap mprotect_guard
             map_fixed munmap_split populate wild_access bad_pointers privileged
             fp_state preempt wait_status vfork_exec exec_args signal_default
             clock hello
-To use:     echo WORDS...   cat   exit_code N   kill_self N   exec PATH ARGS...
+To use:     echo WORDS...   cat FILES...   exit_code N   kill_self N   exec PATH ARGS...
             any other program by its path
 Here:       tour (everything in order, with explanations)   help   exit";
 

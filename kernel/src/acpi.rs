@@ -64,9 +64,10 @@ impl<'m> Tables<'m> {
 fn table(memory: &dyn Physical, address: u64) -> Option<&[u8]> {
     let header = memory.bytes(address, HEADER).filter(|_| address != 0)?;
     let length = number(header, 4..8)? as usize;
-    let whole = memory
-        .bytes(address, length)
-        .filter(|_| (HEADER..=LARGEST).contains(&length))?;
+    if !(HEADER..=LARGEST).contains(&length) {
+        return None;
+    }
+    let whole = memory.bytes(address, length)?;
     (sum(whole) == 0).then_some(whole)
 }
 

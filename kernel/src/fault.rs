@@ -163,6 +163,10 @@ pub(crate) fn populate(
         drop(shared);
         match carry_out(space, page.address(), outcome) {
             Served::Retry => {}
+            Served::Denied(_) if wish == Populate::Willing => {
+                let vma_end = space.read().find_vma(page.address()).map(|vma| vma.end);
+                pages.start = vma_end.unwrap_or(pages.end);
+            }
             Served::Denied(_) => return Err(mm::Error::BadAddress),
             Served::OutOfMemory => match oom::relieve(Need::Page(page.address())) {
                 Relief::Retry => {}

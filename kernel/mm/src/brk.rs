@@ -27,7 +27,7 @@ impl AddressSpace {
                 // As on Linux: where the heap was unmapped behind brk's back, it can't be given back.
                 return Err(Error::Invalid);
             }
-            self.reserve(&(new..old), 2)?;
+            self.reserve(memory, &(new..old), 2)?;
             self.unmap(memory, &(new..old));
         } else if old < new {
             self.grow_heap(memory, old, new)?;

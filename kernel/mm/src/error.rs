@@ -10,6 +10,8 @@ pub struct OutOfMemory;
 pub enum Error {
     /// ENOMEM: memory, areas, address space or a limit ran out, or a range has a hole where none may be.
     OutOfMemory,
+    /// ENOMEM, when part of the work was done: trying again would begin anew with what has changed by now.
+    OutOfMemoryMidway,
     /// EINVAL: an argument makes no sense.
     Invalid,
     /// EEXIST: MAP_FIXED_NOREPLACE met an area.

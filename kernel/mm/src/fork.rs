@@ -71,7 +71,7 @@ impl AddressSpace {
     fn share_with<M: Machine>(&self, memory: &Memory<M>, child: &Self) -> Result<(), OutOfMemory> {
         for vma in child.areas.iter() {
             // The seals allow it: the parent has the like.
-            child.enter(vma).map_err(|_| OutOfMemory)?;
+            child.enter(memory, vma).map_err(|_| OutOfMemory)?;
         }
         let mut gather = Gather::new(memory, self.table.root());
         let left_out = VmFlags::SHARED | VmFlags::DONT_FORK | VmFlags::WIPE_ON_FORK;

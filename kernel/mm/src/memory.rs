@@ -14,7 +14,7 @@ use crate::page_table::Levels;
 use crate::pte::Leaf;
 use crate::scarcity::Scarcity;
 use crate::stats::{Counter, Stats};
-use crate::sync::atomic::Ordering::Relaxed;
+use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// What counts as a process's pages in memory: Linux's RssAnon, RssFile, RssShmem.
 pub(crate) const COUNTED: [Use; 3] = [Use::Anonymous, Use::File, Use::Shared];
@@ -30,6 +30,8 @@ pub struct Memory<M> {
     pub(crate) buddy: Buddy,
     pub(crate) commitment: Commitment,
     zero: Frame,
+    /// Address spaces that exist: top-level tables that were given out.
+    spaces: AtomicUsize,
     kernel_half: Option<Frame>,
     levels: Levels,
 }
@@ -56,6 +58,7 @@ impl<M: Machine> Memory<M> {
             buddy,
             commitment: Commitment::new(),
             zero,
+            spaces: AtomicUsize::new(0),
             kernel_half: None,
             levels,
         })
@@ -217,9 +220,21 @@ impl<M: Machine> Memory<M> {
         }
     }
 
+    /// How many address spaces there are.
+    pub(crate) fn spaces(&self) -> usize {
+        self.spaces.load(Relaxed)
+    }
+
+    /// Takes a top-level table back. Nothing is mapped any more and no CPU walks it.
+    pub(crate) fn free_root(&self, root: Frame) {
+        self.spaces.fetch_sub(1, Relaxed);
+        self.put(root);
+    }
+
     /// A new top-level table: user half empty, kernel half shared.
     pub(crate) fn allocate_root(&self) -> Result<Frame, OutOfMemory> {
         let root = self.allocate_zeroed(Use::Table)?;
+        self.spaces.fetch_add(1, Relaxed);
         for usage in COUNTED {
             if let Some(count) = self.record(root).resident(usage) {
                 count.store(0, Relaxed);

@@ -4,6 +4,8 @@
 use core::ops::Range;
 
 use crate::error::Error;
+use crate::machine::Machine;
+use crate::memory::Memory;
 use crate::page::{self, PAGE_SIZE, Page};
 use crate::space::AddressSpace;
 use crate::vma::VmFlags;
@@ -32,7 +34,13 @@ impl Lock {
 impl AddressSpace {
     /// Locks the pages of `length` bytes from `address`, and returns which these are. Stops at the first hole; what comes
     /// before is locked by then, as on Linux. See mlock(2).
-    pub fn mlock(&mut self, address: u64, length: u64, lock: Lock) -> Result<Range<Page>, Error> {
+    pub fn mlock<M: Machine>(
+        &mut self,
+        memory: &Memory<M>,
+        address: u64,
+        length: u64,
+        lock: Lock,
+    ) -> Result<Range<Page>, Error> {
         if !self.may_lock() {
             return Err(Error::NotPermitted);
         }
@@ -42,13 +50,19 @@ impl AddressSpace {
         if !self.has_room_to_lock(added) {
             return Err(Error::OutOfMemory);
         }
-        self.set_lock(pages, lock)
+        self.set_lock(memory, pages, lock)
     }
 
     /// Unlocks the pages of `length` bytes from `address`. See munlock(2).
-    pub fn munlock(&mut self, address: u64, length: u64) -> Result<(), Error> {
+    pub fn munlock<M: Machine>(
+        &mut self,
+        memory: &Memory<M>,
+        address: u64,
+        length: u64,
+    ) -> Result<(), Error> {
         let (start, length) = whole_pages(address, length);
-        self.set_lock(start..start + length, Lock::Free).map(drop)
+        self.set_lock(memory, start..start + length, Lock::Free)
+            .map(drop)
     }
 
     /// Locks all areas, or those to come, or both; `None` leaves what there is as it is. See mlockall(2).
@@ -91,11 +105,16 @@ impl AddressSpace {
         self.books.locked.saturating_add(pages) <= self.limits.locked / PAGE_SIZE
     }
 
-    fn set_lock(&mut self, pages: Range<Page>, lock: Lock) -> Result<Range<Page>, Error> {
+    fn set_lock<M: Machine>(
+        &mut self,
+        memory: &Memory<M>,
+        pages: Range<Page>,
+        lock: Lock,
+    ) -> Result<Range<Page>, Error> {
         if pages.end.number() > page::LAST {
             return Err(Error::Invalid);
         }
-        self.reserve(&pages, 2)?;
+        self.reserve(memory, &pages, 2)?;
         let mut at = pages.start;
         while at < pages.end {
             let vma = self.areas.at(at).ok_or(Error::OutOfMemory)?;
@@ -143,7 +162,10 @@ mod tests {
 
     fn lock(drawing: &mut Drawing, first: u64, count: u64, lock: Lock) -> Result<(), Error> {
         let (address, length) = ((FIRST + first).address(), count * PAGE_SIZE);
-        drawing.space.mlock(address, length, lock).map(drop)
+        drawing
+            .space
+            .mlock(&drawing.memory, address, length, lock)
+            .map(drop)
     }
 
     #[test]
@@ -156,7 +178,10 @@ mod tests {
         drawing.shows("WwLlOoWw..");
         assert_eq!(drawing.space.locked_pages(), 4);
         let (address, length) = (FIRST.address(), 8 * PAGE_SIZE);
-        drawing.space.munlock(address, length).expect("no hole");
+        drawing
+            .space
+            .munlock(&drawing.memory, address, length)
+            .expect("no hole");
         drawing.shows("Wwwwwwww..");
         assert_eq!(drawing.space.locked_pages(), 0);
     }
@@ -220,8 +245,15 @@ mod tests {
     fn a_length_that_wraps_around_locks_nothing() {
         let mut drawing = Drawing::of("Ww........");
         let start = FIRST.address();
-        assert!(drawing.space.mlock(start, u64::MAX, Lock::Now).is_ok());
-        let beyond = drawing.space.mlock(start, u64::MAX - 8191, Lock::Now);
+        assert!(
+            drawing
+                .space
+                .mlock(&drawing.memory, start, u64::MAX, Lock::Now)
+                .is_ok()
+        );
+        let beyond = drawing
+            .space
+            .mlock(&drawing.memory, start, u64::MAX - 8191, Lock::Now);
         assert_eq!(beyond, Err(Error::Invalid));
         drawing.shows("Ww........");
     }

@@ -58,14 +58,14 @@ impl AddressSpace {
         self.may_cut(&pages)?;
         let Mapping { flags, backing, .. } = mapping;
         let flags = sealed_flags(flags, &backing)? | self.future;
-        self.reserve(&pages, 3)?;
+        self.reserve(memory, &pages, 3)?;
         let mut vma = Vma {
             start: pages.start,
             end: pages.end,
             flags,
             backing,
         };
-        self.enter(&vma)?;
+        self.enter(memory, &vma)?;
         vma.flags = match self.promise(memory, &pages, flags) {
             Ok(flags) => flags,
             Err(error) => {

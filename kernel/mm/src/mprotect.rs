@@ -50,7 +50,7 @@ impl AddressSpace {
             .and_then(|length| address.checked_add(length));
         let end = end.ok_or(Error::OutOfMemory)?;
         let pages = self.extend(Page::containing(address)..Page::containing(end), extent)?;
-        self.reserve(&pages, 2)?;
+        self.reserve(memory, &pages, 2)?;
         let mut gather = Gather::new(memory, self.table.root());
         let mut at = pages.start;
         while at < pages.end {

@@ -170,6 +170,11 @@ impl AddressSpace {
             self.may_keep(request, target)?;
         }
         let old_len = page::count(&request.old);
+        if old_len == 0 && target == request.old.start {
+            // The new place takes the place of the area that was to be seen there too; as on Linux it is gone by then.
+            self.munmap(memory, target.address(), request.len * PAGE_SIZE)?;
+            return Err(Error::BadAddress);
+        }
         if request.len < old_len {
             let kept = Request {
                 old: request.old.start..request.old.start + request.len,

@@ -75,7 +75,9 @@ mod tests {
         let both = Sync::SYNC | Sync::ASYNC;
         assert_eq!(sync(&drawing, 0, 2, both), Err(Error::Invalid));
         let page = (FIRST + 4).address();
-        let locked = drawing.space.mlock(page, PAGE_SIZE, Lock::Now);
+        let locked = drawing
+            .space
+            .mlock(&drawing.memory, page, PAGE_SIZE, Lock::Now);
         assert!(locked.is_ok());
         assert_eq!(sync(&drawing, 4, 2, Sync::SYNC), Ok(()));
         assert_eq!(sync(&drawing, 0, 6, Sync::INVALIDATE), Err(Error::Busy));

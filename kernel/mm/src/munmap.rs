@@ -29,7 +29,7 @@ impl AddressSpace {
         }
         let pages = user_pages(address, length).ok_or(Error::Invalid)?;
         self.may_cut(&pages)?;
-        self.reserve(&pages, 2)?;
+        self.reserve(memory, &pages, 2)?;
         self.unmap(memory, &pages);
         Ok(())
     }

@@ -162,7 +162,7 @@ impl PageTable {
 
     /// Gives the top-level table up. Nothing is mapped any more and no CPU walks it.
     pub(crate) fn destroy<M: Machine>(self, memory: &Memory<M>) {
-        memory.put(self.root);
+        memory.free_root(self.root);
     }
 
     /// Shows every table that serves ring 3, the top one first, and every last-level entry that is not empty.

@@ -8,14 +8,16 @@ use crate::error::Error;
 use crate::fault::Access;
 use crate::page::Page;
 use crate::space::AddressSpace;
-use crate::vma::VmFlags;
+use crate::vma::{VmFlags, Vma};
 
 /// Who wants pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Populate {
-    /// The area itself (`mlock`, MAP_POPULATE): what can be written is written, holes and areas that are locked on fault are
+    /// The area itself (`mlock`): what can be written is written, holes and areas that are locked on fault are
     /// stepped over.
     Area,
+    /// The same, where nobody hears of refusals (`mlockall`): an area that can't be fetched is stepped over too.
+    Willing,
     /// MADV_POPULATE_READ.
     Read,
     /// MADV_POPULATE_WRITE.
@@ -34,26 +36,31 @@ impl AddressSpace {
         }
         match wish {
             Populate::Area => self.next_of_area(pages),
+            Populate::Willing => Ok(self.next_willing(pages)),
             Populate::Read => self.next_with(pages, VmFlags::READ, Access::Read),
             Populate::Write => self.next_with(pages, VmFlags::WRITE, Access::Write),
         }
     }
 
     fn next_of_area(&self, pages: &Range<Page>) -> Result<Option<(Page, Access)>, Error> {
-        let mut areas = self.areas.within(pages);
-        let Some(vma) = areas.find(|vma| !vma.flags.contains(VmFlags::LOCK_ON_FAULT)) else {
+        let Some(vma) = self.fetched_at_once(pages).next() else {
             return Ok(None);
         };
-        let is_private_writable = VmFlags::WRITE == vma.flags & (VmFlags::WRITE | VmFlags::SHARED);
-        let access = if is_private_writable {
-            Access::Write
-        } else {
-            Access::Read
-        };
-        if !vma.flags.allow(access) {
+        if !vma.flags.allow(access_to(vma)) {
             return Err(Error::BadAddress);
         }
-        Ok(Some((vma.start.max(pages.start), access)))
+        Ok(Some((vma.start.max(pages.start), access_to(vma))))
+    }
+
+    fn next_willing(&self, pages: &Range<Page>) -> Option<(Page, Access)> {
+        let mut areas = self.fetched_at_once(pages);
+        let vma = areas.find(|vma| vma.flags.allow(access_to(vma)))?;
+        Some((vma.start.max(pages.start), access_to(vma)))
+    }
+
+    fn fetched_at_once(&self, pages: &Range<Page>) -> impl Iterator<Item = &Vma> {
+        let on_fault = |vma: &&Vma| vma.flags.contains(VmFlags::LOCK_ON_FAULT);
+        self.areas.within(pages).filter(move |vma| !on_fault(vma))
     }
 
     fn next_with(
@@ -67,5 +74,13 @@ impl AddressSpace {
             return Err(Error::Invalid);
         }
         Ok(Some((pages.start, access)))
+    }
+}
+
+/// The access that fetches the area's pages for good: what can be written and is nobody else's is written.
+fn access_to(vma: &Vma) -> Access {
+    match vma.flags & (VmFlags::WRITE | VmFlags::SHARED) {
+        VmFlags::WRITE => Access::Write,
+        _ => Access::Read,
     }
 }

@@ -6,9 +6,9 @@
 //! lock of a file's mappings may therefore read the tables that they name, and changes entries by compare-and-set like
 //! everyone else. A fault that was under way meanwhile looks again after it has installed (`fault/mod.rs`).
 //!
-//! Splitting an area must not fail half-way through `munmap`. So each mapping keeps room for as many as a change of its
-//! space can cut, and a change makes sure of that before it begins: however many spaces are about to cut areas of a file,
-//! there is room for all.
+//! Splitting an area must not fail half-way through `munmap`. So there is room for as many cuts as one change makes in each
+//! space that maps the file, and a change makes sure of that before it begins: however many spaces are about to cut areas
+//! of a file, there is room for all.
 use core::ops::Range;
 
 use crate::error::{Error, OutOfMemory};
@@ -108,9 +108,10 @@ impl Mappings {
         }
     }
 
-    /// Makes sure of the room for the cuts of every space, and of `more` mappings with theirs.
-    fn reserve(&mut self, more: usize) -> Result<(), OutOfMemory> {
-        self.tree.reserve(more + CUTS * (self.tree.len() + more))
+    /// Makes sure of the room for `more` mappings, and for the cuts of every space that may have some.
+    fn reserve(&mut self, more: usize, spaces: usize) -> Result<(), OutOfMemory> {
+        self.tree
+            .reserve(more + CUTS * spaces.min(self.tree.len() + more))
     }
 
     /// Takes a mapping out, and gives room back that the others don't need.
@@ -191,12 +192,12 @@ impl CachedFile {
     }
 
     /// Takes up the area that `mapping` describes.
-    fn enter(&self, mapping: Mapping) -> Result<(), Error> {
+    fn enter(&self, mapping: Mapping, spaces: usize) -> Result<(), Error> {
         let mut mappings = self.mappings.lock();
         if mapping.may_store && mappings.denies_writers {
             return Err(Error::NotPermitted);
         }
-        mappings.reserve(1)?;
+        mappings.reserve(1, spaces)?;
         mappings.tree.insert(mapping);
         Ok(())
     }
@@ -235,9 +236,9 @@ fn empty_entry<M: Machine>(
 
 impl AddressSpace {
     /// Enters `vma`, which is about to be this space's, with its file.
-    pub(crate) fn enter(&self, vma: &Vma) -> Result<(), Error> {
+    pub(crate) fn enter<M: Machine>(&self, memory: &Memory<M>, vma: &Vma) -> Result<(), Error> {
         match Mapping::of(vma, self.table.root()) {
-            Some((file, mapping)) => file.enter(mapping),
+            Some((file, mapping)) => file.enter(mapping, memory.spaces()),
             None => Ok(()),
         }
     }
@@ -257,12 +258,17 @@ impl AddressSpace {
     }
 
     /// Makes room for `count` more areas, and for cuts at both ends of `pages` in the books of the files there.
-    pub(crate) fn reserve(&mut self, pages: &Range<Page>, count: usize) -> Result<(), OutOfMemory> {
+    pub(crate) fn reserve<M: Machine>(
+        &mut self,
+        memory: &Memory<M>,
+        pages: &Range<Page>,
+        count: usize,
+    ) -> Result<(), OutOfMemory> {
         self.areas.reserve(count)?;
         for end in [pages.start, pages.end] {
             let cut = self.areas.at(end).filter(|vma| vma.start < end);
             if let Some((file, _)) = cut.and_then(|vma| Mapping::of(vma, self.table.root())) {
-                file.mappings.lock().reserve(0)?;
+                file.mappings.lock().reserve(0, memory.spaces())?;
             }
         }
         Ok(())

@@ -250,11 +250,15 @@ pub(super) fn mremap(
     let space = current().space().ok_or(Errno::ENOMEM)?;
     let (start, is_locked) = oom::retry(Need::Area, || {
         let mut space = space.write();
-        let start = space.mremap(memory(), remap).map_err(errno)?;
+        let start = match space.mremap(memory(), remap) {
+            // Not to be tried again.
+            Err(Error::OutOfMemoryMidway) => return Ok(Err(Errno::ENOMEM)),
+            moved => moved.map_err(errno)?,
+        };
         let vma = space.find_vma(start);
         let is_locked = vma.is_some_and(|vma| vma.flags.contains(VmFlags::LOCKED));
-        Ok((start, is_locked))
-    })?;
+        Ok(Ok((start, is_locked)))
+    })??;
     if is_locked && new_length > old_length {
         populate(&space, start + old_length, start + new_length);
     }
@@ -279,12 +283,12 @@ pub(super) fn brk([address, ..]: Arguments) -> Answer {
 /// Has the pages of bytes `start..end` fetched; that it can't be done is no reason to refuse them.
 pub(super) fn populate(space: &Space, start: u64, end: u64) {
     let pages = Page::containing(start)..Page::containing(end + PAGE_SIZE - 1);
-    let _ = fault::populate(space, pages, Populate::Area);
+    let _ = fault::populate(space, pages, Populate::Willing);
 }
 
 pub(super) fn errno(error: Error) -> Errno {
     match error {
-        Error::OutOfMemory => Errno::ENOMEM,
+        Error::OutOfMemory | Error::OutOfMemoryMidway => Errno::ENOMEM,
         Error::Invalid => Errno::EINVAL,
         Error::Exists => Errno::EEXIST,
         Error::NotPermitted => Errno::EPERM,

@@ -29,7 +29,7 @@ pub(super) fn mlock2([address, length, flags, ..]: Arguments) -> Answer {
 
 fn lock(address: u64, length: u64, lock: Lock) -> Answer {
     let space = current().space().ok_or(Errno::ENOMEM)?;
-    let locked = space.write().mlock(address, length, lock);
+    let locked = space.write().mlock(memory(), address, length, lock);
     let pages = locked.map_err(errno)?;
     // What the standard calls them: pages out of reach are no memory, and memory that ran out may come back.
     match fault::populate(&space, pages, Populate::Area) {
@@ -42,7 +42,7 @@ fn lock(address: u64, length: u64, lock: Lock) -> Answer {
 /// munlock(2).
 pub(super) fn munlock([address, length, ..]: Arguments) -> Answer {
     let space = current().space().ok_or(Errno::ENOMEM)?;
-    let done = space.write().munlock(address, length);
+    let done = space.write().munlock(memory(), address, length);
     done.map(|()| 0).map_err(errno)
 }
 

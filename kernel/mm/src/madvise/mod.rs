@@ -62,7 +62,8 @@ impl AddressSpace {
         advice: Advice,
     ) -> Result<(), Error> {
         let pages = advised_pages(address, length)?;
-        self.reserve(&pages, 2).map_err(|_| Error::TryAgain)?;
+        self.reserve(memory, &pages, 2)
+            .map_err(|_| Error::TryAgain)?;
         let mut gather = Gather::new(memory, self.table.root());
         let mut at = pages.start;
         let mut answer = Ok(());

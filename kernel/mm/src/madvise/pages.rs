@@ -11,6 +11,7 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::mprotect::is_exclusive;
 use crate::page::Page;
+use crate::page_table::exchange;
 use crate::pte::{Leaf, Pte, PteFlags};
 use crate::space::AddressSpace;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -79,9 +80,11 @@ impl AddressSpace {
         let mut zapped = 0;
         while let Some((first, entries)) = self.table.next_entries(gather.memory(), pages.clone()) {
             for (page, entry) in (first.number()..).map(Page::new).zip(entries) {
-                let leaf = Pte::decode(entry.load(Acquire)).leaf();
-                if leaf.is_some_and(&mut wanted) {
-                    self.zap_entry(gather, entry, page);
+                let before = entry.load(Acquire);
+                let leaf = Pte::decode(before).leaf().filter(|&leaf| wanted(leaf));
+                // A store that comes in between makes the entry another, and it stays.
+                if let Some(leaf) = leaf.filter(|_| exchange(entry, before, 0)) {
+                    gather.emptied(leaf, page);
                     zapped += 1;
                 }
             }

@@ -96,7 +96,9 @@ fn no_lazily_freed_page_is_taken_from_a_child_or_a_lock() {
     assert_eq!(child.reclaim_lazy(&drawing.memory), 0);
     child.destroy(&drawing.memory);
     let (address, lock) = (FIRST.address(), crate::mlock::Lock::OnFault);
-    let locked = drawing.space.mlock(address, PAGE_SIZE, lock);
+    let locked = drawing
+        .space
+        .mlock(&drawing.memory, address, PAGE_SIZE, lock);
     assert!(locked.is_ok());
     drawing.protect(" -        ", 'n').expect("allowed");
     assert_eq!(drawing.space.reclaim_lazy(&drawing.memory), 3);

@@ -28,7 +28,12 @@ impl AddressSpace {
         let mut at = request.old.start;
         while let Some(step) = self.next_move(request, target, at) {
             at = step.from.end.max(at + 1);
-            let moved = self.prepare(memory, request.flags, &step)?;
+            let is_first = step.from.start == request.old.start;
+            let moved = match self.prepare(memory, request.flags, &step) {
+                // What has moved would move again.
+                Err(Error::OutOfMemory) if !is_first => return Err(Error::OutOfMemoryMidway),
+                prepared => prepared?,
+            };
             self.carry_out(memory, request.flags, step, moved);
         }
         Ok(())
@@ -43,16 +48,19 @@ impl AddressSpace {
     ) -> Result<Vma, Error> {
         let Move { from, to } = step;
         // It may cut one area at each end of its old and of its new place, and is one itself.
-        self.reserve(from, 9)?;
-        self.reserve(to, 9)?;
+        self.reserve(memory, from, 9)?;
+        self.reserve(memory, to, 9)?;
         let vma = self.areas.at(from.start).ok_or(Error::BadAddress)?;
         let mut moved = vma.slice(from.start..vma.end);
         (moved.start, moved.end) = (to.start, to.end);
         self.make_tables(memory, step)?;
-        let entered = self.enter(&moved);
-        let charged = entered.and_then(|()| self.charge_move(memory, flags, step));
-        if let Err(error) = charged {
-            self.withdraw(&moved);
+        let ready = match self.enter(memory, &moved) {
+            Ok(()) => self
+                .charge_move(memory, flags, step)
+                .inspect_err(|_| self.withdraw(&moved)),
+            refused => refused,
+        };
+        if let Err(error) = ready {
             self.drop_tables(memory, to);
             return Err(error);
         }

@@ -257,3 +257,48 @@ fn a_range_beyond_all_memory_moves_what_there_is() {
     drawing.shows("........Ww");
     assert_eq!(bytes(&drawing, 8..10), [9, 10]);
 }
+
+/// Maps `len` pages of shared memory at page `page`.
+fn shared(drawing: &mut Drawing, first: u64, count: u64) {
+    use crate::page_cache::{CachedFile, Source};
+    use crate::vma::Backing;
+    let file = alloc::sync::Arc::new(CachedFile::new(7, Source::Memory, count * PAGE_SIZE));
+    let request = crate::mmap::Mapping {
+        address: (FIRST + first).address(),
+        length: count * PAGE_SIZE,
+        place: crate::mmap::Place::Fixed,
+        flags: VmFlags::READ | VmFlags::WRITE | VmFlags::SHARED,
+        backing: Backing::File { file, offset: 0 },
+    };
+    drawing.space.mmap(&drawing.memory, request).expect("free");
+}
+
+#[test]
+fn an_area_that_makes_room_for_its_own_view_leaves_nothing_behind() {
+    for len in [1, 3] {
+        let mut it = Drawing::of("..........");
+        shared(&mut it, 2, len);
+        it.fault(2, Access::Write);
+        assert_eq!(
+            remap(&mut it, (2, 0), (2, 1), FIXED),
+            Err(Error::BadAddress)
+        );
+        assert!(it.space.areas.at(FIRST + 2).is_none());
+        crate::check::check(&it.memory, &[&it.space], &[]).expect("sound");
+        it.unmap("----------").expect("allowed");
+    }
+}
+
+#[test]
+fn a_move_that_stopped_half_way_is_never_begun_anew() {
+    let mut it = Drawing::of("AW........");
+    fill(&it, 0..2);
+    // A table for page 511, none for 512.
+    let marks = " ".repeat(510) + "-";
+    it.map(&marks, 'w').expect("free");
+    it.fault(510, Access::Write);
+    let hoard: Vec<_> = core::iter::from_fn(|| it.memory.allocate(0).ok()).collect();
+    let moved = remap(&mut it, (0, 2), (511, 2), KEEP);
+    assert_eq!(moved, Err(Error::OutOfMemoryMidway));
+    hoard.into_iter().for_each(|frame| it.memory.free(frame));
+}

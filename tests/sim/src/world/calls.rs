@@ -158,7 +158,7 @@ fn vm_flags(rights: Rights) -> VmFlags {
 /// The name of the error in errno(3).
 pub(super) fn refusal(error: Error) -> Refusal {
     match error {
-        Error::OutOfMemory => Refusal::ENOMEM,
+        Error::OutOfMemory | Error::OutOfMemoryMidway => Refusal::ENOMEM,
         Error::Invalid => Refusal::EINVAL,
         Error::Exists => Refusal::EEXIST,
         Error::NotPermitted => Refusal::EPERM,

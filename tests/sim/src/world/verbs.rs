@@ -162,10 +162,12 @@ fn on_mm(
     call: &Call,
 ) -> Result<u64, Error> {
     match *call {
-        Call::Lock(Span { address, length }, lock) => {
-            space.mlock(address, length, lock_of(Some(lock))).map(|_| 0)
+        Call::Lock(Span { address, length }, lock) => space
+            .mlock(memory, address, length, lock_of(Some(lock)))
+            .map(|_| 0),
+        Call::Unlock(Span { address, length }) => {
+            space.munlock(memory, address, length).map(|()| 0)
         }
-        Call::Unlock(Span { address, length }) => space.munlock(address, length).map(|()| 0),
         Call::LockAll(now, future) => {
             let now = now.map(|lock| lock_of(Some(lock)));
             space.mlockall(now, lock_of(future)).map(|()| 0)

@@ -32,6 +32,9 @@ fn every_option_is_taken_and_the_last_one_wins() {
         "hertz=1000",
         "norandomize",
         "overcommit=2",
+        "drift=6",
+        "failheap=7",
+        "failframes=50",
     ]);
     let all = Options {
         log: None,
@@ -47,6 +50,9 @@ fn every_option_is_taken_and_the_last_one_wins() {
         hertz: 1000,
         layout: Layout::Fixed,
         overcommit: Overcommit::Never,
+        drift: 6,
+        fail_heap: 7,
+        fail_frames: 50,
     };
     assert_eq!(Options::parse(&line), all);
     assert_eq!(unknown_words(&line).count(), 0);

@@ -130,6 +130,12 @@ pub mod atomic {
                 }
 
                 /// See `core`.
+                pub fn fetch_max(&self, value: $value, order: Ordering) -> $value {
+                    point();
+                    self.0.fetch_max(value, order)
+                }
+
+                /// See `core`.
                 pub fn fetch_and(&self, value: $value, order: Ordering) -> $value {
                     point();
                     self.0.fetch_and(value, order)

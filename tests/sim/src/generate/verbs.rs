@@ -2,6 +2,9 @@
 use super::Author;
 use crate::op::{Advice, Call, Lock, Pid, Remap, Way};
 
+/// The longest range that gets advice, in bytes, but for those that wrap around.
+const MOST_ADVISED: u64 = 1 << 24;
+
 impl Author<'_> {
     pub(super) fn lock(&mut self, pid: Pid) -> Call {
         let lock = self.random.pick(&[Lock::Now, Lock::Now, Lock::OnFault]);
@@ -16,7 +19,11 @@ impl Author<'_> {
     }
 
     pub(super) fn advise(&mut self, pid: Pid) -> Call {
-        let span = self.span(pid);
+        let mut span = self.span(pid);
+        // The oracle remembers page by page what was given up: an area of terabytes would keep it for hours.
+        if span.address.checked_add(span.length).is_some() {
+            span.length = span.length.min(MOST_ADVISED);
+        }
         Call::Advise(span, self.random.pick(&Advice::ALL))
     }
 

@@ -1,6 +1,6 @@
 # Faultline's commands, a target each. Every one sets up the machine by itself where something is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test sim bugs qemu bochs lives fuzz check image usb debug clean
+.PHONY: help setup run test sim oracle bugs qemu bochs lives fuzz check image usb debug clean
 
 # For shells that were open before rustup was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -29,6 +29,9 @@ bugs: setup ## Prove the simulator: it must find every bug of tests/sim/bugs
 
 qemu: setup ## Run each program on Linux and in QEMU, on BIOS and on UEFI
 	cargo test $(LOCKED) -p test-programs
+
+oracle: setup ## Compare the kernel with Linux on random programs: SEED=0 RUNS=1000
+	SEED=$(SEED) RUNS=$(RUNS) cargo test $(LOCKED) -p test-oracle -- --include-ignored
 
 bochs: setup ## Boot in Bochs, a second emulator, which is installed first (Debian); make test does so where it is there
 	boot/setup.sh bochs

@@ -11,16 +11,14 @@ mod limits;
 mod machine;
 mod matrix;
 mod programs;
-mod run;
 mod scarcity;
 mod stick;
-mod tool;
 mod trace;
-mod transcript;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
+use test_programs::{run, tool, transcript};
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();

@@ -22,6 +22,7 @@ const HELPERS: &[&str] = &[
     "fuzz_calls",
     "init",
     "kill_self",
+    "oracle",
     "reboot",
     "series",
     "shell",

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 /// What a command finds on its standard input.
-pub(crate) enum Input {
+pub enum Input {
     Nothing,
     Bytes(Vec<u8>),
     /// Neither a byte nor an end.
@@ -19,16 +19,16 @@ pub(crate) enum Input {
 
 /// A command that has ended.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub struct Ended {
     /// 128 + n where signal n killed it.
-    pub(crate) code: i32,
-    pub(crate) output: Vec<u8>,
+    pub code: i32,
+    pub output: Vec<u8>,
     /// Standard error, where that is not part of the output.
-    pub(crate) errors: String,
+    pub errors: String,
 }
 
 /// Runs a command with standard output and standard error apart.
-pub(crate) fn apart(mut command: Command, input: Input, limit: Duration) -> Result<Ended> {
+pub fn apart(mut command: Command, input: Input, limit: Duration) -> Result<Ended> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = Running::start(command, input)?;
     let output = running.child.stdout.take().map(collect);
@@ -43,7 +43,7 @@ pub(crate) fn apart(mut command: Command, input: Input, limit: Duration) -> Resu
 }
 
 /// Runs a command with both streams in one, in the order in which they were written.
-pub(crate) fn together(mut command: Command, input: Input, limit: Duration) -> Result<Ended> {
+pub fn together(mut command: Command, input: Input, limit: Duration) -> Result<Ended> {
     let (reader, writer) = io::pipe().context("cannot make a pipe")?;
     command.stdout(writer.try_clone()?).stderr(writer);
     let running = Running::start(command, input)?;
@@ -57,13 +57,13 @@ pub(crate) fn together(mut command: Command, input: Input, limit: Duration) -> R
 }
 
 /// A child that is killed if nobody waits for its end.
-pub(crate) struct Running {
-    pub(crate) child: Child,
+pub struct Running {
+    pub child: Child,
     name: String,
 }
 
 impl Running {
-    pub(crate) fn start(mut command: Command, input: Input) -> Result<Self> {
+    pub fn start(mut command: Command, input: Input) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         command.stdin(if matches!(input, Input::Nothing) {
             Stdio::null()
@@ -82,7 +82,7 @@ impl Running {
     }
 
     /// Waits for the end, at most so long.
-    pub(crate) fn wait(mut self, limit: Duration) -> Result<i32> {
+    pub fn wait(mut self, limit: Duration) -> Result<i32> {
         const PAUSE: Duration = Duration::from_millis(10);
         let started = Instant::now();
         loop {

@@ -19,7 +19,7 @@ use crate::run::{self, Ended, Input};
 const LIMIT: &str = "120";
 
 /// After that the tool itself must have hung.
-pub(crate) const LATEST: Duration = Duration::from_secs(180);
+pub const LATEST: Duration = Duration::from_secs(180);
 
 /// How much of the kernel's log a failure shows.
 const TAIL: usize = 40;
@@ -33,7 +33,7 @@ struct Tool {
 }
 
 /// Builds the tool, both kernels and the programs, and says so.
-pub(crate) fn prepare() -> Result<()> {
+pub fn prepare() -> Result<()> {
     eprintln!(
         "Building boot, two kernels and the programs first; from nothing that takes some minutes."
     );
@@ -49,19 +49,19 @@ fn tool() -> Result<&'static Tool> {
 }
 
 /// A program's ELF file, the very one that is in the image.
-pub(crate) fn program(name: &str) -> Result<PathBuf> {
+pub fn program(name: &str) -> Result<PathBuf> {
     Ok(tool()?.programs.join(name))
 }
 
 /// A run of the tool, with a folder for its temporary files that must be empty again afterwards.
-pub(crate) struct Run {
+pub struct Run {
     command: Command,
     folder: TempDir,
 }
 
 impl Run {
     /// `boot ARGUMENTS`, as a user would type it.
-    pub(crate) fn new<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Result<Self> {
+    pub fn new<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Result<Self> {
         let folder = TempDir::new().context("cannot make a temporary folder")?;
         let scratch = folder.path().join("scratch");
         fs::create_dir(&scratch)?;
@@ -71,21 +71,21 @@ impl Run {
     }
 
     /// A boot that uses what `prepare` built, logs to a file and cannot last for ever; then `ARGUMENTS`.
-    pub(crate) fn boot<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Result<Self> {
+    pub fn boot<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Result<Self> {
         let mut run = Self::stick(["--no-build"])?;
         run.command.args(arguments);
         Ok(run)
     }
 
     /// The same for a machine that boots what `ARGUMENTS` name, such as a stick.
-    pub(crate) fn stick<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Result<Self> {
+    pub fn stick<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Result<Self> {
         let mut run = Self::new(["run", "--timeout", LIMIT, "--log"])?;
         let log = run.log_file();
         run.command.arg(log).args(arguments);
         Ok(run)
     }
 
-    pub(crate) fn end(self, input: Input) -> Result<Booted> {
+    pub fn end(self, input: Input) -> Result<Booted> {
         let log_file = self.log_file();
         let Self { command, folder } = self;
         let ended = run::apart(command, input, LATEST)?;
@@ -98,7 +98,7 @@ impl Run {
     }
 
     /// The command, to be run in another way, and the folder that must outlive it.
-    pub(crate) fn into_parts(self) -> (Command, TempDir) {
+    pub fn into_parts(self) -> (Command, TempDir) {
         (self.command, self.folder)
     }
 
@@ -108,7 +108,7 @@ impl Run {
 }
 
 /// What the tool leaves in its temporary folder is a leak.
-pub(crate) fn ensure_empty(scratch: &Path) -> Result<()> {
+pub fn ensure_empty(scratch: &Path) -> Result<()> {
     let left: Vec<_> = fs::read_dir(scratch)?
         .filter_map(|entry| Some(entry.ok()?.file_name()))
         .collect();
@@ -121,14 +121,14 @@ pub(crate) fn ensure_empty(scratch: &Path) -> Result<()> {
 
 /// A run that has ended.
 #[derive(Debug)]
-pub(crate) struct Booted {
-    pub(crate) ended: Ended,
-    pub(crate) log: String,
+pub struct Booted {
+    pub ended: Ended,
+    pub log: String,
 }
 
 impl Booted {
     /// Fails unless the exit code is the expected one.
-    pub(crate) fn expect_code(&self, code: i32) -> Result<()> {
+    pub fn expect_code(&self, code: i32) -> Result<()> {
         ensure!(
             self.ended.code == code,
             "the exit code is {}, not {code}\n{}",
@@ -139,7 +139,7 @@ impl Booted {
     }
 
     /// Fails unless the tool's own sentence holds these words.
-    pub(crate) fn expect_words(&self, words: &[&str]) -> Result<()> {
+    pub fn expect_words(&self, words: &[&str]) -> Result<()> {
         for word in words {
             ensure!(
                 self.ended.errors.contains(word),
@@ -151,7 +151,7 @@ impl Booted {
     }
 
     /// What a person needs to see of a failed run.
-    pub(crate) fn report(&self) -> String {
+    pub fn report(&self) -> String {
         let lines: Vec<_> = self.log.lines().collect();
         let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n");
         format!(
@@ -207,6 +207,6 @@ fn build_images(boot: &Path, arguments: &[&str]) -> Result<PathBuf> {
 }
 
 /// The workspace's root.
-pub(crate) fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

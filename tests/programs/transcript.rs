@@ -9,7 +9,7 @@ const CONTEXT: usize = 3;
 const SHOWN: usize = 30;
 
 /// The first stretch in which the transcripts differ, or `None` where they are equal byte for byte.
-pub(crate) fn difference(linux: &[u8], faultline: &[u8]) -> Option<String> {
+pub fn difference(linux: &[u8], faultline: &[u8]) -> Option<String> {
     if linux == faultline {
         return None;
     }

@@ -22,6 +22,7 @@
 #[macro_use]
 pub mod io;
 
+pub mod attempt;
 pub mod entry;
 pub mod env;
 pub mod faults;

@@ -1,0 +1,133 @@
+//! Runs many programs on both sides, a child each, one boot for all, and says which of them differ.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use tempfile::TempDir;
+use test_programs::run::{self, Input};
+use test_programs::tool::{self, Booted, LATEST, Run};
+
+use crate::program::Program;
+
+/// How much a program's log says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Detail {
+    /// A number for each process.
+    Digest,
+    /// Every line.
+    Full,
+}
+
+/// Which kernel is compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kernel {
+    Release,
+    /// With every debug assertion.
+    Checked,
+}
+
+/// A program's two logs where they differ.
+#[derive(Clone, Debug)]
+pub(crate) struct Difference {
+    /// Which program of the batch.
+    pub(crate) index: usize,
+    pub(crate) linux: String,
+    pub(crate) kernel: String,
+}
+
+/// What came of a batch.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) differences: Vec<Difference>,
+    /// The end of the kernel's log, where the machine did not end as it should.
+    pub(crate) trouble: Option<String>,
+}
+
+/// Compares all of `programs`. Where the machine dies, the first program without an end counts as different, and those
+/// behind it as equal: nobody knows.
+pub(crate) fn compare(programs: &[Program], detail: Detail, kernel: Kernel) -> Result<Outcome> {
+    let folder = tempfile::tempdir()?;
+    write(&folder, programs, detail)?;
+    let linux = on_linux(folder.path())?;
+    let linux = parts(&linux);
+    ensure!(
+        linux.len() == programs.len(),
+        "on Linux the interpreter ended after {} of {} programs",
+        linux.len(),
+        programs.len()
+    );
+    let booted = in_qemu(folder.path(), kernel)?;
+    let trouble = (booted.ended.code != 0).then(|| booted.report());
+    let output = String::from_utf8_lossy(&booted.ended.output);
+    let mut kernel = parts(&output);
+    if kernel.len() < linux.len() {
+        let complete: usize = kernel.iter().map(|part| part.len()).sum();
+        kernel.push(&output[complete..]);
+    }
+    let pairs = linux.iter().zip(&kernel).enumerate();
+    let differences = pairs.filter(|(_, (one, other))| one != other);
+    Ok(Outcome {
+        differences: differences
+            .map(|(index, (linux, kernel))| Difference {
+                index,
+                linux: (*linux).to_owned(),
+                kernel: (*kernel).to_owned(),
+            })
+            .collect(),
+        trouble,
+    })
+}
+
+/// The files of a run: the programs, and the data that they map, whose words all differ.
+fn write(folder: &TempDir, programs: &[Program], detail: Detail) -> Result<()> {
+    const DATA: u32 = 3 * 4096 + 100;
+    let texts = programs.iter().enumerate();
+    let batch: String = texts
+        .map(|(index, program)| program.text(index, detail == Detail::Full))
+        .collect();
+    fs::write(folder.path().join("batch"), batch)?;
+    let data: Vec<u8> = (0..DATA)
+        .map(|at| (at * 131 + 7 * (at >> 8) + 1) as u8)
+        .collect();
+    fs::write(folder.path().join("data"), data)?;
+    Ok(())
+}
+
+fn on_linux(folder: &Path) -> Result<String> {
+    let mut command = Command::new(tool::program("oracle")?);
+    command.args(["batch", "data"]).current_dir(folder);
+    let ended = run::apart(command, Input::Nothing, LATEST)?;
+    ensure!(
+        ended.code == 0,
+        "on Linux the interpreter ended with {}: {}",
+        ended.code,
+        ended.errors
+    );
+    Ok(String::from_utf8_lossy(&ended.output).into_owned())
+}
+
+fn in_qemu(folder: &Path, kernel: Kernel) -> Result<Booted> {
+    let add = format!("{}:/given", folder.display());
+    let mut words = vec!["--quiet", "--add", &add];
+    if kernel == Kernel::Checked {
+        words.push("--checked");
+    }
+    words.extend(["--", "oracle", "/given/batch", "/given/data"]);
+    Run::boot(words)?.end(Input::Nothing)
+}
+
+/// The logs of the programs that came to an end, which a line `P NUMBER END` says.
+fn parts(output: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut start, mut at) = (0, 0);
+    for line in output.split_inclusive('\n') {
+        at += line.len();
+        if line.starts_with("P ") && line.ends_with('\n') {
+            parts.push(&output[start..at]);
+            start = at;
+        }
+    }
+    parts
+}

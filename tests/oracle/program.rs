@@ -1,0 +1,214 @@
+//! A program: lines that the interpreter reads (`userspace/programs/src/bin/oracle`), and how people read them.
+
+use std::fmt::{self, Write};
+
+use anyhow::{Context, Result};
+
+/// Where the heap's numbers begin.
+pub(crate) const HEAP: u64 = 0x100_0000;
+/// The number that stands for the address 0.
+pub(crate) const ANYWHERE: u64 = 0xffff_ffff;
+
+const RIGHTS: [&str; 8] = ["---", "r--", "-w-", "rw-", "--x", "r-x", "-wx", "rwx"];
+const TOUCHES: [&str; 5] = ["read", "write", "execute", "rewrite", "plant a return"];
+const ADVICE: &[(u64, &str)] = &[
+    (0, "NORMAL"),
+    (1, "RANDOM"),
+    (2, "SEQUENTIAL"),
+    (3, "WILLNEED"),
+    (4, "DONTNEED"),
+    (8, "FREE"),
+    (9, "REMOVE"),
+    (10, "DONTFORK"),
+    (11, "DOFORK"),
+    (14, "HUGEPAGE"),
+    (15, "NOHUGEPAGE"),
+    (16, "DONTDUMP"),
+    (17, "DODUMP"),
+    (18, "WIPEONFORK"),
+    (19, "KEEPONFORK"),
+    (20, "COLD"),
+    (21, "PAGEOUT"),
+    (22, "POPULATE_READ"),
+    (23, "POPULATE_WRITE"),
+    (24, "DONTNEED_LOCKED"),
+];
+const MAP: &[(u64, &str)] = &[
+    (0x01, "SHARED"),
+    (0x02, "PRIVATE"),
+    (0x10, "FIXED"),
+    (0x20, "ANONYMOUS"),
+    (0x100, "GROWSDOWN"),
+    (0x2000, "LOCKED"),
+    (0x4000, "NORESERVE"),
+    (0x8000, "POPULATE"),
+    (0x10_0000, "FIXED_NOREPLACE"),
+];
+const MREMAP: &[(u64, &str)] = &[(1, "MAYMOVE"), (2, "FIXED"), (4, "DONTUNMAP")];
+
+/// One line: a letter and numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) verb: char,
+    pub(crate) numbers: Vec<u64>,
+}
+
+/// Lines in order. Any of them alone would be a program too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    /// Whether minor faults and residency are compared: not where a file is mapped (see README).
+    pub(crate) counted: bool,
+    pub(crate) lines: Vec<Line>,
+}
+
+impl Program {
+    /// As the interpreter reads it.
+    pub(crate) fn text(&self, name: usize, full: bool) -> String {
+        let mode = u32::from(self.counted) | u32::from(full) << 1;
+        let mut text = format!("P {name:x} {mode:x}\n");
+        for line in &self.lines {
+            text.push(line.verb);
+            for number in &line.numbers {
+                let _ = write!(text, " {number:x}");
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Reads what `text` wrote; what stands behind `#` is for people.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let lines = text
+            .lines()
+            .map(|line| line.split('#').next().unwrap_or(line).trim_end());
+        let mut lines = lines.filter(|line| !line.is_empty()).map(Line::parse);
+        let head = lines.next().context("the program is empty")??;
+        let mode = *head.numbers.get(1).context("the program has no mode")?;
+        Ok(Self {
+            counted: mode & 1 != 0,
+            lines: lines.collect::<Result<_>>()?,
+        })
+    }
+}
+
+impl Line {
+    pub(crate) fn new<const N: usize>(verb: char, numbers: [u64; N]) -> Self {
+        Self {
+            verb,
+            numbers: numbers.to_vec(),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let mut words = text.split(' ');
+        let verb = words.next().and_then(|word| word.chars().next());
+        let numbers = words.map(|word| u64::from_str_radix(word, 16));
+        Ok(Self {
+            verb: verb.with_context(|| format!("no letter in `{text}`"))?,
+            numbers: numbers
+                .collect::<Result<_, _>>()
+                .with_context(|| format!("no number in `{text}`"))?,
+        })
+    }
+
+    fn number(&self, index: usize) -> u64 {
+        self.numbers.get(index).copied().unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut depth = 0usize;
+        for (index, line) in self.lines.iter().enumerate() {
+            if line.verb == 'e' {
+                depth = depth.saturating_sub(1);
+            }
+            writeln!(f, "{index:>4x}  {:indent$}{line}", "", indent = 4 * depth)?;
+            if line.verb == 'f' {
+                depth += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = place(self.number(0));
+        let [second, third, fourth, fifth] = [1, 2, 3, 4].map(|index| self.number(index));
+        let length = pages(second);
+        match self.verb {
+            'm' => {
+                let flags = flags(fourth, MAP);
+                let rights = RIGHTS[third as usize & 7];
+                write!(f, "mmap({at}, {length}, {rights}, {flags}")?;
+                match self.number(5) {
+                    0 => write!(f, ")"),
+                    _ => write!(f, ", data from {})", pages(fifth)),
+                }
+            }
+            'u' => write!(f, "munmap({at}, {length})"),
+            'p' => write!(
+                f,
+                "mprotect({at}, {length}, {})",
+                RIGHTS[third as usize & 7]
+            ),
+            'r' => {
+                let (flags, target) = (flags(fourth, MREMAP), place(fifth));
+                write!(
+                    f,
+                    "mremap({at}, {length}, {}, {flags}, {target})",
+                    pages(third)
+                )
+            }
+            'a' => write!(f, "madvise({at}, {length}, {})", name(third, ADVICE)),
+            'l' => write!(f, "mlock2({at}, {length}, {third})"),
+            'k' => write!(f, "munlock({at}, {length})"),
+            'L' => write!(f, "mlockall({})", self.number(0)),
+            'K' => write!(f, "munlockall()"),
+            's' => write!(f, "msync({at}, {length}, {third})"),
+            'c' => write!(f, "mincore({at}, {length})"),
+            'b' => write!(f, "brk(heap + {})", pages(self.number(0))),
+            't' => write!(f, "{} {at}", TOUCHES[second as usize % TOUCHES.len()]),
+            'h' => write!(f, "look at {} pages from {at}", second),
+            'A' => write!(f, "look at the areas"),
+            'f' => write!(f, "fork"),
+            'e' => write!(f, "end of the child"),
+            'X' => write!(f, "exec, and go on"),
+            'q' => write!(f, "exit({})", self.number(0)),
+            'g' => write!(f, "raise({})", self.number(0)),
+            other => write!(f, "{other} {:?}", self.numbers),
+        }
+    }
+}
+
+/// A place in the window, as page and byte.
+fn place(number: u64) -> String {
+    match number {
+        ANYWHERE => "0".to_owned(),
+        HEAP.. => format!("heap[{}]", pages(number - HEAP)),
+        _ => format!("[{}]", pages(number)),
+    }
+}
+
+fn pages(bytes: u64) -> String {
+    match bytes % 4096 {
+        0 => format!("{}p", bytes / 4096),
+        rest => format!("{}p+{rest:#x}", bytes / 4096),
+    }
+}
+
+fn flags(value: u64, names: &[(u64, &str)]) -> String {
+    let known = names.iter().filter(|(bit, _)| value & bit != 0);
+    let words: Vec<_> = known.map(|&(_, name)| name).collect();
+    let rest = names.iter().fold(value, |rest, (bit, _)| rest & !bit);
+    match (words.is_empty(), rest) {
+        (false, 0) => words.join("|"),
+        _ => format!("{} {rest:#x}", words.join("|")),
+    }
+}
+
+fn name(value: u64, names: &[(u64, &str)]) -> String {
+    let found = names.iter().find(|(number, _)| *number == value);
+    found.map_or_else(|| value.to_string(), |(_, name)| (*name).to_owned())
+}

@@ -1,0 +1,104 @@
+//! Random programs in batches: the suite's fixed seeds, or `SEED=` and `RUNS=` of them.
+
+use std::env;
+use std::fmt::Write;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use test_programs::transcript;
+
+use crate::batch::{Detail, Difference, Kernel, Outcome, compare};
+use crate::generate::generate;
+use crate::program::Program;
+use crate::shrink::shrink;
+
+/// The programs of the suite, as many as one boot carries out in some twenty seconds.
+const RUNS: u64 = 1000;
+
+/// Programs of a boot.
+const BATCH: u64 = 1000;
+
+/// For the kernel with assertions, which looks at everything after each process.
+const CHECKED_RUNS: u64 = 100;
+
+/// Differing programs of a batch that are shrunk and shown.
+const SHOWN: usize = 3;
+
+/// How long shrinking one may take.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+/// The release kernel agrees with Linux.
+pub(crate) fn agree() -> Result<()> {
+    agree_on(number("SEED", 0)?, number("RUNS", RUNS)?, Kernel::Release)
+}
+
+/// The kernel with every assertion does so too, on other programs.
+pub(crate) fn agree_checked() -> Result<()> {
+    agree_on(1 << 32, CHECKED_RUNS, Kernel::Checked)
+}
+
+/// Compares the programs of `runs` seeds from `first` on.
+fn agree_on(first: u64, runs: u64, kernel: Kernel) -> Result<()> {
+    for start in (first..first + runs).step_by(BATCH as usize) {
+        let end = (start + BATCH).min(first + runs);
+        let programs: Vec<_> = (start..end).map(generate).collect();
+        let outcome = compare(&programs, Detail::Digest, kernel)?;
+        if !outcome.differences.is_empty() || outcome.trouble.is_some() {
+            bail!("{}", report(start, &programs, outcome, kernel)?);
+        }
+        if runs > BATCH {
+            eprintln!("seeds {start} to {} agree", end - 1);
+        }
+    }
+    Ok(())
+}
+
+fn report(start: u64, programs: &[Program], outcome: Outcome, kernel: Kernel) -> Result<String> {
+    let seeds: Vec<_> = outcome
+        .differences
+        .iter()
+        .map(|one| start + one.index as u64)
+        .collect();
+    let mut text = format!(
+        "{} of {} programs differ: seeds {seeds:?}\n",
+        seeds.len(),
+        programs.len()
+    );
+    for Difference { index, .. } in outcome.differences.iter().take(SHOWN) {
+        let program = shrink(programs[*index].clone(), kernel, PATIENCE)?;
+        let _ = writeln!(
+            text,
+            "seed {}, shrunk:\n{}",
+            start + *index as u64,
+            show(&program, kernel)?
+        );
+    }
+    text.push_str(outcome.trouble.as_deref().unwrap_or_default());
+    Ok(text)
+}
+
+/// A program for people, its two logs, and what to put into a file of `regressions`.
+fn show(program: &Program, kernel: Kernel) -> Result<String> {
+    let outcome = compare(std::slice::from_ref(program), Detail::Full, kernel)?;
+    let difference = match outcome.differences.first() {
+        Some(Difference { linux, kernel, .. }) => {
+            transcript::difference(linux.as_bytes(), kernel.as_bytes())
+        }
+        None => Some("this time both did the same\n".to_owned()),
+    };
+    let difference = difference.unwrap_or_default();
+    let trouble = outcome.trouble.unwrap_or_default();
+    Ok(format!(
+        "{program}{difference}{trouble}as a file:\n{}",
+        program.text(0, false)
+    ))
+}
+
+fn number(name: &str, usual: u64) -> Result<u64> {
+    match env::var(name) {
+        Ok(text) if !text.is_empty() => text
+            .parse()
+            .with_context(|| format!("{name}={text} is no number")),
+        _ => Ok(usual),
+    }
+}

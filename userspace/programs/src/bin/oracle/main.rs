@@ -1,0 +1,78 @@
+//! Carries out random programs of memory operations and logs what came of each: `oracle BATCH DATA`.
+//!
+//! One interpreter for Linux and for the kernel, whose logs `tests/oracle` compares. Each program of the file BATCH runs
+//! in a fresh child, so that none sees another's memory; DATA is the file that they map. Nothing is logged that may differ
+//! between two right kernels: an address only where the program chose it, a minor fault only where no file is involved.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod log;
+mod machine;
+mod step;
+
+use core::ffi::CStr;
+
+use rt::abi::Sysno;
+use rt::abi::general::O_RDONLY;
+use rt::process::run_in_child;
+use rt::{env, print, syscall};
+
+use log::Log;
+use machine::Machine;
+use step::number;
+
+/// A program must fit in here, and a few do at once.
+const READ: usize = 32 << 10;
+
+/// Begins the words of an interpreter that replaced another and goes on with its rest.
+const REST: &CStr = c"+";
+
+fn main() -> u8 {
+    let words = [1, 2].map(|index| env::args().nth(index).expect("a batch and a file of data"));
+    let data = open(words[1]);
+    if words[0] == REST {
+        let [first, mode] = [3, 4].map(|index| env::arg(index).expect("where and how to go on"));
+        let [first, mode] = [first, mode].map(|word| number(word.as_bytes()).expect("a number"));
+        let rest = env::arg(5).expect("what to go on with");
+        return Machine::new(data, Log::new(mode)).run(rest.as_bytes(), first);
+    }
+    run_all(open(words[0]), data);
+    0
+}
+
+/// Runs each program of the file: a line `P NUMBER MODE`, and all lines up to the next such line.
+fn run_all(batch: usize, data: usize) {
+    let mut buffer = [0; READ];
+    let mut at = 0;
+    loop {
+        let count = read_at(batch, &mut buffer, at);
+        if count == 0 {
+            return;
+        }
+        let text = &buffer[..count];
+        let next = text.windows(3).position(|three| three == b"\nP ");
+        let end = next.map_or(count, |before| before + 1);
+        assert!(end < READ, "the program at byte {at} is too long");
+        run_one(&text[..end], data);
+        at += end;
+    }
+}
+
+fn run_one(text: &[u8], data: usize) {
+    let end = text.iter().position(|byte| *byte == b'\n').expect("a line");
+    let mut words = text[..end].split(|byte| *byte == b' ').skip(1);
+    let mut next = || words.next().and_then(number).expect("a number");
+    let (name, mode) = (next(), next());
+    let status = run_in_child(|| Machine::new(data, Log::new(mode)).run(&text[end + 1..], 0));
+    print!("P {name:x} {status}\n");
+}
+
+fn open(path: &CStr) -> usize {
+    let words = [path.as_ptr() as usize, O_RDONLY as usize, 0, 0, 0, 0];
+    syscall::raw(Sysno::open as usize, words).expect("open")
+}
+
+fn read_at(file: usize, buffer: &mut [u8], at: usize) -> usize {
+    let words = [file, buffer.as_mut_ptr() as usize, buffer.len(), at, 0, 0];
+    syscall::raw(Sysno::pread64 as usize, words).expect("pread64")
+}

@@ -41,7 +41,7 @@ impl Disk {
 
 /// Refuses what QEMU would refuse later, or what would hang without a word.
 pub(crate) fn check(machine: &MachineArgs) -> Result<()> {
-    const UEFI_NEEDS: u64 = 48;
+    const UEFI_NEEDS: u64 = 56;
     if machine.icount && machine.cpus > 1 {
         bail!("--icount counts the instructions of one processor: leave --cpus away");
     }
@@ -251,7 +251,7 @@ mod tests {
         for options in [
             "--icount",
             "--memory 24M",
-            "--uefi --memory 48M",
+            "--uefi --memory 56M",
             "--uefi --video none",
             "--video cirrus",
         ] {

@@ -21,7 +21,7 @@ const LEFT_OUT: &[&str] = &[
 ];
 
 /// Each firmware, board, processor and size of memory at least once, in pairs as different as they can be. The kernel of
-/// the BIOS machines is the checked one; 48 MiB is the least that OVMF starts with. All other trials run on a pc with 1 GiB and `-cpu max`.
+/// the BIOS machines is the checked one; 56 MiB is the least that OVMF and the loader start this image with. All other trials run on a pc with 1 GiB and `-cpu max`.
 const MACHINES: &[(&str, &str)] = &[
     ("bios_pc_64m_qemu64", "--checked --memory 64M --cpu qemu64"),
     (
@@ -33,8 +33,8 @@ const MACHINES: &[(&str, &str)] = &[
         "--checked --memory 6G --cpu max,la57=off",
     ),
     (
-        "uefi_q35_48m_skylake",
-        "--uefi --machine q35 --memory 48M --cpu Skylake-Client",
+        "uefi_q35_56m_skylake",
+        "--uefi --machine q35 --memory 56M --cpu Skylake-Client",
     ),
     (
         "uefi_q35_1g_qemu64",

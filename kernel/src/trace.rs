@@ -76,17 +76,7 @@ pub(crate) fn fault(
 /// Has `serve` answer the call in `frame`, and records it.
 #[cold]
 pub(crate) fn call(frame: &mut TrapFrame, serve: impl FnOnce(&mut TrapFrame)) {
-    let TrapFrame {
-        rdi,
-        rsi,
-        rdx,
-        r10,
-        r8,
-        r9,
-        number,
-        ..
-    } = *frame;
-    let (number, arguments) = (number as u32, [rdi, rsi, rdx, r10, r8, r9]);
+    let (number, arguments) = frame.call();
     // Before the call, because `execve` leaves nothing of what it was given.
     let string = call::place(number, arguments).and_then(read);
     let start = timer::cycles();

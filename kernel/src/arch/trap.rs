@@ -53,6 +53,13 @@ pub(crate) struct TrapFrame {
 }
 
 impl TrapFrame {
+    /// The number and the arguments of the system call that ring 3 makes. As on Linux only the lower half of rax counts.
+    #[inline]
+    pub(crate) fn call(&self) -> (u32, [u64; 6]) {
+        let arguments = [self.rdi, self.rsi, self.rdx, self.r10, self.r8, self.r9];
+        (self.number as u32, arguments)
+    }
+
     /// The first moment of a program: at `entry`, with the stack at `stack_pointer` and all else zero.
     pub(crate) fn user(entry: u64, stack_pointer: u64) -> Self {
         let (cs, ss) = (

@@ -52,21 +52,10 @@ pub(crate) fn dispatch(frame: &mut TrapFrame) {
 }
 
 fn answer(frame: &mut TrapFrame) {
-    let TrapFrame {
-        rdi,
-        rsi,
-        rdx,
-        r10,
-        r8,
-        r9,
-        number,
-        ..
-    } = *frame;
-    // As on Linux only the lower half of rax counts.
-    let number = u64::from(number as u32);
+    let (number, arguments) = frame.call();
     let answer = match Sysno::new(number as usize) {
-        Some(call) => serve(call, [rdi, rsi, rdx, r10, r8, r9], frame),
-        None => missing(number),
+        Some(call) => serve(call, arguments, frame),
+        None => missing(number.into()),
     };
     if answer == Ok(COMPLETE) {
         return;

@@ -35,7 +35,7 @@ impl<'a> Lines<'a> {
         let child = self.rest;
         let first = self.index;
         let mut depth = 1;
-        while let Some(step) = self.next() {
+        for step in self.by_ref() {
             match step.verb {
                 b'f' => depth += 1,
                 b'e' => depth -= 1,

@@ -12,7 +12,7 @@ help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo "After make run or make test, plain cargo run and cargo test work too: cargo run -- --help"
 
-setup: ## Install what is missing: compiler, QEMU, OVMF
+setup: ## Install what is missing: compiler, QEMU, OVMF, Bochs
 	@boot/setup.sh
 
 run: setup ## Boot in QEMU: the tour and a shell, or PROGRAM=cow_fork ARGS="..." OPTIONS="--uefi"
@@ -33,7 +33,7 @@ qemu: setup ## Run each program on Linux and in QEMU, on BIOS and on UEFI
 oracle: setup ## Compare the kernel with Linux on random programs: SEED=0 RUNS=1000
 	SEED=$(SEED) RUNS=$(RUNS) cargo test $(LOCKED) -p test-oracle -- --include-ignored
 
-bochs: setup ## Boot in Bochs, a second emulator, which is installed first (Debian); make test does so where it is there
+bochs: setup ## Boot in Bochs, a second emulator, or fail where it can't be installed; make test does so where it is there
 	boot/setup.sh bochs
 	cargo test $(LOCKED) -p test-programs -- bochs::
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings a machine to where `cargo run` and `cargo test` work: the pinned compiler, QEMU, OVMF and a linker.
+# Brings a machine to where `cargo run` and `cargo test` work: the pinned compiler, QEMU, OVMF, Bochs and a linker.
 # It looks first and changes nothing that is there, so every `make` target can afford to call it. The compiler comes from
 # rustup or, where rustup cannot or must not fetch, from Debian's packages of the same version.
 set -euo pipefail
@@ -128,14 +128,29 @@ provide_tools() {
     apt_install "${packages[@]}"
 }
 
-# Only on request: one test needs it, and is ignored without.
+bochs_is_there() {
+    has bochs && [[ -f /usr/share/vgabios/vgabios.cirrus.bin ]] &&
+        compgen -G '/usr/lib/*/bochs/plugins/libbx_sdl2_gui.so' >/dev/null
+}
+
 provide_bochs() {
-    has bochs && [[ -f /usr/share/vgabios/vgabios.cirrus.bin ]] && compgen -G '/usr/lib/*/bochs/plugins/libbx_sdl2_gui.so' >/dev/null && return
+    bochs_is_there && return
     has apt-get || fail "this system has no apt-get, so please install Bochs with its SDL display by hand"
     apt_install bochs bochs-sdl bochsbios vgabios
 }
 
+# One test needs Bochs and is ignored without, so what stands in the way is no failure, and nobody is asked for a password.
+offer_bochs() {
+    bochs_is_there && return
+    has apt-get || return 0
+    if [[ $(id -u) == 0 ]] || sudo -n true 2>/dev/null; then
+        (provide_bochs) || say "going on without Bochs: its test will be ignored"
+    else
+        say "Bochs is not installed, so its test will be ignored: make bochs installs it"
+    fi
+}
+
 [[ $(uname -sm) == "Linux x86_64" ]] || fail "Faultline is built on Linux on x86-64, and this is $(uname -sm)"
 provide_tools
-[[ ${1:-} == bochs ]] && provide_bochs
+if [[ ${1:-} == bochs ]]; then provide_bochs; else offer_bochs; fi
 provide_compiler

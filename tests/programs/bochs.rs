@@ -1,5 +1,5 @@
 //! Bochs: a second emulator, with an idea of its own of the processor, the clock and the disk. It is slow, so one program
-//! and one look at the tour have to do. Where it is not installed, its trials are ignored.
+//! and one look at the tour have to do. Where it is not installed, its trial is ignored, and says so.
 //!
 //! What Debian's build needs: a debugger is built in, which waits for the word to go on; the display must take 24 bits a
 //! pixel, so SDL draws on its dummy; on the card of Bochs's own the loader picks a mode that it can't write to, on a
@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 use libtest_mimic::Trial;
 
+use crate::needs;
 use crate::run::{Input, Running};
 use crate::tool::Run;
 
@@ -30,10 +31,9 @@ const FILES: [&str; 3] = [
 
 pub(crate) fn trials() -> [Trial; 1] {
     let is_there = FILES.iter().all(|file| Path::new(file).exists());
-    let trial = Trial::test("bochs::boots_to_the_tour", || {
-        boots_to_the_tour().map_err(|error| format!("{error:#}").into())
-    });
-    [trial.with_ignored_flag(!is_there)]
+    let missing = (!is_there).then_some("Bochs is not installed: make bochs does that");
+    let name = "bochs::boots_to_the_tour";
+    [needs::trial(name, missing, boots_to_the_tour)]
 }
 
 fn boots_to_the_tour() -> Result<()> {

@@ -7,15 +7,16 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 use libtest_mimic::Trial;
 
+use crate::needs;
 use crate::run::Input;
 use crate::tool::Run;
 
 /// The trial, ignored where there is no gdb.
 pub(crate) fn trial() -> Trial {
     let gdb = Command::new("gdb").arg("--version").output();
-    let body = || symbols_and_frames().map_err(|error| format!("{error:#}").into());
-    Trial::test("tool::gdb_sees_from_a_page_fault_into_the_program", body)
-        .with_ignored_flag(gdb.is_err())
+    let missing = gdb.is_err().then_some("gdb is not installed");
+    let name = "tool::gdb_sees_from_a_page_fault_into_the_program";
+    needs::trial(name, missing, symbols_and_frames)
 }
 
 fn symbols_and_frames() -> Result<()> {

@@ -3,9 +3,10 @@
 use std::fs;
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
 
+use crate::needs;
 use crate::run::{self, Input};
 use crate::tool::{LATEST, Run};
 
@@ -32,18 +33,18 @@ int main(int argc, char **argv) {
 /// A program about signals.
 const SIGNALS: &str = include_str!("foreign_signals.c");
 
+const NO_COMPILER: &str = "there is no C compiler that links statically (Debian: musl-tools)";
+
 /// The trials, ignored where no C compiler can link statically.
 pub(crate) fn trials() -> Vec<Trial> {
     let compiler = ["musl-gcc", "gcc"]
         .into_iter()
         .find(|compiler| compile(compiler, "int main(void) { return 0; }").is_ok());
+    let missing = compiler.is_none().then_some(NO_COMPILER);
     let trial = |name: &str, source: &'static str| {
-        let body = move || {
-            let compiler = compiler
-                .ok_or("there is no C compiler that can link statically (Debian: musl-tools)")?;
-            runs_as_on_linux(compiler, source).map_err(|error| format!("{error:#}").into())
-        };
-        Trial::test(name, body).with_ignored_flag(compiler.is_none())
+        needs::trial(name, missing, move || {
+            runs_as_on_linux(compiler.context(NO_COMPILER)?, source)
+        })
     };
     vec![
         trial("tool::a_foreign_static_program_runs_as_on_linux", ORDINARY),

@@ -10,6 +10,7 @@ mod foreign;
 mod limits;
 mod machine;
 mod matrix;
+mod needs;
 mod programs;
 mod scarcity;
 mod stick;

@@ -4,7 +4,10 @@
 //! an absent page means is the file's [`Source`]: behind a device whoever finds it absent may begin the read and gets a
 //! [`Read`] that must be completed, until then others wait; in a file that lives in memory alone it is a page of zeroes
 //! that the first access makes. Shared anonymous memory is such a file without a name, as on Linux.
+mod name;
+
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use crate::error::OutOfMemory;
 use crate::frame::{Frame, Use};
@@ -39,6 +42,7 @@ pub enum Source {
 #[derive(Debug)]
 pub struct CachedFile {
     id: u64,
+    name: Option<Vec<u8>>,
     source: Source,
     /// In bytes.
     size: AtomicU64,
@@ -68,6 +72,7 @@ impl CachedFile {
     pub const fn new(id: u64, source: Source, size: u64) -> Self {
         Self {
             id,
+            name: None,
             source,
             size: AtomicU64::new(size),
             pages: Index::new(),

@@ -41,7 +41,7 @@ impl File {
     /// What stat(2) says.
     pub(crate) fn status(&self) -> Status {
         Status {
-            device: 1,
+            device: super::ARCHIVE_DEVICE,
             number: self.number(),
             links: 1,
             mode: self.mode(),

@@ -1,7 +1,8 @@
-//! Files that live in memory and have no name: memfd_create(2).
+//! Files that live in memory and have no path: memfd_create(2), and what shared anonymous mappings show.
 //!
 //! All the work is `mm`'s. The last descriptor and the last mapping may go in any order; who goes last gives the pages back.
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use abi::Errno;
@@ -34,11 +35,19 @@ pub(crate) struct Memfd {
     permissions: u32,
 }
 
+/// The `length` bytes, in whole pages, that a shared anonymous mapping shows to its process and all who come of it.
+pub(crate) fn shared_memory(length: u64) -> Result<Arc<CachedFile>, Errno> {
+    let size = length.checked_next_multiple_of(mm::PAGE_SIZE);
+    let size = size.ok_or(Errno::ENOMEM)?;
+    let file = CachedFile::new(NEXT.fetch_add(1, Relaxed), Source::Memory, size);
+    Arc::try_new(file).map_err(|_| Errno::ENOMEM)
+}
+
 impl Memfd {
-    /// An empty file with these permissions and seals.
-    pub(crate) fn try_new(permissions: u32, seals: Seals) -> Result<Self, Errno> {
+    /// An empty file with this name, these permissions and seals.
+    pub(crate) fn try_new(name: Vec<u8>, permissions: u32, seals: Seals) -> Result<Self, Errno> {
         let number = NEXT.fetch_add(1, Relaxed);
-        let pages = Arc::try_new(CachedFile::new(number, Source::Memory, 0));
+        let pages = Arc::try_new(CachedFile::new(number, Source::Memory, 0).with_name(name));
         let pages = pages.map_err(|_| Errno::ENOMEM)?;
         pages.add_seals(seals).map_err(|_| Errno::EPERM)?;
         Ok(Self {
@@ -76,7 +85,7 @@ impl Memfd {
 impl Kind for Memfd {
     fn status(&self) -> Status {
         Status {
-            device: 1,
+            device: super::MEMORY_DEVICE,
             number: self.number,
             links: 0,
             mode: S_IFREG | self.permissions,

@@ -40,8 +40,11 @@ pub(crate) struct File {
     cached: Arc<CachedFile>,
 }
 
-/// The device of the archive and of files in memory, as `st_dev`: major 0, minor 1.
-const ARCHIVE_DEVICE: u64 = 1;
+/// Where files in memory are, as `st_dev`: major 0, minor 1, as on Linux.
+const MEMORY_DEVICE: u64 = 1;
+
+/// Where the archive's are: Linux's root file system has this number.
+const ARCHIVE_DEVICE: u64 = 2;
 
 static ARCHIVE: Once<Archive> = Once::new();
 

@@ -27,7 +27,7 @@ impl Kind for Stream {
             (S_IFIFO | 0o600, 0, mm::PAGE_SIZE)
         };
         Status {
-            device: 2,
+            device: 7,
             number: 1,
             links: 1,
             mode,

@@ -29,7 +29,7 @@ pub(super) fn memfd_create([name, flags, ..]: Arguments) -> Answer {
     if flags & !(KNOWN | sizes) != 0 || flags & both == both {
         return Err(Errno::EINVAL);
     }
-    user::string(name, NAME_MAX, Errno::EINVAL)?;
+    let name = user::string(name, NAME_MAX, Errno::EINVAL)?;
     if flags & MFD_HUGETLB != 0 {
         return Err(Errno::ENOSYS);
     }
@@ -38,7 +38,8 @@ pub(super) fn memfd_create([name, flags, ..]: Arguments) -> Answer {
         0 => (0o777, Seals::SEAL),
         _ => (0o666, Seals::EXEC),
     };
-    let file = OpenFile::try_new(Memfd::try_new(permissions, seals)?, O_RDWR | O_LARGEFILE);
+    let file = Memfd::try_new(name, permissions, seals)?;
+    let file = OpenFile::try_new(file, O_RDWR | O_LARGEFILE);
     let on_exec = if flags & MFD_CLOEXEC != 0 {
         O_CLOEXEC
     } else {

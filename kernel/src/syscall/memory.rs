@@ -1,6 +1,4 @@
 //! `mmap`, `munmap`, `mprotect`, `mremap`, `brk`.
-use alloc::sync::Arc;
-
 use abi::Errno;
 use abi::general::{
     MAP_32BIT, MAP_ANONYMOUS, MAP_DENYWRITE, MAP_EXECUTABLE, MAP_FIXED, MAP_FIXED_NOREPLACE,
@@ -11,7 +9,7 @@ use abi::general::{
 use mm::mmap::{Mapping, Place};
 use mm::mprotect::Extent;
 use mm::mremap::{Remap, RemapFlags};
-use mm::page_cache::{CachedFile, Source};
+use mm::page_cache::Source;
 use mm::populate::Populate;
 use mm::{Backing, Error, PAGE_SIZE, Page, VmFlags};
 
@@ -19,6 +17,7 @@ use super::file::descriptor;
 use super::{Answer, Arguments};
 use crate::arch::memory::memory;
 use crate::fault;
+use crate::fs::memfd;
 use crate::fs::open::OpenFile;
 use crate::process::oom::{self, Need};
 use crate::process::{Space, current};
@@ -129,16 +128,10 @@ fn backing(
     Ok(Backing::File { file, offset })
 }
 
-/// A new object of `length` bytes, in whole pages, that parents and children share: a file without a name.
+/// A new object of `length` bytes that parents and children share.
 fn shared_memory(length: u64) -> Result<Backing, Errno> {
-    let size = length
-        .checked_next_multiple_of(PAGE_SIZE)
-        .ok_or(Errno::ENOMEM)?;
-    let file = Arc::try_new(CachedFile::new(0, Source::Memory, size));
-    Ok(Backing::File {
-        file: file.map_err(|_| Errno::ENOMEM)?,
-        offset: 0,
-    })
+    let file = memfd::shared_memory(length)?;
+    Ok(Backing::File { file, offset: 0 })
 }
 
 /// There is no pool of huge pages, as on a Linux that was given none: which errno depends on what was asked for.

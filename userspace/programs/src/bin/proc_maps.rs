@@ -7,7 +7,8 @@
 use programs::proc::{Area, File, Room, areas, read, read_in};
 use rt::abi::general::{O_RDONLY, O_WRONLY, SEEK_END, SEEK_SET};
 use rt::memory::{
-    MAP_FIXED, Mapping, PAGE, PROT_EXEC, PROT_NONE, PROT_READ, PROT_WRITE, brk, mmap, munmap,
+    MAP_FIXED, MAP_SHARED, Mapping, PAGE, PROT_EXEC, PROT_NONE, PROT_READ, PROT_WRITE, brk, mmap,
+    munmap,
 };
 use rt::process::{id, spawn, wait};
 use rt::signal::{Signal, kill};
@@ -89,6 +90,39 @@ fn shared_memory() {
     memory.protect(4, 2, PROT_READ).expect("mprotect");
     show("shared memory, two pages of it read-only", memory);
     munmap(memory.page(1), 10 * PAGE).expect("munmap");
+    named_memory();
+}
+
+/// A memory file goes by its name, and a line stays a line.
+fn named_memory() {
+    let mut room: Room = [0; 32768];
+    let file = rt::file::memfd(c"two\nlines", 0).expect("memfd_create");
+    rt::file::truncate(file, 4 * PAGE).expect("ftruncate");
+    let start = rt::file::map(file, 2 * PAGE, PROT_READ, MAP_SHARED, PAGE).expect("mmap");
+    let text = read(MAPS, &mut room);
+    let area = areas(text).find(|area| area.start == start);
+    let area = area.expect("it is mapped");
+    let about = rt::file::status(file).expect("fstat");
+    assert_eq!(area.inode, about.st_ino);
+    println!("{} {} {}", area.rights, area.offset / PAGE, area.name);
+    munmap(start, 2 * PAGE).expect("munmap");
+    rt::file::close(file).expect("close");
+    unnamed_memory();
+}
+
+/// Shared memory that nobody opened has numbers too, each its own.
+fn unnamed_memory() {
+    let mut room: Room = [0; 32768];
+    let memory = Mapping::new(4);
+    [0, 2].map(|page| rt::memory::share(memory.page(page), 2 * PAGE, PROT_READ).expect("mmap"));
+    let text = read(MAPS, &mut room);
+    let find = |page| areas(text).find(|area| area.start == memory.page(page));
+    let [first, second] = [0, 2].map(|page| find(page).expect("it is mapped"));
+    assert_ne!(first.inode, second.inode);
+    for area in [first, second] {
+        println!("{} on {} {}", area.rights, area.device, area.name);
+    }
+    munmap(memory.page(0), 4 * PAGE).expect("munmap");
 }
 
 fn the_program_itself() {

@@ -241,6 +241,8 @@ pub(crate) enum Device {
     Serial,
     /// The PS/2 controller.
     Keyboard,
+    /// The old timer chip.
+    Pit,
 }
 
 /// An amount of memory in MiB.

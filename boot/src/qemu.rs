@@ -72,12 +72,10 @@ pub(crate) fn arguments(
     let has = |device| !machine.without.contains(&device);
     words.add("-nodefaults -no-reboot -no-user-config");
     words.video(machine.video);
-    let keyboard = if has(Device::Keyboard) {
-        ""
-    } else {
-        ",i8042=off"
-    };
-    words.pair("-machine", format!("{board},accel=tcg{keyboard}"));
+    let on_board = [(Device::Keyboard, ",i8042=off"), (Device::Pit, ",pit=off")];
+    let missing = on_board.iter().filter(|(device, _)| !has(*device));
+    let missing: String = missing.map(|(_, word)| *word).collect();
+    words.pair("-machine", format!("{board},accel=tcg{missing}"));
     words.pair("-cpu", &machine.cpu);
     words.pair("-smp", machine.cpus.to_string());
     words.pair("-m", format!("{}M", machine.memory.0));

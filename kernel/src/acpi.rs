@@ -1,4 +1,4 @@
-//! ACPI's tables: how to switch the machine off and how to reset it, read from what firmware left in memory.
+//! ACPI's tables: how to switch the machine off, how to reset it, and a clock of known rate, read from what firmware left in memory.
 //!
 //! Pure: bytes in, facts out, and `arch::firmware` brings the one and acts on the other. Firmware's tables are believed
 //! only as far as their lengths and sums agree. Which value switches off stands in code that is interpreted (AML), as
@@ -120,6 +120,35 @@ impl Power {
             enable: enable(fixed),
             reset: reset(fixed),
         })
+    }
+}
+
+/// The power-management timer, a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CounterFacts {
+    /// Where it is read, 4 bytes at a time.
+    pub(crate) register: Register,
+    /// The bits that count: 24 of them, or 32.
+    pub(crate) mask: u32,
+}
+
+impl CounterFacts {
+    /// What the fixed table says; machines without the old registers of power management have no such timer.
+    pub(crate) fn read(tables: &Tables<'_>) -> Option<Self> {
+        const LONG: u64 = 1 << 8;
+        const WITHOUT_REGISTERS: u64 = 1 << 20;
+        let fixed = tables.all(*b"FACP").next()?;
+        let flags = number(fixed, 112..116)?;
+        if flags & WITHOUT_REGISTERS != 0 || number(fixed, 91..92)? != 4 {
+            return None;
+        }
+        let register = generic(fixed, 208).or_else(|| port(number(fixed, 76..80)?))?;
+        let mask = if flags & LONG != 0 {
+            u32::MAX
+        } else {
+            0xff_ffff
+        };
+        Some(Self { register, mask })
     }
 }
 

@@ -1,7 +1,7 @@
 //! ACPI's tables: good ones are read, bad ones are not believed, and none makes the reader fall over.
 use std::collections::BTreeMap;
 
-use crate::acpi::{Physical, Power, Register, Tables};
+use crate::acpi::{CounterFacts, Physical, Power, Register, Tables};
 
 /// Memory in pieces, by address.
 #[derive(Default)]
@@ -89,6 +89,42 @@ fn without_the_package_there_is_no_off() {
         let power = power(&machine(code)).expect("the fixed table is there");
         assert_eq!(power.off, [None, None], "{code:x?}");
     }
+}
+
+/// The timer of a machine whose fixed table has `bytes` at these places.
+fn timer(changes: &[(usize, &[u8])]) -> Option<CounterFacts> {
+    let mut memory = machine(S5);
+    let mut fixed = memory.0.remove(&FACP).expect("it is there");
+    for (at, bytes) in changes {
+        fixed[*at..*at + bytes.len()].copy_from_slice(bytes);
+    }
+    memory.put(FACP, fixed, 9);
+    CounterFacts::read(&Tables::open(&memory, RSDP)?)
+}
+
+#[test]
+fn the_timer_is_where_the_table_says_and_as_wide() {
+    const PORT: (usize, &[u8]) = (76, &[0x08, 0x06, 0, 0]);
+    const LENGTH: (usize, &[u8]) = (91, &[4]);
+    let found = |register, mask| Some(CounterFacts { register, mask });
+    let port = Register::Port(0x608);
+    assert_eq!(timer(&[PORT, LENGTH]), found(port, 0xff_ffff));
+    let long = (112, &[0, 1, 0, 0][..]);
+    assert_eq!(timer(&[PORT, LENGTH, long]), found(port, u32::MAX));
+    let address = (208, &[0, 32, 0, 3, 0, 0x10, 0, 0xfe, 0, 0, 0, 0][..]);
+    let memory = Register::Memory(0xfe00_1000);
+    assert_eq!(timer(&[PORT, LENGTH, address]), found(memory, 0xff_ffff));
+}
+
+#[test]
+fn no_timer_is_made_up() {
+    const PORT: (usize, &[u8]) = (76, &[0x08, 0x06, 0, 0]);
+    const LENGTH: (usize, &[u8]) = (91, &[4]);
+    let reduced = (112, &[0, 0, 0x10, 0][..]);
+    assert_eq!(timer(&[]), None);
+    assert_eq!(timer(&[PORT]), None, "a timer of no bytes");
+    assert_eq!(timer(&[LENGTH]), None, "a timer at no port");
+    assert_eq!(timer(&[PORT, LENGTH, reduced]), None, "hardware-reduced");
 }
 
 #[test]

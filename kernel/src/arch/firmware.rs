@@ -7,8 +7,8 @@ use x86_64::instructions::port::Port;
 use super::direct_map::pointer_to;
 use super::layout::{DIRECT_MAP, DIRECT_MAP_SIZE, PAGE};
 use super::paging::{self, Cache, ioremap};
-use super::{boot, timer};
-use crate::acpi::{Physical, Power, Register, Tables};
+use super::{boot, pm_timer, timer};
+use crate::acpi::{CounterFacts, Physical, Power, Register, Tables};
 
 static POWER: Once<Power> = Once::new();
 
@@ -39,6 +39,7 @@ impl Physical for Memory {
 /// Reads the tables, if the machine has any.
 pub(super) fn init() {
     let tables = boot::rsdp().and_then(|rsdp| Tables::open(&Memory, rsdp));
+    pm_timer::init(tables.as_ref().and_then(CounterFacts::read));
     let power = tables.as_ref().and_then(Power::read);
     match power {
         Some(power) => log::debug!("ACPI: {power:x?}"),

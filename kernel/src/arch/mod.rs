@@ -7,6 +7,7 @@
 mod apic;
 pub(crate) mod boot;
 pub(crate) mod bugs;
+mod calibrate;
 pub(crate) mod check;
 pub(crate) mod context;
 pub(crate) mod debug;
@@ -26,6 +27,7 @@ pub(crate) mod memory;
 mod nmi;
 pub(crate) mod paging;
 pub(crate) mod percpu;
+mod pm_timer;
 pub(crate) mod report;
 mod rtc;
 pub(crate) mod stack;
@@ -58,6 +60,6 @@ pub(crate) fn init_devices() {
     syscall::init();
     fpu::init();
     apic::init();
-    timer::init();
     firmware::init();
+    timer::init();
 }

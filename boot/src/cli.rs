@@ -137,6 +137,9 @@ pub(crate) struct MachineArgs {
     /// Wait for a debugger on port 1234, and print the line that starts it.
     #[arg(long)]
     pub gdb: bool,
+    /// Have QEMU listen on this socket for QMP, which has keys, pictures and faults of hardware.
+    #[arg(long, value_name = "SOCKET")]
+    pub monitor: Option<PathBuf>,
     /// Count instructions instead of time: the same run costs the same twice (one processor).
     #[arg(long)]
     pub icount: bool,

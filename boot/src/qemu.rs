@@ -86,6 +86,10 @@ pub(crate) fn arguments(
     }
     words.firmware(firmware);
     words.wires(wires);
+    if let Some(socket) = &machine.monitor {
+        let name = escaped(socket);
+        words.pair("-qmp", format!("unix:{name},server=on,wait=off"));
+    }
     if has(Device::Serial) {
         words
             .add("-device isa-serial,index=0,chardev=log -device isa-serial,index=2,chardev=stdio");
@@ -100,6 +104,11 @@ pub(crate) fn arguments(
     words.0
 }
 
+/// In the value of an option, a comma of a file's name is written twice.
+fn escaped(file: &Path) -> String {
+    file.as_os_str().to_string_lossy().replace(',', ",,")
+}
+
 #[derive(Default)]
 struct Words(Vec<OsString>);
 
@@ -112,9 +121,8 @@ impl Words {
         self.0.extend([option.into(), value.into()]);
     }
 
-    /// In the value of an option, a comma of a file's name is written twice.
     fn drive(&mut self, options: &str, file: &Path) {
-        let name = file.as_os_str().to_string_lossy().replace(',', ",,");
+        let name = escaped(file);
         self.pair("-drive", format!("{options},file={name}"));
     }
 

@@ -20,6 +20,7 @@ mod fs;
 mod heap;
 mod lock;
 mod log;
+mod machine_check;
 mod options;
 mod process;
 mod random;

@@ -37,6 +37,8 @@ mod framing;
 mod grid;
 #[path = "../../kernel/src/bugs/kind.rs"]
 mod kind;
+#[path = "../../kernel/src/machine_check.rs"]
+mod machine_check;
 #[path = "../../kernel/src/trace/names.rs"]
 mod names;
 #[path = "../../kernel/src/options.rs"]
@@ -57,6 +59,7 @@ mod terminal;
 mod test_acpi;
 mod test_canvas;
 mod test_grid;
+mod test_machine_check;
 mod test_options;
 mod test_rate_limit;
 mod test_slab;

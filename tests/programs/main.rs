@@ -9,10 +9,12 @@ mod ends;
 mod foreign;
 mod limits;
 mod machine;
+mod machine_check;
 mod matrix;
 mod needs;
 mod programs;
 mod scarcity;
+mod session;
 mod stick;
 mod trace;
 
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
             .chain(foreign::trials())
             .chain([debugger::trial()])
             .chain(machine::trials())
+            .chain(machine_check::trials())
             .chain(scarcity::trials())
             .chain(stick::trials())
             .collect::<Vec<_>>(),

@@ -48,6 +48,8 @@ bitflags! {
         const PAT = 1 << 14;
         /// Machine checks arrive as exceptions.
         const MCE = 1 << 15;
+        /// Registers say what a machine check was.
+        const MCA = 1 << 16;
     }
 }
 
@@ -103,6 +105,7 @@ fn basic(cpuid: &CpuId<CpuIdReaderNative>, found: &mut Features) {
         found.set(Features::PGE, leaf.has_pge());
         found.set(Features::PAT, leaf.has_pat());
         found.set(Features::MCE, leaf.has_mce());
+        found.set(Features::MCA, leaf.has_mca());
         found.set(Features::PCID, leaf.has_pcid());
         found.set(Features::XSAVE, leaf.has_xsave());
         found.set(Features::RDRAND, leaf.has_rdrand());

@@ -22,6 +22,7 @@ mod idt;
 mod image;
 pub(crate) mod interrupts;
 pub(crate) mod layout;
+mod machine_check;
 mod memblock;
 pub(crate) mod memory;
 mod nmi;
@@ -57,6 +58,7 @@ pub(crate) fn init_traps() {
 
 /// What ring 3 and time need; device memory can be mapped.
 pub(crate) fn init_devices() {
+    machine_check::init();
     syscall::init();
     fpu::init();
     apic::init();

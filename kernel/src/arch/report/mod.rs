@@ -17,7 +17,7 @@ use x86_64::registers::control::Cr2;
 
 use super::idt::vector;
 use super::trap::TrapFrame;
-use super::{exit, interrupts};
+use super::{exit, interrupts, machine_check};
 use backtrace::{after_fault, from_here};
 
 /// How often a report was begun.
@@ -55,6 +55,9 @@ pub(crate) fn kernel_fault(frame: &TrapFrame, address: u64) -> ! {
 pub(super) fn kernel_bug(frame: &TrapFrame, address: Option<u64>) -> ! {
     let extent = begin();
     cause::say(frame, address);
+    if frame.number == vector::MACHINE_CHECK {
+        machine_check::tell();
+    }
     log::error!("instruction: {:#x}", frame.rip);
     if let Extent::Full = extent {
         registers::all(frame);

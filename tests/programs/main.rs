@@ -14,6 +14,7 @@ mod matrix;
 mod needs;
 mod programs;
 mod scarcity;
+mod scrollback;
 mod session;
 mod stick;
 mod trace;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
             .chain([debugger::trial()])
             .chain(machine::trials())
             .chain(machine_check::trials())
+            .chain(scrollback::trials())
             .chain(scarcity::trials())
             .chain(stick::trials())
             .collect::<Vec<_>>(),

@@ -52,12 +52,7 @@ impl AddressSpace {
         self.areas.reserve(1)?;
         memory.commit(len, self.books.mapped)?;
         let flags = (VmFlags::READ | VmFlags::WRITE | self.future).with_promise();
-        self.insert(Vma {
-            start: old,
-            end: new,
-            flags,
-            backing: Backing::Anonymous,
-        });
+        self.insert(Vma::new(old..new, flags, Backing::Anonymous));
         Ok(())
     }
 }

@@ -156,11 +156,14 @@ mod tests {
     #[test]
     fn only_what_was_never_written_loses_its_promise() {
         //                          0123456789
-        let mut it = Drawing::of("Wwwwwwww..");
+        let mut it = Drawing::of("WwwwWwww..");
         it.fault(1, crate::fault::Access::Write);
         assert_eq!(it.memory.committed_pages(), 8);
         it.protect("----      ", 'r').expect("allowed");
         assert_eq!(it.memory.committed_pages(), 8);
+        it.protect("  --      ", 'n').expect("allowed");
+        it.protect("  --      ", 'r').expect("allowed");
+        assert_eq!(it.memory.committed_pages(), 8, "what counts is the area");
         it.protect("    ----  ", 'r').expect("allowed");
         assert_eq!(it.memory.committed_pages(), 4);
         it.shows("RrrrRrrr..");

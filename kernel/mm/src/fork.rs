@@ -5,6 +5,7 @@
 use crate::areas::Areas;
 use crate::error::OutOfMemory;
 use crate::gather::Gather;
+use crate::identity::Heirs;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::Page;
@@ -18,9 +19,14 @@ use crate::vma::{VmFlags, Vma};
 impl AddressSpace {
     /// A copy of the space. On failure the space is as it was, but for entries that a store will find read-only.
     pub fn fork<M: Machine>(&mut self, memory: &Memory<M>) -> Result<Self, OutOfMemory> {
-        let areas = self.areas.try_clone(|vma| vma.flags -= VmFlags::LOCK)?;
+        let mut heirs = Heirs::default();
+        let areas = self.areas.try_clone(|vma| {
+            vma.flags -= VmFlags::LOCK;
+            heirs.adopt(vma);
+        })?;
         let table = PageTable::new(memory)?;
         let mut child = Self::with_parts(areas, table, self.layout, self.brk, self.limits);
+        child.identities = heirs.into_identities();
         child.lazy = self.lazy;
         child.stack_start = self.stack_start;
         child.leave_out(&self.areas);

@@ -21,6 +21,7 @@ pub mod fault;
 pub mod fork;
 pub mod frame;
 mod gather;
+pub mod identity;
 mod index;
 pub mod machine;
 pub mod madvise;

@@ -59,12 +59,7 @@ impl AddressSpace {
         let Mapping { flags, backing, .. } = mapping;
         let flags = sealed_flags(flags, &backing)? | self.future;
         self.reserve(memory, &pages, 3)?;
-        let mut vma = Vma {
-            start: pages.start,
-            end: pages.end,
-            flags,
-            backing,
-        };
+        let mut vma = Vma::new(pages.clone(), flags, backing);
         self.enter(memory, &vma)?;
         vma.flags = match self.promise(memory, &pages, flags) {
             Ok(flags) => flags,

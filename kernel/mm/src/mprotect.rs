@@ -13,7 +13,6 @@ use crate::memory::Memory;
 use crate::page::{self, PAGE_SIZE, Page};
 use crate::pte::{Leaf, Pte, PteFlags};
 use crate::space::AddressSpace;
-use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire};
 use crate::vma::VmFlags;
 
@@ -101,7 +100,8 @@ impl AddressSpace {
     }
 
     /// Checks that `piece` may become what it was not: data, or memory that may be needed. Returns its flags with that
-    /// noted. An anonymous piece that can't be written any more, and never was, needs no promise.
+    /// noted. A piece of an anonymous area that can't be written any more, and never had a page of its own, needs no
+    /// promise.
     fn promise_more<M: Machine>(
         &self,
         memory: &Memory<M>,
@@ -115,11 +115,14 @@ impl AddressSpace {
             return Err(Error::OutOfMemory);
         }
         if !new.contains(VmFlags::WRITE) {
-            let is_needed = !self.is_anonymous(piece.start) || self.has_written(memory, piece);
-            return Ok(if is_needed {
-                new
-            } else {
+            let is_untouched = self
+                .areas
+                .at(piece.start)
+                .is_some_and(|vma| vma.backing.is_anonymous() && vma.identity().is_none());
+            return Ok(if is_untouched {
                 new - VmFlags::ACCOUNTED
+            } else {
+                new
             });
         }
         if old.intersects(VmFlags::WRITE | VmFlags::ACCOUNTED) || !new.is_promise() {
@@ -127,27 +130,6 @@ impl AddressSpace {
         }
         memory.commit(len, self.books.mapped)?;
         Ok(new | VmFlags::ACCOUNTED)
-    }
-
-    fn is_anonymous(&self, page: Page) -> bool {
-        let vma = self.areas.at(page);
-        vma.is_some_and(|vma| vma.backing.is_anonymous())
-    }
-
-    /// Whether frames were spent on `pages`, which are private.
-    fn has_written<M: Machine>(&self, memory: &Memory<M>, pages: &Range<Page>) -> bool {
-        let mut pages = pages.clone();
-        let is_spent = |entry: &AtomicU64| {
-            let leaf = Pte::decode(entry.load(Acquire)).leaf();
-            leaf.is_some_and(|leaf| leaf.frame != memory.zero_frame())
-        };
-        while let Some((first, entries)) = self.table.next_entries(memory, pages.clone()) {
-            if entries.iter().any(is_spent) {
-                return true;
-            }
-            pages.start = first + entries.len() as u64;
-        }
-        false
     }
 
     fn protect_entries<M: Machine>(

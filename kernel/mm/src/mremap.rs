@@ -142,7 +142,7 @@ impl AddressSpace {
             self.stretch_mapping(vma, end);
             self.books.add(page::count(&delta), vma.flags);
             self.areas.update(start, |vma| vma.end = end);
-            self.merge_at(end);
+            self.merge_at_if(end, Vma::can_grow_into);
             return Ok(old.start);
         }
         if !request.flags.contains(RemapFlags::MAY_MOVE) {

@@ -8,6 +8,7 @@ use crate::areas::Areas;
 use crate::books::Books;
 use crate::error::{Error, OutOfMemory};
 use crate::frame::Use;
+use crate::identity::Identities;
 use crate::machine::Machine;
 use crate::memory::{COUNTED, Memory};
 use crate::page::{self, PAGE_SIZE, Page};
@@ -77,6 +78,8 @@ pub struct AddressSpace {
     pub(crate) future: VmFlags,
     /// Pages that MADV_FREE gave up, at most: no more are worth looking for.
     pub(crate) lazy: u64,
+    /// What areas are told apart by.
+    pub(crate) identities: Identities,
 }
 
 impl AddressSpace {
@@ -117,6 +120,7 @@ impl AddressSpace {
             books,
             future: VmFlags::empty(),
             lazy: 0,
+            identities: Identities::new(0),
         }
     }
 
@@ -242,20 +246,26 @@ impl AddressSpace {
 
     /// Joins the areas that touch at `page`, if they may be.
     pub(crate) fn merge_at(&mut self, page: Page) {
+        self.merge_at_if(page, Vma::can_merge);
+    }
+
+    /// Joins the areas that touch at `page`, lower and upper, where `may_merge` says so.
+    pub(crate) fn merge_at_if(&mut self, page: Page, may_merge: impl Fn(&Vma, &Vma) -> bool) {
         let Some(upper) = self.areas.at(page).filter(|vma| vma.start == page) else {
             return;
         };
         let Some(lower) = self
             .areas
             .before(page)
-            .filter(|lower| lower.can_merge(upper))
+            .filter(|lower| may_merge(lower, upper))
         else {
             return;
         };
-        let (start, end) = (lower.start, upper.end);
+        let start = lower.start;
         self.join_mappings(lower, upper);
-        self.areas.remove(page);
-        self.areas.update(start, |vma| vma.end = end);
+        if let Some(upper) = self.areas.remove(page) {
+            self.areas.update(start, |lower| lower.take_in(&upper));
+        }
     }
 
     /// The free pages around `pages`: up to the area below and the area above, or the ends of the user half.

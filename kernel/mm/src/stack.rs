@@ -30,8 +30,11 @@ impl AddressSpace {
         if page < USER_START || !self.keeps_guard_gap(page) {
             return Err(Error::OutOfMemory);
         }
+        // As on Linux, also where it then may not grow; a stack that was moved up can't have begun below page 0.
+        self.identify(vma);
+        let too_low = vma.home(start) < grown;
         let too_tall = page::count(&(page..end)) > self.limits.stack / PAGE_SIZE;
-        if too_tall || !self.may_expand(grown) || !self.may_add_locked(grown, flags) {
+        if too_low || too_tall || !self.may_expand(grown) || !self.may_add_locked(grown, flags) {
             return Err(Error::OutOfMemory);
         }
         if flags.contains(VmFlags::ACCOUNTED) {

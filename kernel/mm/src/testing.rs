@@ -158,12 +158,9 @@ impl Drawing {
         if flags.contains(VmFlags::ACCOUNTED) {
             self.memory.recommit(end - start);
         }
-        self.space.areas.insert(Vma {
-            start: FIRST + start,
-            end: FIRST + end,
-            flags,
-            backing: Backing::Anonymous,
-        });
+        let pages = FIRST + start..FIRST + end;
+        let vma = Vma::new(pages, flags, Backing::Anonymous);
+        self.space.areas.insert(vma);
     }
 
     /// Fails unless the space looks like `picture`, and everything that holds for spaces holds for this one.

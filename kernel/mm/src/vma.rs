@@ -1,7 +1,7 @@
 //! A virtual memory area: pages in a row that share protection, flags and backing. A promise; the faults keep it.
 //!
-//! Areas are plain values. Slicing one keeps each page's place in its file, and two may be joined where a program could
-//! not tell the pair from the whole.
+//! Areas are plain values. Slicing one keeps each page's place in its file, and two may be joined where Linux would
+//! (`identity.rs`).
 use alloc::sync::Arc;
 use core::ops::Range;
 
@@ -13,6 +13,7 @@ use crate::memory::Memory;
 use crate::page::{self, Page};
 use crate::page_cache::CachedFile;
 use crate::pte::PteFlags;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Pages kept free below an area that grows down: Linux's `stack_guard_gap`.
 pub const GUARD_GAP: u64 = 256;
@@ -130,7 +131,7 @@ impl Backing {
 }
 
 /// Pages `start..end` of an address space. Never empty.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Vma {
     /// First page.
     pub start: Page,
@@ -140,9 +141,31 @@ pub struct Vma {
     pub flags: VmFlags,
     /// Source of the contents.
     pub backing: Backing,
+    /// See [`Vma::identity`]. Like `shift` it changes by a fault once, which shares the area with others.
+    pub(crate) identity: AtomicU32,
+    /// See [`Vma::shift`].
+    pub(crate) shift: AtomicU64,
+}
+
+impl Clone for Vma {
+    fn clone(&self) -> Self {
+        self.slice(self.pages())
+    }
 }
 
 impl Vma {
+    /// An area as it begins: nothing was stored in its pages, and they are where they were mapped.
+    pub fn new(pages: Range<Page>, flags: VmFlags, backing: Backing) -> Self {
+        Self {
+            start: pages.start,
+            end: pages.end,
+            flags,
+            backing,
+            identity: AtomicU32::new(0),
+            shift: AtomicU64::new(0),
+        }
+    }
+
     /// The pages of the area.
     pub fn pages(&self) -> Range<Page> {
         self.start..self.end
@@ -230,24 +253,61 @@ impl Vma {
             end: pages.end,
             flags: self.flags,
             backing,
+            identity: AtomicU32::new(self.identity.load(Relaxed)),
+            shift: AtomicU64::new(self.shift()),
         }
     }
 
-    /// Whether `self` and `next` touch, and no program could tell them from one area.
+    /// Whether `self` and `next` touch, and are one area to Linux.
     pub fn can_merge(&self, next: &Self) -> bool {
-        self.end == next.start && self.flags == next.flags && self.backing_continues(next)
+        self.flags == next.flags
+            && self.is_continued_by(next)
+            && self.identity().joined(next.identity()).is_some()
+    }
+
+    /// Whether private pages of both have come the same way; they have where both got them while they were one.
+    fn shifts_agree(&self, next: &Self) -> bool {
+        self.shift() == next.shift() || self.identity().is_none() || next.identity().is_none()
+    }
+
+    /// Takes `next` in, with which it was asked whether it can merge.
+    pub(crate) fn take_in(&mut self, next: &Self) {
+        self.end = next.end;
+        if self.identity().is_none() && !next.identity().is_none() {
+            self.become_kin_of(next);
+        }
+    }
+
+    /// What the area will be at `pages`. As on Linux one that has no private pages begins anew there.
+    pub(crate) fn moved_to(mut self, pages: Range<Page>) -> Self {
+        let distance = pages.start.number().wrapping_sub(self.start.number());
+        let is_new = self.identity().is_none();
+        let shift = self.shift.get_mut();
+        *shift = if is_new {
+            0
+        } else {
+            shift.wrapping_add(distance)
+        };
+        (self.start, self.end) = (pages.start, pages.end);
+        self
+    }
+
+    /// Whether `next` begins where the area ends, and goes on with the same source: for anonymous areas that is the place
+    /// where they were mapped.
+    pub(crate) fn is_continued_by(&self, next: &Self) -> bool {
+        self.end == next.start && self.backing_continues(next)
     }
 
     fn backing_continues(&self, next: &Self) -> bool {
         match (&self.backing, &next.backing) {
-            (Backing::Anonymous, Backing::Anonymous) => true,
+            (Backing::Anonymous, Backing::Anonymous) => self.shift() == next.shift(),
             (
                 Backing::File { file, offset },
                 Backing::File {
                     file: other,
                     offset: at,
                 },
-            ) => Arc::ptr_eq(file, other) && offset + self.len() == *at,
+            ) => Arc::ptr_eq(file, other) && offset + self.len() == *at && self.shifts_agree(next),
             _ => false,
         }
     }

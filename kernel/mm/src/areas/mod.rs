@@ -135,7 +135,7 @@ impl Areas {
     }
 
     /// A copy of the same shape. `change` may give the copies other flags.
-    pub(crate) fn try_clone(&self, change: impl Fn(&mut Vma)) -> Result<Self, OutOfMemory> {
+    pub(crate) fn try_clone(&self, change: impl FnMut(&mut Vma)) -> Result<Self, OutOfMemory> {
         Ok(Self {
             tree: self.tree.try_clone(change)?,
         })

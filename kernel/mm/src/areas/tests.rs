@@ -16,12 +16,8 @@ fn area(random: &mut Random) -> Vma {
         0 => VmFlags::READ | VmFlags::GROWS_DOWN,
         _ => VmFlags::READ,
     };
-    Vma {
-        start,
-        end: start + 1 + random.below(40),
-        flags,
-        backing: Backing::Anonymous,
-    }
+    let pages = start..start + 1 + random.below(40);
+    Vma::new(pages, flags, Backing::Anonymous)
 }
 
 /// The list, in order of address.
@@ -121,12 +117,8 @@ fn below_a_stack(low: Range<u64>, stack: u64) -> Option<u64> {
     let mut areas = Areas::new();
     areas.reserve(2).expect("the host has memory");
     for (pages, flags) in [(low, VmFlags::READ), (stack..stack + 10, stack_flags)] {
-        areas.insert(Vma {
-            start: Page::new(pages.start),
-            end: Page::new(pages.end),
-            flags,
-            backing: Backing::Anonymous,
-        });
+        let pages = Page::new(pages.start)..Page::new(pages.end);
+        areas.insert(Vma::new(pages, flags, Backing::Anonymous));
     }
     let bounds = Page::new(16)..Page::new(1000);
     let gap = areas.find_gap(10, &bounds, Toward::High);

@@ -210,6 +210,10 @@ impl AddressSpace {
         let Ok(entry) = self.table.entry_or_create(memory, page) else {
             return Outcome::OutOfMemory;
         };
+        if access == Access::Write && !vma.flags.contains(VmFlags::SHARED) {
+            // Whatever comes of it: Linux does this before it looks for the page, too.
+            self.identify(vma);
+        }
         let before = entry.load(Acquire);
         let mut held = None;
         let resolution = match (Pte::decode(before), &vma.backing) {

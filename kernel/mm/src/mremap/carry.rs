@@ -3,6 +3,7 @@
 //! A step is what one area has of the range. Everything that can fail is in `prepare`; `carry_out` can't.
 use crate::error::Error;
 use crate::gather::Gather;
+use crate::identity::Identity;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::{self, Page};
@@ -51,8 +52,7 @@ impl AddressSpace {
         self.reserve(memory, from, 9)?;
         self.reserve(memory, to, 9)?;
         let vma = self.areas.at(from.start).ok_or(Error::BadAddress)?;
-        let mut moved = vma.slice(from.start..vma.end);
-        (moved.start, moved.end) = (to.start, to.end);
+        let moved = vma.slice(from.start..vma.end).moved_to(to.clone());
         self.make_tables(memory, step)?;
         let ready = match self.enter(memory, &moved) {
             Ok(()) => self
@@ -105,7 +105,7 @@ impl AddressSpace {
         let Some(vma) = self.areas.at(from.start) else {
             return;
         };
-        let (old_area, old_flags) = (vma.pages(), vma.flags);
+        let moves_whole = vma.pages() == from;
         self.move_entries(memory, vma, &from, to.start);
         // The new area comes before the old one goes: tables that serve both must stay.
         self.insert(moved);
@@ -116,10 +116,26 @@ impl AddressSpace {
         if !flags.contains(RemapFlags::DONT_UNMAP) {
             memory.recommit(self.books_of(&from).promised);
             self.unmap(memory, &from);
-        } else if old_flags.intersects(VmFlags::LOCK) {
-            // The lock goes with the pages, from all of the area, as on Linux. Room was reserved.
-            let _ = self.reflag(&old_area, old_flags - VmFlags::LOCK);
+        } else {
+            self.leave_behind(&from, moves_whole);
         }
+    }
+
+    /// What stays with MREMAP_DONTUNMAP. As on Linux the lock goes with the pages, from all of the area, which does not
+    /// join its neighbours for that; and an area that lost all its pages has no more private ones.
+    fn leave_behind(&mut self, from: &Range<Page>, moved_whole: bool) {
+        let Some(vma) = self.areas.at(from.start) else {
+            return;
+        };
+        let (start, len, flags) = (vma.start, vma.len(), vma.flags);
+        self.books.remove(len, flags);
+        self.books.add(len, flags - VmFlags::LOCK);
+        self.areas.update(start, |vma| {
+            vma.flags -= VmFlags::LOCK;
+            if moved_whole {
+                vma.set_identity(Identity::NONE);
+            }
+        });
     }
 
     /// Removes areas and entries of `pages`, but leaves the tables to what comes next.

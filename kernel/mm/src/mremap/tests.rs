@@ -108,7 +108,7 @@ fn the_target_never_keeps_what_was_there() {
     fill(&drawing, 0..2);
     fill(&drawing, 4..8);
     assert_eq!(remap(&mut drawing, (0, 2), (5, 2), FIXED), Ok(5));
-    drawing.shows("....Wwww..");
+    drawing.shows("....WWwW..");
     assert_eq!(bytes(&drawing, 4..8), [5, 1, 2, 8]);
     assert_eq!(drawing.space.resident_pages(&drawing.memory), 4);
 }
@@ -147,7 +147,7 @@ fn several_areas_move_by_the_same_distance() {
     fill(&drawing, 0..2);
     fill(&drawing, 11..19);
     assert_eq!(remap(&mut drawing, (1, 5), (12, 5), FIXED), Ok(12));
-    drawing.shows("W.....X....WwRrWXWW.");
+    drawing.shows("W.....X....WWRrWXWW.");
     assert_eq!(bytes(&drawing, 11..13), [12, 2]);
     assert_eq!(bytes(&drawing, 15..16), [16], "a hole replaces nothing");
     let got = remap(&mut drawing, (11, 4), (0, 5), MOVE);

@@ -138,7 +138,7 @@ impl<T: Item> Tree<T> {
     }
 
     /// A copy of the same shape. `change` may alter the copies in what no order and no summary depends on.
-    pub(crate) fn try_clone(&self, change: impl Fn(&mut T)) -> Result<Self, OutOfMemory>
+    pub(crate) fn try_clone(&self, mut change: impl FnMut(&mut T)) -> Result<Self, OutOfMemory>
     where
         T: Clone,
     {

@@ -174,6 +174,7 @@ impl Oracle {
         for area in &mut child.areas {
             area.lock = None;
         }
+        child.inherit();
         child
     }
 

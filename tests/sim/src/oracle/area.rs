@@ -16,6 +16,17 @@ pub enum Promise {
     Made,
 }
 
+/// The `anon_vma` of an area, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kin {
+    /// It never had a private page.
+    None,
+    /// Given to it by this space.
+    Own(u64),
+    /// Its own since a fork, beside those of its ancestors.
+    Inherited(u64),
+}
+
 /// Pages `start..end`, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Area {
@@ -39,6 +50,10 @@ pub struct Area {
     pub notes: Notes,
     /// Where its contents come from; a file's offset is that of the first page.
     pub source: Source,
+    /// Where its first page was mapped, by number: `vm_pgoff` of anonymous areas. Of others it says nothing.
+    pub home: u64,
+    /// Whose private pages it holds.
+    pub kin: Kin,
 }
 
 impl Area {
@@ -98,18 +113,44 @@ impl Area {
             start,
             end,
             source,
+            home: self.home.wrapping_add(start.wrapping_sub(self.start)),
             ..*self
         }
     }
 
     /// The two as one, where `above` continues `self` in every respect.
     pub fn joined(&self, above: &Self) -> Option<Self> {
-        let whole = Self {
-            end: above.end,
-            ..*self
+        let kin = match (self.kin, above.kin) {
+            (kin, other) if kin == other => kin,
+            (Kin::None, Kin::Own(number)) | (Kin::Own(number), Kin::None) => Kin::Own(number),
+            _ => return None,
         };
-        let continues = self.end == above.start && whole.part(above.start, above.end) == *above;
-        continues.then_some(whole)
+        let whole = Self { kin, ..*self };
+        self.is_alike(above).then_some(Self {
+            end: above.end,
+            ..whole
+        })
+    }
+
+    /// Whether `above` continues `self` in every respect but whose pages it holds.
+    pub fn is_alike(&self, above: &Self) -> bool {
+        let mut next = Self {
+            end: above.end,
+            kin: above.kin,
+            ..*self
+        }
+        .part(self.end, above.end);
+        if self.source != Source::Zero {
+            next.home = above.home;
+        }
+        self.end == above.start && next == *above
+    }
+
+    /// Whether a private page of one may become a neighbour's of the other: they are alike but for their rights, which
+    /// may change.
+    pub fn may_be_kin(&self, above: &Self) -> bool {
+        let rights = above.rights;
+        Self { rights, ..*self }.is_alike(above)
     }
 
     /// Whether an area that grows down must keep its distance from this one.
@@ -145,8 +186,14 @@ impl fmt::Display for Area {
             f.write_str(if holds { word } else { "" })?;
         }
         match self.source {
-            Source::Zero => Ok(()),
+            Source::Zero if self.home == self.start => Ok(()),
+            Source::Zero => write!(f, " mapped at {:#x}", self.home),
             Source::File { file, offset } => write!(f, " of file{file} from page {offset}"),
+        }?;
+        match self.kin {
+            Kin::None => Ok(()),
+            Kin::Own(_) => f.write_str(" with pages"),
+            Kin::Inherited(_) => f.write_str(" with inherited pages"),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The system calls, each as its manual page has it.
-use super::{Area, Notes, Oracle, Overcommit, Promise, Refusal, TASK_END};
+use super::{Area, Kin, Notes, Oracle, Overcommit, Promise, Refusal, TASK_END};
 use crate::op::{Extent, Growth, Request, Reserve, Rights, Sharing, Source, Span};
 
 impl Oracle {
@@ -34,6 +34,8 @@ impl Oracle {
             lock: self.future,
             notes: Notes::default(),
             source: request.source,
+            home: start,
+            kin: Kin::None,
         };
         let area = self.promise(area)?;
         self.erase(area.start, area.end);
@@ -120,7 +122,7 @@ impl Oracle {
             return Err(Refusal::ENOMEM);
         }
         if !rights.has(Rights::W) {
-            if piece.source == Source::Zero && !self.has_stores(piece.start, piece.end) {
+            if piece.source == Source::Zero && piece.kin == Kin::None {
                 changed.promise = Promise::None;
             }
         } else if changed.is_promise() && piece.promise == Promise::None {
@@ -194,6 +196,8 @@ impl Oracle {
                 lock: self.future,
                 notes: Notes::default(),
                 source: Source::Zero,
+                home: old,
+                kin: Kin::None,
             });
         })
     }
@@ -238,8 +242,10 @@ impl Oracle {
     pub(super) fn add(&mut self, area: Area) {
         let at = self.areas.partition_point(|other| other.start < area.start);
         self.areas.insert(at, area);
-        self.join(at + 1);
+        // The one below comes first: with both its neighbours an area can be one that these could not be with each other.
+        let before = self.areas.len();
         self.join(at);
+        self.join(at + 1 - (before - self.areas.len()));
     }
 
     /// Joins areas number `at - 1` and `at`.

@@ -6,6 +6,7 @@
 mod advice;
 mod area;
 mod calls;
+mod kin;
 mod place;
 mod promise;
 mod remap;
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 pub use advice::Notes;
-pub use area::{Area, Promise};
+pub use area::{Area, Kin, Promise};
 pub use promise::Overcommit;
 
 use crate::files::{File, Files, Store};
@@ -84,6 +85,8 @@ pub struct Oracle {
     lazy: BTreeSet<u64>,
     /// Words of private pages, by page and index.
     words: BTreeMap<(u64, usize), u64>,
+    /// The last number that was given to areas.
+    kin: u64,
     /// The files as they are now.
     files: Files,
 }
@@ -98,6 +101,7 @@ impl Oracle {
             future: None,
             lazy: BTreeSet::new(),
             words: BTreeMap::new(),
+            kin: 0,
             files,
             rules,
         }
@@ -152,6 +156,7 @@ impl Oracle {
             }
             return;
         }
+        self.touch(page);
         self.copy_on_write(page);
         self.lazy.remove(&page);
         self.words.insert((page, index), value);
@@ -244,18 +249,23 @@ impl Oracle {
         let pages = self.pages();
         let at = self.areas.iter().position(|area| area.end > page)?;
         let below = at.checked_sub(1).map(|at| self.areas[at]);
-        let stack = &self.areas[at];
+        let stack = self.areas[at];
         let grown = stack.start - page;
         let too_near =
             below.is_some_and(|below| below.resists_growth() && page - below.end < Area::guard());
+        let grows = stack.growth == crate::op::Growth::Down;
+        if !grows || page < TASK_START || too_near {
+            return None;
+        }
+        self.touch_area(at);
         let fits = (stack.end - page) * 4096 <= self.rules.stack
             && (pages + grown) <= self.rules.address_space / 4096
             && self.may_add_locked(grown, stack.lock)
             && (stack.promised() == 0 || self.may_promise(grown).is_ok());
-        let grows = stack.growth == crate::op::Growth::Down;
-        if !grows || page < TASK_START || too_near || !fits {
+        if !fits || stack.home < grown {
             return None;
         }
+        self.areas[at].home -= grown;
         self.areas[at].start = page;
         Some(())
     }

@@ -1,6 +1,6 @@
 //! mremap(2), as the manual page has it, in the order of Linux's checks.
-use super::{Area, Oracle, Refusal, TASK_END, TASK_START};
-use crate::op::{Growth, Place, Populate, Remap, Request, Sharing, Source, Span, Way};
+use super::{Area, Kin, Oracle, Refusal, TASK_END, TASK_START};
+use crate::op::{Growth, Place, Populate, Remap, Request, Sharing, Span, Way};
 
 impl Oracle {
     pub(super) fn remap(&mut self, remap: &Remap) -> Result<u64, Refusal> {
@@ -57,14 +57,8 @@ impl Oracle {
         let is_free = self.pages_in(end, new_end) == 0 && new_end <= TASK_END;
         if area.end == end && is_free {
             self.may_remap_promise(&area, new_end - end)?;
-            let longer = area.part(end - 1, end);
-            let added = Area {
-                start: end,
-                end: new_end,
-                source: shifted(longer.source, 1),
-                ..longer
-            };
-            self.add(added);
+            self.add(area.part(end, new_end));
+            self.join_grown(new_end);
             return Ok(start);
         }
         if way == Way::Stay {
@@ -199,7 +193,8 @@ impl Oracle {
         let Some(area) = self.area_at(start).copied() else {
             return;
         };
-        let mut moved = area.part(start, area.end);
+        let moved_whole = (area.start, area.end) == (start, end);
+        let mut moved = self.resettled(area.part(start, area.end), target);
         (moved.start, moved.end) = (target, target + len);
         let inside = |page: u64| start <= page && page < end;
         let words: Vec<_> = self
@@ -207,9 +202,7 @@ impl Oracle {
             .extract_if(.., |&(page, _), _| inside(page))
             .collect();
         let lazy: Vec<_> = self.lazy.extract_if(.., |&page| inside(page)).collect();
-        if way.keeps() && area.lock.is_some() {
-            self.change(area, Area { lock: None, ..area });
-        } else if !way.keeps() && start < end {
+        if !way.keeps() && start < end {
             self.erase(start, end);
         }
         let to = |page: u64| page - start + target;
@@ -218,17 +211,21 @@ impl Oracle {
             .extend(words.map(|((page, index), word)| ((to(page), index), word)));
         self.lazy.extend(lazy.into_iter().map(to));
         self.add(moved);
+        if way.keeps() {
+            self.leave_behind(start, moved_whole);
+        }
     }
-}
 
-/// The source `pages` further on.
-fn shifted(source: Source, pages: u64) -> Source {
-    match source {
-        Source::Zero => Source::Zero,
-        Source::File { file, offset } => Source::File {
-            file,
-            offset: offset + pages,
-        },
+    /// What MREMAP_DONTUNMAP leaves is not locked, and without private pages where all of an area moved. It stays apart
+    /// from neighbours that it could now be one with.
+    fn leave_behind(&mut self, start: u64, moved_whole: bool) {
+        let holds = |area: &&mut Area| area.start <= start && start < area.end;
+        if let Some(left) = self.areas.iter_mut().find(holds) {
+            left.lock = None;
+            if moved_whole {
+                left.kin = Kin::None;
+            }
+        }
     }
 }
 

@@ -61,7 +61,7 @@ impl World {
     fn judge(&mut self, pid: Pid, touch: Touch, end: End) -> Sound {
         self.tell_of_others(pid);
         match self.process(pid) {
-            Some(process) => judge(&mut process.oracle, touch, end),
+            Some(process) => process.judge(touch, end),
             None => Ok(()),
         }
     }
@@ -102,6 +102,7 @@ impl World {
             pages.start = page;
             let address = page.address();
             let outcome = space.borrow().handle_fault(&kernel.memory, address, access);
+            self.touched(pid, page.number(), access);
             let is_served = matches!(outcome, Outcome::Resolved(_));
             let end = kernel.settle(&space, address, outcome, Disk::Prompt)?;
             if is_served {
@@ -115,6 +116,13 @@ impl World {
                 );
                 return Ok(());
             }
+        }
+    }
+
+    /// A fault had the page in hand, whatever it came to.
+    fn touched(&mut self, pid: Pid, page: u64, access: Access) {
+        if let Some(process) = self.process(pid).filter(|_| access == Access::Write) {
+            process.touched(page);
         }
     }
 
@@ -177,7 +185,7 @@ impl World {
                     kind,
                     disk: Disk::Prompt,
                 };
-                judge(&mut process.oracle, touch, end)?;
+                process.judge(touch, end)?;
                 return Ok(Answer::End(end));
             }
         }
@@ -211,6 +219,28 @@ fn compare(oracle: &mut Oracle, start: u64, kind: Kind, bytes: &[u8]) -> Sound {
         }
     }
     Ok(())
+}
+
+impl super::Process {
+    /// Compares an access's end with what the oracle says, and lets the oracle follow.
+    fn judge(&mut self, touch: Touch, end: End) -> Sound {
+        judge(&mut self.oracle, touch, end)?;
+        if matches!(touch.kind, Kind::Write(_)) && !matches!(end, End::Done(_)) {
+            self.touched(touch.address >> 12);
+        }
+        Ok(())
+    }
+
+    /// A store to `page` that did not come to its end may have got as far as to make the area ready for a page of its own:
+    /// how far depends on when memory ran out, so `mm` is asked.
+    fn touched(&mut self, page: u64) {
+        let space = self.space.borrow();
+        let is_ready = |vma: &mm::Vma| !vma.identity().is_none();
+        let vma = space.find_vma(page << 12);
+        if vma.is_some_and(|vma| vma.start.number() <= page && is_ready(vma)) {
+            self.oracle.touch(page);
+        }
+    }
 }
 
 fn judge(oracle: &mut Oracle, touch: Touch, end: End) -> Sound {

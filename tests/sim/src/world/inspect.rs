@@ -10,7 +10,7 @@ use super::{Process, World};
 use crate::broken::{Broken, Sound, demand};
 use crate::machine::SoftCpu;
 use crate::op::{Advice, Growth, Lock, Pid, Reserve, Rights, Sharing, Source};
-use crate::oracle::{Area, Notes, Promise};
+use crate::oracle::{Area, Kin, Notes, Promise};
 use crate::tlb::Allowed;
 
 impl World {
@@ -147,7 +147,8 @@ fn inspect_areas(process: &Process) -> Sound {
     let space = process.space.borrow();
     let mut expected = process.oracle.areas().iter();
     for got in space.areas().iter().map(area) {
-        let expected = expected.next();
+        let expected = expected.next().copied().map(comparable);
+        let expected = expected.as_ref();
         let is_right = expected == Some(&got);
         demand!(
             is_right,
@@ -160,6 +161,21 @@ fn inspect_areas(process: &Process) -> Sound {
     let (pages, wanted) = (space.mapped_pages(), process.oracle.pages());
     demand!(pages == wanted, "{pages} pages, the oracle says {wanted}");
     Ok(())
+}
+
+/// The area but for the number of its kin, which both sides are free to choose.
+fn comparable(area: Area) -> Area {
+    let kin = match area.kin {
+        Kin::None => Kin::None,
+        Kin::Own(_) => Kin::Own(0),
+        Kin::Inherited(_) => Kin::Inherited(0),
+    };
+    let home = if area.source == Source::Zero {
+        area.home
+    } else {
+        0
+    };
+    Area { home, kin, ..area }
 }
 
 fn or_none(area: Option<&Area>) -> String {
@@ -215,6 +231,16 @@ fn area(vma: &Vma) -> Area {
                 file: file.id() as usize,
                 offset: *offset,
             },
+        },
+        home: if vma.backing.is_anonymous() {
+            vma.home(vma.start)
+        } else {
+            0
+        },
+        kin: match vma.identity() {
+            identity if identity.is_none() => Kin::None,
+            identity if identity.is_inherited() => Kin::Inherited(0),
+            _ => Kin::Own(0),
         },
     }
 }

@@ -1,34 +1,21 @@
 //! Shows how areas split and merge: a change of some pages cuts them out, and what touches and is alike is one again.
 //!
-//! After each step the program draws the areas: a letter for each, a dot for a hole. It finds their borders by asking
-//! for growth that can't be had: within one area there is no room for it (ENOMEM), across a border it makes no sense
-//! (EFAULT). No page is ever touched, so that nothing but areas counts.
+//! After each step the program draws the areas (`drawing.rs`). No page is ever touched, so that nothing but areas counts;
+//! `anon_merge` shows what pages have to do with it.
 #![no_std]
 #![forbid(unsafe_code)]
 
+use programs::drawing::{Drawing, PAGES};
 use rt::abi::general::{
     MADV_DODUMP, MADV_DOFORK, MADV_DONTDUMP, MADV_DONTFORK, MADV_NORMAL, MADV_RANDOM,
     MADV_SEQUENTIAL,
 };
-use rt::memory::{
-    MAP_FIXED, MAP_NORESERVE, MREMAP_FIXED, MREMAP_MAYMOVE, Mapping, PAGE, PROT_EXEC, PROT_NONE,
-    PROT_READ, PROT_WRITE, madvise, mincore, mmap, mremap, munmap,
-};
-use rt::{Errno, println};
+use rt::memory::{MAP_NORESERVE, PROT_EXEC, PROT_NONE, PROT_READ, PROT_WRITE};
 
-const PAGES: usize = 12;
 const RW: u32 = PROT_READ | PROT_WRITE;
-/// More than any program may have.
-const TOO_LONG: usize = 1 << 46;
-
-/// Twelve pages with holes around them.
-struct Drawing(Mapping);
 
 fn main() {
-    let around = Mapping::with(PAGES + 2, PROT_NONE, 0);
-    munmap(around.page(0), around.length()).expect("munmap");
-    let start = mmap(around.page(1), PAGES * PAGE, RW, MAP_FIXED).expect("mmap");
-    let it = Drawing(Mapping::at(start, PAGES));
+    let it = Drawing::full();
     it.draw("twelve pages");
     rights(&it);
     holes(&it);
@@ -114,66 +101,4 @@ fn moves(it: &Drawing) {
     it.draw("and its neighbour after it");
     it.protect(6, 2, RW);
     it.draw("made alike");
-}
-
-impl Drawing {
-    fn protect(&self, first: usize, count: usize, rights: u32) {
-        self.0.protect(first, count, rights).expect("mprotect");
-    }
-
-    fn unmap(&self, first: usize, count: usize) {
-        munmap(self.0.page(first), count * PAGE).expect("munmap");
-    }
-
-    fn map(&self, first: usize, count: usize, rights: u32, flags: u32) {
-        let start = self.0.page(first);
-        let got = mmap(start, count * PAGE, rights, flags | MAP_FIXED);
-        assert_eq!(got, Ok(start));
-    }
-
-    fn advise(&self, first: usize, count: usize, advice: u32) {
-        madvise(self.0.page(first), count * PAGE, advice).expect("madvise");
-    }
-
-    fn resize(&self, first: usize, old: usize, new: usize) {
-        let start = self.0.page(first);
-        assert_eq!(mremap(start, old * PAGE, new * PAGE, 0, 0), Ok(start));
-    }
-
-    fn carry(&self, from: usize, to: usize, count: usize) {
-        let (length, target) = (count * PAGE, self.0.page(to));
-        let flags = MREMAP_MAYMOVE | MREMAP_FIXED;
-        let got = mremap(self.0.page(from), length, length, flags, target);
-        assert_eq!(got, Ok(target));
-    }
-
-    fn draw(&self, what: &str) {
-        let mut picture = [b'.'; PAGES];
-        let mut letter = b'a';
-        for index in 0..PAGES {
-            if !self.is_mapped(index) {
-                continue;
-            }
-            let continues = index > 0 && self.is_mapped(index - 1) && self.are_one(index - 1);
-            if !continues && picture != [b'.'; PAGES] {
-                letter += 1;
-            }
-            picture[index] = letter;
-        }
-        let picture = core::str::from_utf8(&picture).expect("letters");
-        println!("{picture}  {what}");
-    }
-
-    fn is_mapped(&self, index: usize) -> bool {
-        mincore(self.0.page(index), PAGE, &mut [0]).is_ok()
-    }
-
-    /// Whether page `index` and the next are of one area.
-    fn are_one(&self, index: usize) -> bool {
-        match mremap(self.0.page(index), 2 * PAGE, TOO_LONG, 0, 0) {
-            Err(Errno::ENOMEM) => true,
-            Err(Errno::EFAULT) => false,
-            other => panic!("mremap without room: {other:?}"),
-        }
-    }
 }

@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use tempfile::{NamedTempFile, TempDir};
 
 use self::disk::{Disk, Number, size};
-use self::write::{End, Medium};
+use self::write::{End, Medium, Reader};
 use crate::artifacts::Artifacts;
 use crate::cli::{FlashArgs, Payload};
 use crate::image;
@@ -176,9 +176,16 @@ fn to_disk(image: &File, path: &Path, disk: &Disk, interrupts: &mut Interrupts) 
         shown: path,
         bytes: Some(disk.bytes),
     };
+    let reader = Reader::open(&medium)?;
     let incomplete = format!("{shown} is incomplete and does not boot: flash it again");
-    let end = write::write(image, &medium, || interrupts.pending(), Voice::Normal)
-        .with_context(|| incomplete.clone())?;
+    let end = write::write(
+        image,
+        &medium,
+        &reader,
+        || interrupts.pending(),
+        Voice::Normal,
+    )
+    .with_context(|| incomplete.clone())?;
     if end != End::Verified {
         eprintln!("boot: {incomplete}");
     }
@@ -214,7 +221,14 @@ fn to_file(image: &File, path: &Path, interrupts: &mut Interrupts) -> Result<End
         shown: path,
         bytes: None,
     };
-    let end = write::write(image, &medium, || interrupts.pending(), Voice::Normal)?;
+    let reader = Reader::open(&medium)?;
+    let end = write::write(
+        image,
+        &medium,
+        &reader,
+        || interrupts.pending(),
+        Voice::Normal,
+    )?;
     if end == End::Verified {
         let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         fs::set_permissions(fresh.path(), readable)?;

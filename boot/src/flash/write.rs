@@ -6,7 +6,7 @@
 use std::cmp::min;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -38,10 +38,11 @@ pub(super) enum End {
     Interrupted(i32),
 }
 
-/// Writes all of `image` and compares; `interrupted` is asked for a signal before each chunk.
+/// Writes all of `image` and compares what `reader` brings back; `interrupted` is asked for a signal before each chunk.
 pub(super) fn write(
     image: &File,
     medium: &Medium,
+    reader: &Reader,
     mut interrupted: impl FnMut() -> Option<i32>,
     voice: Voice,
 ) -> Result<End> {
@@ -65,7 +66,8 @@ pub(super) fn write(
     step.finish();
 
     let step = voice.measured(&format!("comparing {path}"), length);
-    let reader = past_the_cache(medium).with_context(|| format!("cannot read {path} back"))?;
+    fadvise(&reader.0, 0, None, Advice::DontNeed)
+        .with_context(|| format!("cannot read {path} back"))?;
     let copy = &mut Chunk::new();
     for start in starts() {
         if let Some(signal) = interrupted() {
@@ -75,7 +77,7 @@ pub(super) fn write(
             .fill(image, start, length)
             .context("the image is gone")?;
         let back = copy
-            .fill(&reader, start, length)
+            .fill(&reader.0, start, length)
             .with_context(|| format!("cannot read {path} back"))?;
         if part != back {
             bail!(
@@ -106,19 +108,46 @@ fn put(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     file.sync_data()
 }
 
-/// Opens the medium anew, so that reads ask it and not the memory that remembers what was written. A file system in
-/// memory knows no such reads, and there it is only asked to forget.
-fn past_the_cache(medium: &Medium) -> io::Result<File> {
-    let open = |flags: OFlags| {
-        let flags = (flags | OFlags::NOFOLLOW).bits() as i32;
-        File::options()
-            .read(true)
-            .custom_flags(flags)
-            .open(medium.path)
-    };
-    let file = open(OFlags::DIRECT).or_else(|_| open(OFlags::empty()))?;
-    fadvise(&file, 0, None, Advice::DontNeed)?;
-    Ok(file)
+/// The medium, opened anew so that reads ask it, and not the memory that remembers what was written.
+#[derive(Debug)]
+pub(super) struct Reader(File);
+
+/// Whether memory may answer where the medium can't be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cache {
+    /// For a file: some file systems know no other reads, and a file is not what wears out.
+    MayAnswer,
+    /// For a device: comparing would prove nothing.
+    MustNotAnswer,
+}
+
+impl Reader {
+    /// Before anything is written, so that what can't be compared stays as it is.
+    pub(super) fn open(medium: &Medium) -> Result<Self> {
+        let cache = match medium.file.metadata()?.file_type().is_block_device() {
+            true => Cache::MustNotAnswer,
+            false => Cache::MayAnswer,
+        };
+        let open = |flags: OFlags| {
+            let flags = (flags | OFlags::NOFOLLOW).bits() as i32;
+            let mut options = File::options();
+            options.read(true).custom_flags(flags).open(medium.path)
+        };
+        let path = medium.shown.display();
+        Self::past(cache, open).with_context(|| format!("{path} was left as it is"))
+    }
+
+    fn past(cache: Cache, open: impl Fn(OFlags) -> io::Result<File>) -> Result<Self> {
+        match (open(OFlags::DIRECT), cache) {
+            (Ok(file), _) => Ok(Self(file)),
+            (Err(_), Cache::MayAnswer) => {
+                Ok(Self(open(OFlags::empty()).context("it cannot be read")?))
+            }
+            (Err(error), Cache::MustNotAnswer) => bail!(
+                "it cannot be read past this machine's cache ({error}), and a comparison with the cache proves nothing"
+            ),
+        }
+    }
 }
 
 /// Memory for a part of an image, aligned.
@@ -173,7 +202,8 @@ mod tests {
             asked += 1;
             (asked > interrupted_at).then_some(2)
         };
-        let end = write(image.as_file(), &medium, interrupted, Voice::Quiet)?;
+        let reader = Reader::open(&medium)?;
+        let end = write(image.as_file(), &medium, &reader, interrupted, Voice::Quiet)?;
         Ok((end, std::fs::read(disk.path())?))
     }
 
@@ -195,5 +225,30 @@ mod tests {
             assert!(disk[..CHUNK].iter().all(|byte| *byte == 0), "after {at}");
         }
         Ok(())
+    }
+
+    /// Opens a file as a kernel would that knows no reads past its cache.
+    fn without_direct(flags: OFlags) -> io::Result<File> {
+        if flags.contains(OFlags::DIRECT) {
+            return Err(rustix::io::Errno::INVAL.into());
+        }
+        tempfile::tempfile()
+    }
+
+    #[test]
+    fn the_cache_never_answers_for_a_device() {
+        let refused = Reader::past(Cache::MustNotAnswer, without_direct);
+        let sentence = refused.map_err(|error| error.to_string());
+        assert!(
+            sentence.is_err_and(|words| words.contains("cannot be read past this machine's cache"))
+        );
+        assert!(Reader::past(Cache::MustNotAnswer, |_| tempfile::tempfile()).is_ok());
+    }
+
+    #[test]
+    fn a_file_is_compared_as_well_as_its_file_system_can() {
+        assert!(Reader::past(Cache::MayAnswer, without_direct).is_ok());
+        let gone = |_| Err(rustix::io::Errno::NOENT.into());
+        assert!(Reader::past(Cache::MayAnswer, gone).is_err());
     }
 }

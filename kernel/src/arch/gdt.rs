@@ -3,6 +3,7 @@
 //! The selectors are Linux's, because ring 3 can read them: `cs` 0x33 and `ss` 0x2b. `syscall` and `sysret` want their
 //! pairs in this very order. Double faults, NMIs and machine checks each get a stack of their own, so that they work
 //! where the current one is broken.
+use core::arch::asm;
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
 
@@ -90,6 +91,9 @@ fn load_selectors() {
     unsafe { ES::set_reg(null) };
     // SAFETY: only ring 3 uses FS. GS is left alone: its base is this CPU's data.
     unsafe { FS::set_reg(null) };
+    // After a reset there is a local table at address 0, where ring 3's selectors would be looked up.
+    // SAFETY: nothing of the kernel's is in a local table, and the null selector is always allowed.
+    unsafe { asm!("lldt {:x}", in(reg) 0_u16, options(nomem, nostack, preserves_flags)) };
     // SAFETY: the TSS descriptor was filled in by `init` and says that it is free.
     unsafe { load_tss(SegmentSelector::new(TSS >> 3, PrivilegeLevel::Ring0)) };
 }

@@ -73,6 +73,8 @@ instructions! {
     int_double_fault: "int 0x08";
     /// Loads a segment register with a selector beyond every table.
     bad_selector: "mov eax, 0xfff8", "mov ds, eax";
+    /// Loads a segment register with a selector of the local table, which there is none of.
+    local_selector: "mov eax, 0x0f", "mov ds, eax";
     /// Loads the stack segment with the null selector.
     null_stack_segment: "xor eax, eax", "mov ss, eax";
     /// The instruction that is undefined by definition.
@@ -117,6 +119,19 @@ pub fn pop_flags(clear: u64, set: u64) -> u64 {
         );
     }
     seen
+}
+
+/// Whether the processor finds a descriptor behind `selector`, in the global table or in the local one.
+pub fn has_descriptor(selector: u16) -> bool {
+    let found: u8;
+    // SAFETY: looking at a descriptor changes a register and the flags.
+    unsafe {
+        asm!(
+            "lar {rights:e}, {selector:e}", "setz {found}",
+            rights = out(reg) _, selector = in(reg) u32::from(selector), found = out(reg_byte) found,
+        );
+    }
+    found != 0
 }
 
 /// Makes the system call `number`, without arguments, while `set` is set in the flags register.

@@ -47,6 +47,10 @@ const PRIVILEGED: &[Instruction] = &[
         instruction::bad_selector,
     ),
     (
+        "mov ds, (a selector of the local table)",
+        instruction::local_selector,
+    ),
+    (
         "mov ss, (the null selector)",
         instruction::null_stack_segment,
     ),
@@ -80,6 +84,7 @@ fn main() {
     for &((text, run), signal) in MISTAKES {
         in_child(text, run, signal);
     }
+    no_local_table();
     flags_stay_outside();
 }
 
@@ -88,6 +93,13 @@ fn in_child(text: &str, run: fn(), signal: Signal) {
         run();
         0
     });
+}
+
+/// A reset leaves a local table of 8,192 descriptors at address 0. Looking one up must not touch that memory.
+fn no_local_table() {
+    const LOCAL: u16 = 4;
+    let found = (0..8192).filter(|index| instruction::has_descriptor(index << 3 | LOCAL));
+    println!("descriptors in the local table: {}", found.count());
 }
 
 /// `popf` ignores what ring 3 may not change, and a system call works whatever the flags say.

@@ -24,25 +24,23 @@ use crate::process::{current, sched};
 const MAX_ARGUMENTS: usize = 2 << 20;
 
 /// fork(2).
-pub(super) fn fork(frame: &TrapFrame) -> Answer {
+pub(super) fn fork(frame: &mut TrapFrame) -> Answer {
     forking::fork(frame, Memory::Copied, Start::default()).map(u64::from)
 }
 
 /// vfork(2).
-pub(super) fn vfork(frame: &TrapFrame) -> Answer {
+pub(super) fn vfork(frame: &mut TrapFrame) -> Answer {
     let child = forking::fork(frame, Memory::Borrowed, Start::default())?;
     forking::await_return(child);
     Ok(child.into())
 }
 
 /// clone(2), as far as it makes processes: what libc's `fork`, `vfork` and `posix_spawn` ask for.
-pub(super) fn clone(
-    [flags, stack, parent_tid, child_tid, tls, _]: Arguments,
-    frame: &TrapFrame,
-) -> Answer {
+pub(super) fn clone(frame: &mut TrapFrame) -> Answer {
     const SHARING: u32 = CLONE_VM | CLONE_VFORK;
     const KNOWN: u32 =
         SHARING | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+    let (_, [flags, stack, parent_tid, child_tid, tls, _]) = frame.call();
     let flags = flags as u32;
     let memory = match flags & SHARING {
         0 => Memory::Copied,
@@ -78,10 +76,8 @@ pub(super) fn clone(
 }
 
 /// execve(2).
-pub(super) fn execve(
-    [path, arguments, environment, ..]: Arguments,
-    frame: &mut TrapFrame,
-) -> Answer {
+pub(super) fn execve(frame: &mut TrapFrame) -> Answer {
+    let (_, [path, arguments, environment, ..]) = frame.call();
     let path = user::path(path)?;
     let file = fs::open_program(&path)?;
     let mut strings = stack::Arguments::default();
@@ -121,6 +117,11 @@ pub(super) fn exit([code, ..]: Arguments) -> Answer {
 /// getpid(2), and gettid(2) while a process has one thread.
 pub(super) fn getpid() -> Answer {
     Ok(current().pid.into())
+}
+
+/// getuid(2) and its kin: every program is root's.
+pub(super) fn root() -> Answer {
+    Ok(0)
 }
 
 /// getppid(2).

@@ -176,7 +176,8 @@ pub(super) fn rt_sigreturn(frame: &mut TrapFrame) -> Answer {
 }
 
 /// sigaltstack(2).
-pub(super) fn sigaltstack([new, old, ..]: Arguments, frame: &TrapFrame) -> Answer {
+pub(super) fn sigaltstack(frame: &mut TrapFrame) -> Answer {
+    let (_, [new, old, ..]) = frame.call();
     let signals = &current().signals;
     let before = signals.alternate_stack(frame.rsp);
     if new != 0 {

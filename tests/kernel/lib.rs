@@ -3,6 +3,7 @@
 //! The kernel itself is a program for a bare machine and can't be linked against. Its files that touch no device are
 //! included by path instead, all as modules of this root, and each is tested in a file beside this one.
 #![cfg(test)]
+#![feature(allocator_api)]
 #![expect(dead_code, reason = "the kernel uses what the tests do not")]
 
 extern crate alloc;
@@ -27,14 +28,22 @@ mod bugs {
     pub(crate) use crate::kind::Bug;
 }
 
+mod process {
+    pub(crate) use crate::queue;
+}
+
 #[path = "../../kernel/src/drivers/framebuffer/canvas.rs"]
 mod canvas;
+#[path = "../../kernel/src/process/deadlines.rs"]
+mod deadlines;
 #[path = "../../kernel/src/trace/event.rs"]
 mod event;
 #[path = "../../kernel/src/console/framing.rs"]
 mod framing;
 #[path = "../../kernel/src/drivers/framebuffer/grid.rs"]
 mod grid;
+#[path = "../../kernel/src/process/signal/info.rs"]
+mod info;
 #[path = "../../kernel/src/bugs/kind.rs"]
 mod kind;
 #[path = "../../kernel/src/machine_check.rs"]
@@ -43,10 +52,16 @@ mod machine_check;
 mod names;
 #[path = "../../kernel/src/options.rs"]
 mod options;
+#[path = "../../kernel/src/process/signal/pending.rs"]
+mod pending;
+#[path = "../../kernel/src/process/queue.rs"]
+mod queue;
 #[path = "../../kernel/src/rate_limit.rs"]
 mod rate_limit;
 #[path = "../../kernel/src/console/ring.rs"]
 mod ring;
+#[path = "../../kernel/src/process/signal/set.rs"]
+mod set;
 #[path = "../../kernel/src/trace/shape.rs"]
 mod shape;
 #[path = "../../kernel/src/heap/sizes.rs"]
@@ -58,9 +73,11 @@ mod terminal;
 
 mod test_acpi;
 mod test_canvas;
+mod test_deadlines;
 mod test_grid;
 mod test_machine_check;
 mod test_options;
+mod test_pending;
 mod test_rate_limit;
 mod test_slab;
 mod test_terminal;

@@ -38,6 +38,7 @@ fn give_up(process: &Arc<Process>) {
     }
     drop(space);
     itimer::stop(process);
+    process.signals.give_up();
     process.files.close_all();
     process.gone.store(true, Relaxed);
     process.give_space_back();

@@ -6,9 +6,8 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use abi::general::{SIGALRM, SIGPROF, SIGVTALRM};
-use spin::Mutex;
 
-use super::queue::{Deadlines, Timed};
+use super::deadlines::{AT_ONCE, Deadlines, Links, Timed};
 use super::signal::{self, Info};
 use super::usage::Usage;
 use super::{Process, current};
@@ -47,8 +46,8 @@ struct Timer {
 #[derive(Default)]
 pub(crate) struct Timers {
     real: Timer,
-    /// The next in the queue of real timers.
-    next: Mutex<Option<Arc<Process>>>,
+    /// The place in the queue of real timers.
+    links: Links<Process>,
     virtual_time: Timer,
     profile: Timer,
 }
@@ -58,8 +57,8 @@ impl Timed for Process {
         self.timers.real.deadline.load(Relaxed)
     }
 
-    fn next(&self) -> &Mutex<Option<Arc<Self>>> {
-        &self.timers.next
+    fn links(&self) -> &Links<Self> {
+        &self.timers.links
     }
 }
 
@@ -161,7 +160,8 @@ pub(super) fn tick(running: &Arc<Process>) {
         }
     }
     let now = timer::nanoseconds();
-    while let Some(process) = next_due(now) {
+    for _ in 0..AT_ONCE {
+        let Some(process) = next_due(now) else { return };
         announce(&process, SIGALRM);
     }
 }

@@ -4,6 +4,7 @@
 //! Ending happens in one place, on the way back to ring 3 ([`before_user`]), where nothing is left on the kernel stack
 //! that would need to be given up first.
 mod audit;
+mod deadlines;
 mod death;
 mod describe;
 mod elf;
@@ -238,16 +239,15 @@ pub(crate) fn tick(frame: &TrapFrame) {
         bugs::plant(Moment::Interrupt);
     }
     percpu::with_current(|thread| {
-        if thread.idle.load(Relaxed) {
-            load::tick(Ran::Nobody);
+        let ran = if thread.idle.load(Relaxed) {
+            Ran::Nobody
+        } else if frame.is_user() {
+            Ran::User
         } else {
-            thread.process.usage.tick(frame.is_user());
-            load::tick(if frame.is_user() {
-                Ran::User
-            } else {
-                Ran::Kernel
-            });
-        }
+            Ran::Kernel
+        };
+        load::tick(ran);
+        thread.process.usage.tick(ran);
         itimer::tick(&thread.process);
     });
     console::poll();

@@ -7,8 +7,9 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
+use super::deadlines::{AT_ONCE, Deadlines};
 use super::load;
-use super::queue::{Deadlines, Ready};
+use super::queue::Fifo;
 use super::thread::Thread;
 use crate::arch::percpu::{self, Attention};
 use crate::arch::{context, interrupts, timer};
@@ -23,7 +24,7 @@ const NOBODY: u32 = 0;
 static SCHEDULER: IrqLock<Scheduler> = IrqLock::new(Rank::Scheduler, Scheduler::new());
 
 struct Scheduler {
-    ready: Ready,
+    ready: Fifo<Thread>,
     sleepers: Deadlines<Thread>,
     /// The thread that ran before this one, until the new one has left its stack.
     previous: Option<Arc<Thread>>,
@@ -32,7 +33,7 @@ struct Scheduler {
 impl Scheduler {
     const fn new() -> Self {
         Self {
-            ready: Ready::new(),
+            ready: Fifo::new(),
             sleepers: Deadlines::new(),
             previous: None,
         }
@@ -50,7 +51,10 @@ impl Scheduler {
     }
 
     fn wake_sleepers(&mut self, now: u64) {
-        while let Some(thread) = self.sleepers.pop_due(now) {
+        for _ in 0..AT_ONCE {
+            let Some(thread) = self.sleepers.pop_due(now) else {
+                return;
+            };
             self.wake(&thread);
         }
     }

@@ -1,17 +1,22 @@
 //! A thread: a kernel stack with the registers that wait on it, and the process that it runs for.
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use mm::OutOfMemory;
+use spin::Mutex;
 
 use super::Process;
-use super::queue::Link;
+use super::deadlines::{Links, Timed};
+use super::queue::Queued;
 use crate::arch::context::Context;
 use crate::arch::fpu::FpuState;
 use crate::arch::percpu::{self, Attention};
 use crate::arch::stack::KernelStack;
 use crate::arch::trap::TrapFrame;
 use crate::arch::user::Bases;
+
+/// The next thread in a queue.
+type Link = Mutex<Option<Arc<Thread>>>;
 
 /// What the scheduler switches between.
 pub(crate) struct Thread {
@@ -20,8 +25,8 @@ pub(crate) struct Thread {
     pub(super) context: Context,
     pub(super) fpu: FpuState,
     pub(super) bases: Bases,
-    pub(super) next_ready: Link,
-    pub(super) next_sleeper: Link,
+    next_ready: Link,
+    sleeper: Links<Self>,
     pub(super) next_waiter: Link,
     /// The key of what it waits for: see `waiting.rs`.
     pub(super) waits_for: AtomicUsize,
@@ -33,6 +38,22 @@ pub(crate) struct Thread {
     pub(super) parked: AtomicBool,
     /// Was woken while it was not parked: the next `park` returns at once. Guarded by the scheduler's lock.
     pub(super) woken: AtomicBool,
+}
+
+impl Queued for Thread {
+    fn next(&self) -> &Link {
+        &self.next_ready
+    }
+}
+
+impl Timed for Thread {
+    fn deadline(&self) -> u64 {
+        self.deadline.load(Relaxed)
+    }
+
+    fn links(&self) -> &Links<Self> {
+        &self.sleeper
+    }
 }
 
 impl Thread {
@@ -50,7 +71,7 @@ impl Thread {
             fpu,
             bases,
             next_ready: Link::new(None),
-            next_sleeper: Link::new(None),
+            sleeper: Links::new(),
             next_waiter: Link::new(None),
             waits_for: AtomicUsize::new(0),
             deadline: AtomicU64::new(0),

@@ -1,6 +1,7 @@
 //! What a process used: time in both rings, faults, memory at its fullest. See getrusage(2).
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use super::load::Ran;
 use crate::arch::timer;
 
 /// Counters of one process, and the sums over its children that were waited for.
@@ -41,11 +42,11 @@ impl Usage {
     }
 
     /// A timer tick came while the process ran.
-    pub(super) fn tick(&self, user: bool) {
-        let ticks = if user {
-            &self.own.user_ticks
-        } else {
-            &self.own.system_ticks
+    pub(super) fn tick(&self, ran: Ran) {
+        let ticks = match ran {
+            Ran::User => &self.own.user_ticks,
+            Ran::Kernel => &self.own.system_ticks,
+            Ran::Nobody => return,
         };
         ticks.fetch_add(1, Relaxed);
     }

@@ -14,7 +14,7 @@ mod deliver;
 mod force;
 mod frame;
 pub(crate) mod info;
-mod queue;
+mod pending;
 mod send;
 mod set;
 mod stack;
@@ -29,7 +29,7 @@ pub(crate) use action::Action;
 pub(crate) use deliver::{deliver, return_from_handler};
 pub(crate) use force::{Cause, force, force_denied};
 pub(crate) use info::Info;
-pub(crate) use queue::entries as queued;
+pub(crate) use pending::entries as queued;
 pub(super) use send::tell_of_child;
 pub(crate) use send::{kill, kill_all, kill_group, send, send_to_thread};
 pub(crate) use set::{SIGNALS, SignalSet};
@@ -46,12 +46,17 @@ impl Signals {
 
     /// Sets the action for `signal` and drops it where it is now ignored.
     pub(crate) fn set_action(&self, signal: u32, action: Action) {
-        self.change(|state| {
+        let ignored = self.change(|state| {
             *state.actions.of_mut(signal) = action;
-            if action.ignores(signal) {
-                state.discard(SignalSet::one(signal));
-            }
+            action.ignores(signal).then(|| state.discard(signal))
         });
+        drop(ignored);
+    }
+
+    /// The process has ended: nothing waits for it any more.
+    pub(super) fn give_up(&self) {
+        let waiting = self.change(state::State::discard_all);
+        drop(waiting);
     }
 
     /// The signals that wait instead of acting.

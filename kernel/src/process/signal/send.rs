@@ -5,11 +5,13 @@ use alloc::sync::Arc;
 
 use abi::Errno;
 use abi::general::{RLIMIT_SIGPENDING, SI_USER, SIGCHLD, SIGCONT};
+use mm::PAGE_SIZE;
 
 use super::info::Info;
-use super::queue::Room;
+use super::pending::{ENTRY_SIZE, Room};
 use super::set::{FIRST_REAL_TIME, SIGNALS};
 use super::state::Target;
+use crate::arch::memory::memory;
 use crate::arch::percpu::{self, Attention};
 use crate::process::wait::Status;
 use crate::process::{Process, current, group, stop, table};
@@ -44,13 +46,15 @@ fn send_to(process: &Arc<Process>, info: Info, target: Target) -> Result<(), Err
     Ok(())
 }
 
-/// How much may wait for the receiver: standard signals that the kernel vouches for are few anyway.
+/// How much may wait for the receiver: standard signals that the kernel vouches for are few anyway. All programs are
+/// root's and may raise their limit, so it alone would bound nothing: a sixty-fourth of memory does.
 fn room(process: &Process, info: &Info) -> Room {
     if info.signal() < FIRST_REAL_TIME && info.code() >= 0 {
         return Room::Any;
     }
     let limit = process.limits().get(RLIMIT_SIGPENDING);
-    Room::UpTo(limit.map_or(0, |limit| limit.soft))
+    let most = memory().managed_frames() as u64 * PAGE_SIZE / 64 / ENTRY_SIZE;
+    Room::UpTo(limit.map_or(0, |limit| limit.soft).min(most))
 }
 
 /// Sends SIGCHLD for what became of `child`. Whether it is to be sent, and who else is to wake, is the caller's.

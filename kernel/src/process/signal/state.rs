@@ -12,7 +12,7 @@ use abi::general::{SA_NODEFER, SA_RESETHAND, SIGCONT};
 
 use super::action::{Action, Actions, DEFAULT, IGNORE};
 use super::info::Info;
-use super::queue::{Full, Pending, Room};
+use super::pending::{Full, Lane, Pending, Room};
 use super::set::{SIGNALS, SignalSet};
 use super::stack::AlternateStack;
 use crate::lock::{IrqLock, Rank};
@@ -122,7 +122,10 @@ impl Signals {
     /// All default, nothing pending: init.
     pub(crate) fn of_init() -> Self {
         let thread = ThreadState::new(SignalSet::EMPTY, AlternateStack::default(), Trap::default());
-        Self::with(Actions::new(), thread, true)
+        Self::with(State {
+            is_immune: true,
+            ..State::new(Actions::new(), thread)
+        })
     }
 
     /// What a child of `fork` starts with: the same actions, mask and alternate stack, nothing pending.
@@ -130,18 +133,10 @@ impl Signals {
         let state = self.state.lock();
         let parent = &state.thread;
         let thread = ThreadState::new(parent.blocked, parent.stack, parent.trap);
-        Self::with(state.actions.clone(), thread, false)
+        Self::with(State::new(state.actions.clone(), thread))
     }
 
-    fn with(actions: Actions, thread: ThreadState, is_immune: bool) -> Self {
-        let state = State {
-            actions,
-            shared: Pending::new(),
-            thread,
-            end: None,
-            stopped: false,
-            is_immune,
-        };
+    fn with(state: State) -> Self {
         Self {
             state: IrqLock::new(Rank::Process, state),
             news: AtomicBool::new(false),
@@ -185,6 +180,18 @@ impl Signals {
 }
 
 impl State {
+    /// Nothing waits, nothing is decided.
+    fn new(actions: Actions, thread: ThreadState) -> Self {
+        Self {
+            actions,
+            shared: Pending::new(),
+            thread,
+            end: None,
+            stopped: false,
+            is_immune: false,
+        }
+    }
+
     fn has_news(&self) -> bool {
         let waiting = self.pending() & !self.thread.blocked;
         self.end.is_some() || self.thread.forced.is_some() || !waiting.is_empty()
@@ -223,10 +230,12 @@ impl State {
             return Ok(false);
         }
         if SignalSet::STOPPING.contains(signal) {
-            self.discard(SignalSet::one(SIGCONT));
+            self.discard(SIGCONT);
         }
         if signal == SIGCONT {
-            self.discard(SignalSet::STOPPING);
+            SignalSet::STOPPING
+                .numbers()
+                .for_each(|signal| drop(self.discard(signal)));
         }
         if !self.is_ignored(signal) {
             match target {
@@ -263,10 +272,16 @@ impl State {
         ends
     }
 
-    /// Forgets all of `unwanted`.
-    pub(super) fn discard(&mut self, unwanted: SignalSet) {
-        self.shared.discard(unwanted);
-        self.thread.pending.discard(unwanted);
+    /// Forgets all of `signal`. Of a real-time signal there may be many: the caller lets go of them without the lock.
+    pub(super) fn discard(&mut self, signal: u32) -> [Option<Lane>; 2] {
+        let pending = [&mut self.shared, &mut self.thread.pending];
+        pending.map(|pending| pending.discard(signal))
+    }
+
+    /// Forgets all that waits, in the same way.
+    pub(super) fn discard_all(&mut self) -> [Pending; 2] {
+        let pending = [&mut self.shared, &mut self.thread.pending];
+        pending.map(core::mem::take)
     }
 
     /// Takes the first of `wanted` that waits.

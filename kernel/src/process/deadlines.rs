@@ -1,0 +1,154 @@
+//! Those whose time comes by itself, the earliest first: a treap, linked through what is queued.
+//!
+//! To queue something needs no memory, so it can't fail, and takes a logarithm of steps, so it can be done with
+//! interrupts off however many are queued already. A treap is a search tree by its keys (a deadline, then an address,
+//! so that no two are equal) and a heap by priorities that might as well have been drawn: hashes of the addresses. That
+//! alone keeps it as shallow as a tree whose keys came in random order, with no balance to keep: splitting at a key and
+//! joining again is all that there is.
+//!
+//! Whoever owns the queue guards all links; the locks around them only say so to the compiler and are never waited for.
+use alloc::sync::Arc;
+
+use spin::Mutex;
+
+/// How many a tick attends to, with interrupts off; who comes after them has the next tick's attention.
+pub(super) const AT_ONCE: usize = 128;
+
+/// What can be queued: at most once at a time, and with one deadline all the while.
+pub(super) trait Timed: Sized {
+    /// When its time comes, in nanoseconds since boot.
+    fn deadline(&self) -> u64;
+    /// Its place in the queue.
+    fn links(&self) -> &Links<Self>;
+}
+
+/// A tree's top, if it is not empty.
+type Tree<T> = Option<Arc<T>>;
+
+/// What hangs below something that is queued: those that come before it and those that come after.
+pub(super) struct Links<T> {
+    earlier: Mutex<Tree<T>>,
+    later: Mutex<Tree<T>>,
+}
+
+impl<T> Links<T> {
+    pub(super) const fn new() -> Self {
+        Self {
+            earlier: Mutex::new(None),
+            later: Mutex::new(None),
+        }
+    }
+}
+
+impl<T> Default for Links<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The order of the queue.
+type Key = (u64, usize);
+
+fn address<T>(item: &Arc<T>) -> usize {
+    Arc::as_ptr(item).addr()
+}
+
+fn key<T: Timed>(item: &Arc<T>) -> Key {
+    (item.deadline(), address(item))
+}
+
+/// SplitMix64's last steps: addresses that differ in a bit differ in about half of the result's.
+fn priority<T>(item: &Arc<T>) -> u64 {
+    let bits = address(item) as u64;
+    let bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ bits >> 31
+}
+
+/// All that are queued.
+pub(super) struct Deadlines<T> {
+    top: Tree<T>,
+}
+
+impl<T: Timed> Deadlines<T> {
+    pub(super) const fn new() -> Self {
+        Self { top: None }
+    }
+
+    /// Adds `item`, whose deadline is set.
+    pub(super) fn insert(&mut self, item: &Arc<T>) {
+        let (before, behind) = split(self.top.take(), key(item));
+        self.top = join(join(before, Some(item.clone())), behind);
+    }
+
+    /// Takes `item`, whose deadline is still the same, out, if it is still in.
+    pub(super) fn remove(&mut self, item: &Arc<T>) {
+        let (deadline, address) = key(item);
+        let (before, rest) = split(self.top.take(), (deadline, address));
+        let (_item, behind) = split(rest, (deadline, address + 1));
+        self.top = join(before, behind);
+    }
+
+    /// Takes the first out if its time has come.
+    pub(super) fn pop_due(&mut self, now: u64) -> Option<Arc<T>> {
+        let (rest, due) = pop_due(self.top.take()?, now);
+        self.top = rest;
+        due
+    }
+}
+
+/// The parts of `tree` before and from `place` on.
+fn split<T: Timed>(tree: Tree<T>, place: Key) -> (Tree<T>, Tree<T>) {
+    let Some(top) = tree else {
+        return (None, None);
+    };
+    if key(&top) < place {
+        let mut later = top.links().later.lock();
+        let (before, behind) = split(later.take(), place);
+        *later = before;
+        drop(later);
+        (Some(top), behind)
+    } else {
+        let mut earlier = top.links().earlier.lock();
+        let (before, behind) = split(earlier.take(), place);
+        *earlier = behind;
+        drop(earlier);
+        (before, Some(top))
+    }
+}
+
+/// One tree of two, where all of `before` comes before all of `behind`.
+fn join<T: Timed>(before: Tree<T>, behind: Tree<T>) -> Tree<T> {
+    let (first, last) = match (before, behind) {
+        (None, tree) | (tree, None) => return tree,
+        (Some(first), Some(last)) => (first, last),
+    };
+    if priority(&first) > priority(&last) {
+        let mut later = first.links().later.lock();
+        *later = join(later.take(), Some(last));
+        drop(later);
+        Some(first)
+    } else {
+        let mut earlier = last.links().earlier.lock();
+        *earlier = join(Some(first), earlier.take());
+        drop(earlier);
+        Some(last)
+    }
+}
+
+/// The tree below `top` without its first, if the time of that has come; and the first.
+fn pop_due<T: Timed>(top: Arc<T>, now: u64) -> (Tree<T>, Tree<T>) {
+    let mut earlier = top.links().earlier.lock();
+    if let Some(below) = earlier.take() {
+        let (rest, due) = pop_due(below, now);
+        *earlier = rest;
+        drop(earlier);
+        return (Some(top), due);
+    }
+    drop(earlier);
+    if top.deadline() > now {
+        return (Some(top), None);
+    }
+    let rest = top.links().later.lock().take();
+    (rest, Some(top))
+}

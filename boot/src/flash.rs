@@ -38,12 +38,29 @@ enum Target {
     NewFile,
 }
 
+/// Who would read a question.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Audience {
+    Person,
+    Nobody,
+}
+
+impl Audience {
+    fn find() -> Self {
+        if io::stdin().is_terminal() {
+            Self::Person
+        } else {
+            Self::Nobody
+        }
+    }
+}
+
 /// Builds the image and writes it to what the user named.
 pub(crate) fn flash(args: &FlashArgs) -> Result<Outcome> {
     let path = args.device.as_path();
     let target = Target::find(Path::new("/"), path)?;
     let consent = args.yes_erase.as_deref();
-    target.check_consent(path, consent, io::stdin().is_terminal())?;
+    target.check_consent(path, consent, Audience::find())?;
     let (artifacts, tree) = run::gather(&args.payload, Voice::Normal)?;
     if consent.is_none() && !target.ask(path)? {
         bail!("that was not its name, so nothing was written");
@@ -109,7 +126,7 @@ impl Target {
     }
 
     /// Refuses early where nobody could say yes, or somebody said it to something else.
-    fn check_consent(&self, path: &Path, given: Option<&OsStr>, can_ask: bool) -> Result<()> {
+    fn check_consent(&self, path: &Path, given: Option<&OsStr>, audience: Audience) -> Result<()> {
         let (shown, name) = (path.display(), name(path));
         match given {
             _ if *self == Self::NewFile => Ok(()),
@@ -118,7 +135,7 @@ impl Target {
                 "--yes-erase says {}, but what would be erased is {shown}: nothing was written",
                 given.display()
             ),
-            None if can_ask => Ok(()),
+            None if audience == Audience::Person => Ok(()),
             None => bail!(
                 "{shown} would be erased and there is no terminal to ask: add --yes-erase {}",
                 name.display()

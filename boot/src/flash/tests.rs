@@ -7,8 +7,8 @@ use std::path::Path;
 use anyhow::Result;
 use tempfile::TempDir;
 
-use super::Target;
 use super::disk::{self, Disk, Number, size};
+use super::{Audience, Target};
 
 /// A machine with a built-in NVMe disk that it runs from, and a stick in `sdb`.
 struct Machine(TempDir);
@@ -245,14 +245,16 @@ fn a_small_or_exchanged_stick_is_noticed() -> Result<()> {
 fn consent_is_to_this_name_and_no_other() -> Result<()> {
     let target = Target::Disk(Machine::new()?.find("sdb", STICK)?);
     let path = Path::new("/dev/sdb");
-    let consents = |given: Option<&str>, can_ask| {
+    let consents = |given: Option<&str>, audience| {
         let given = given.map(AsRef::as_ref);
-        target.check_consent(path, given, can_ask).is_ok()
+        target.check_consent(path, given, audience).is_ok()
     };
-    assert!(consents(Some("sdb"), false) && consents(Some("/dev/sdb"), false));
-    assert!(consents(None, true) && !consents(None, false));
+    for name in ["sdb", "/dev/sdb"] {
+        assert!(consents(Some(name), Audience::Nobody), "{name}");
+    }
+    assert!(consents(None, Audience::Person) && !consents(None, Audience::Nobody));
     for wrong in ["", "sdc", "sdb1", "sd", "yes"] {
-        assert!(!consents(Some(wrong), true), "{wrong}");
+        assert!(!consents(Some(wrong), Audience::Person), "{wrong}");
     }
     Ok(())
 }

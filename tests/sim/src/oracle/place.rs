@@ -31,8 +31,10 @@ impl Oracle {
     }
 
     fn place_freely(&self, request: &Request, len: u64) -> Option<u64> {
-        let is_low = request.place == Place::Low;
-        let ceiling = if is_low { LOW.1 } else { TASK_END };
+        let ceiling = match request.place {
+            Place::Low => LOW.1,
+            _ => TASK_END,
+        };
         let hint = request.span.address >> 12;
         let raised = hint.max(TASK_START);
         if hint != 0 && raised <= ceiling.saturating_sub(len) && len <= ceiling {
@@ -45,16 +47,16 @@ impl Oracle {
         // Large anonymous areas begin where a huge page could.
         let padded = len + HUGE;
         if hint == 0 && request.source == Source::Zero && len.is_multiple_of(HUGE) {
-            let room = self.search(is_low, padded);
+            let room = self.search(request.place, padded);
             room.map(|room| (room / HUGE + 1) * HUGE)
-                .or_else(|| self.search(is_low, len))
+                .or_else(|| self.search(request.place, len))
         } else {
-            self.search(is_low, len)
+            self.search(request.place, len)
         }
     }
 
-    fn search(&self, is_low: bool, len: u64) -> Option<u64> {
-        if is_low {
+    fn search(&self, place: Place, len: u64) -> Option<u64> {
+        if place == Place::Low {
             return self.search_up(LOW, len);
         }
         let below = (TASK_START, self.rules.mmap_base);

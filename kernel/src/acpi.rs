@@ -96,15 +96,27 @@ pub(crate) enum Register {
     Port(u16),
 }
 
-/// How the machine ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Power {
+/// How the machine ends, by registers `R`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Power<R = Register> {
     /// The control registers of power management, and for each the kind of sleep that is "off".
-    pub(crate) off: [Option<(Register, u8)>; 2],
+    pub(crate) off: [Option<(R, u8)>; 2],
     /// A port and what to write to it, so that firmware lets go of those registers.
     pub(crate) enable: Option<(u16, u8)>,
     /// A register and what to write to it, so that the machine starts anew.
-    pub(crate) reset: Option<(Register, u8)>,
+    pub(crate) reset: Option<(R, u8)>,
+}
+
+impl<R> Power<R> {
+    /// The same by what `reach` makes of the registers; without those that can't be reached.
+    pub(crate) fn by<S>(self, reach: impl Fn(R) -> Option<S>) -> Power<S> {
+        let reach = |(register, value)| Some((reach(register)?, value));
+        Power {
+            off: self.off.map(|off| off.and_then(reach)),
+            enable: self.enable,
+            reset: self.reset.and_then(reach),
+        }
+    }
 }
 
 impl Power {

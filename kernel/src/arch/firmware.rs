@@ -1,7 +1,9 @@
 //! What firmware left in memory: ACPI's tables, where they are, and the registers that they name.
 //!
-//! The tables are read once, at boot, while all is well; the end of the machine then needs nothing but registers.
+//! The tables are read once, at boot, while all is well, and the registers mapped; the end of the machine then takes no
+//! lock and no memory.
 use spin::Once;
+use x86_64::VirtAddr;
 use x86_64::instructions::port::Port;
 
 use super::direct_map::pointer_to;
@@ -10,7 +12,7 @@ use super::paging::{self, Cache, ioremap};
 use super::{boot, pm_timer, timer};
 use crate::acpi::{CounterFacts, Physical, Power, Register, Tables};
 
-static POWER: Once<Power> = Once::new();
+static POWER: Once<Power<Handle>> = Once::new();
 
 /// Memory as the direct map shows it, and, where firmware keeps its tables elsewhere, by a mapping of its own.
 struct Memory;
@@ -36,16 +38,66 @@ impl Physical for Memory {
     }
 }
 
-/// Reads the tables, if the machine has any.
+/// A register that can be reached without further ado.
+#[derive(Clone, Copy)]
+enum Handle {
+    Port(u16),
+    /// Where it is mapped.
+    Memory(VirtAddr),
+}
+
+impl Handle {
+    /// Widest access to any of the registers, in bytes.
+    const WIDTH: u64 = 2;
+
+    fn of(register: Register) -> Option<Self> {
+        match register {
+            Register::Port(port) => Some(Self::Port(port)),
+            Register::Memory(address) => {
+                let start = ioremap(address, Self::WIDTH, Cache::Uncached).ok()?;
+                Some(Self::Memory(VirtAddr::from_ptr(start)))
+            }
+        }
+    }
+
+    fn read(self) -> u16 {
+        match self {
+            // SAFETY: reading a control register of power management changes nothing.
+            Self::Port(port) => unsafe { Port::new(port).read() },
+            // SAFETY: as above, at an address that was mapped for it, for good.
+            Self::Memory(address) => unsafe { address.as_ptr::<u16>().read_volatile() },
+        }
+    }
+
+    fn write(self, value: u16) {
+        match self {
+            // SAFETY: the register's purpose is to switch the machine off, which is what is wanted.
+            Self::Port(port) => unsafe { Port::new(port).write(value) },
+            // SAFETY: as above, at an address that was mapped for it, for good.
+            Self::Memory(address) => unsafe { address.as_mut_ptr::<u16>().write_volatile(value) },
+        }
+    }
+
+    fn write_byte(self, value: u8) {
+        match self {
+            // SAFETY: firmware says that the register resets the machine, which is what is wanted.
+            Self::Port(port) => unsafe { Port::new(port).write(value) },
+            // SAFETY: as above, at an address that was mapped for it, for good.
+            Self::Memory(address) => unsafe { address.as_mut_ptr::<u8>().write_volatile(value) },
+        }
+    }
+}
+
+/// Reads the tables, if the machine has any, and maps what they name.
 pub(super) fn init() {
     let tables = boot::rsdp().and_then(|rsdp| Tables::open(&Memory, rsdp));
     pm_timer::init(tables.as_ref().and_then(CounterFacts::read));
-    let power = tables.as_ref().and_then(Power::read);
-    match power {
-        Some(power) => log::debug!("ACPI: {power:x?}"),
-        None => log::info!("no ACPI tables: the machine can't be switched off from here"),
-    }
-    POWER.call_once(|| power.unwrap_or_default());
+    let Some(power) = tables.as_ref().and_then(Power::read) else {
+        log::info!("no ACPI tables: the machine can't be switched off from here");
+        return;
+    };
+    log::debug!("ACPI: {power:x?}");
+    POWER.call_once(|| power.by(Handle::of));
 }
 
 /// Switches the machine off; returns where that did not work.
@@ -59,36 +111,25 @@ pub(super) fn switch_off() {
         return;
     };
     if let Some((command, value)) = power.enable
-        && read(control) & IN_CHARGE == 0
+        && control.read() & IN_CHARGE == 0
     {
         // SAFETY: the port is firmware's own, and the value the one that it asks for.
         unsafe { Port::new(command).write(value) };
-        wait_until(|| read(control) & IN_CHARGE != 0);
+        wait_until(|| control.read() & IN_CHARGE != 0);
     }
     for (register, kind) in power.off.into_iter().flatten() {
-        let rest = read(register) & !(7 << KIND | SLEEP);
-        write(register, rest | u16::from(kind & 7) << KIND | SLEEP);
+        let rest = register.read() & !(7 << KIND | SLEEP);
+        register.write(rest | u16::from(kind & 7) << KIND | SLEEP);
     }
     wait_until(|| false);
 }
 
 /// Resets the machine through the register that firmware names for it; returns where that did not work.
 pub(super) fn reset() {
-    let Some((register, value)) = POWER.get().and_then(|power| power.reset) else {
-        return;
-    };
-    match register {
-        // SAFETY: firmware says that the port resets the machine.
-        Register::Port(port) => unsafe { Port::new(port).write(value) },
-        Register::Memory(address) => {
-            let Ok(start) = ioremap(address, 1, Cache::Uncached) else {
-                return;
-            };
-            // SAFETY: just mapped; firmware says that the address resets the machine.
-            unsafe { start.write_volatile(value) };
-        }
+    if let Some((register, value)) = POWER.get().and_then(|power| power.reset) {
+        register.write_byte(value);
+        wait_until(|| false);
     }
-    wait_until(|| false);
 }
 
 /// Gives the machine a tenth of a second, about: the counter runs at a gigahertz or more.
@@ -97,28 +138,5 @@ pub(super) fn wait_until(done: impl Fn() -> bool) {
     let start = timer::cycles();
     while !done() && timer::cycles() - start < CYCLES {
         core::hint::spin_loop();
-    }
-}
-
-fn read(register: Register) -> u16 {
-    match register {
-        // SAFETY: reading a control register of power management changes nothing.
-        Register::Port(port) => unsafe { Port::new(port).read() },
-        // SAFETY: as above, at an address that `ioremap` has just mapped.
-        Register::Memory(address) => ioremap(address, 2, Cache::Uncached)
-            .map_or(0, |start| unsafe { start.cast::<u16>().read_volatile() }),
-    }
-}
-
-fn write(register: Register, value: u16) {
-    match register {
-        // SAFETY: the register's purpose is to switch the machine off, which is what is wanted.
-        Register::Port(port) => unsafe { Port::new(port).write(value) },
-        Register::Memory(address) => {
-            if let Ok(start) = ioremap(address, 2, Cache::Uncached) {
-                // SAFETY: as above, at an address that was just mapped.
-                unsafe { start.cast::<u16>().write_volatile(value) };
-            }
-        }
     }
 }

@@ -48,9 +48,6 @@ fn tell_parent(process: &Process, status: Status) {
     let table::Burial { parent, init } = table::bury(process.pid, status);
     if let Some(parent) = parent {
         signal::tell_of_child(&parent, process, status);
-        if parent.signals.ignores_children() {
-            table::forget(process.pid);
-        }
         parent.wake();
     }
     if let Some(init) = init {

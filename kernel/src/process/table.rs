@@ -195,10 +195,27 @@ impl Table {
         }
     }
 
+    /// Has `pid`, which ended with `status`, wait for its parent's notice.
+    fn keep(&mut self, pid: u32, status: Status) {
+        let entry = self.entry(pid);
+        entry.state = match core::mem::replace(&mut entry.state, State::Vacant) {
+            State::Alive(process) => State::Zombie(process, status),
+            other => other,
+        };
+        let parent = entry.parent;
+        self.unlink(pid);
+        self.link(parent, pid, List::Ended);
+    }
+
     fn remove(&mut self, pid: u32) -> State {
         self.unlink(pid);
         self.count -= 1;
         self.entries.free(pid).state
+    }
+
+    fn parent(&mut self, pid: u32) -> Option<Arc<Process>> {
+        let parent = self.entry(pid).parent;
+        self.process(parent)
     }
 
     fn process(&self, pid: u32) -> Option<Arc<Process>> {
@@ -285,53 +302,46 @@ pub(crate) fn count() -> usize {
 
 /// Wakes the parent of `pid`.
 pub(super) fn wake_parent(pid: u32) {
-    let parent = {
-        let mut table = TABLE.lock();
-        let parent = table.entry(pid).parent;
-        table.process(parent)
-    };
+    let parent = TABLE.lock().parent(pid);
     if let Some(parent) = parent {
         parent.wake();
     }
 }
 
-/// Process `pid` has ended with `status`: its children go to init, it waits to be noticed by its parent.
+/// Process `pid` has ended with `status`: its children go to init, it waits to be noticed by its parent, or is forgotten
+/// at once where that one doesn't care. Both in one step: once it can be noticed, its number may be another's.
 pub(super) fn bury(pid: u32, status: Status) -> Burial {
     let mut table = TABLE.lock();
     let orphans_ended = table.entry(pid).ended.first != NOBODY;
     table.adopt(pid, List::Living);
     table.adopt(pid, List::Ended);
-    let entry = table.entry(pid);
-    entry.state = match core::mem::replace(&mut entry.state, State::Vacant) {
-        State::Alive(process) => State::Zombie(process, status),
-        other => other,
-    };
-    let parent = entry.parent;
-    table.unlink(pid);
-    table.link(parent, pid, List::Ended);
-    Burial {
-        parent: table.process(parent),
+    let burial = Burial {
+        parent: table.parent(pid),
         init: orphans_ended.then(|| table.process(INIT)).flatten(),
+    };
+    if ignores_children(burial.parent.as_deref()) {
+        let body = table.remove(pid);
+        drop(table);
+        drop(body);
+    } else {
+        table.keep(pid, status);
     }
+    burial
+}
+
+fn ignores_children(parent: Option<&Process>) -> bool {
+    parent.is_some_and(|parent| parent.signals.ignores_children())
 }
 
 /// Notes that `pid` stopped or went on; its parent.
 pub(super) fn note(pid: u32, news: Status) -> Option<Arc<Process>> {
     let mut table = TABLE.lock();
-    let entry = table.entry(pid);
-    entry.news = Some(news);
-    let parent = entry.parent;
-    table.process(parent)
+    table.entry(pid).news = Some(news);
+    table.parent(pid)
 }
 
 /// Who must hear of an end.
 pub(super) struct Burial {
     pub(super) parent: Option<Arc<Process>>,
     pub(super) init: Option<Arc<Process>>,
-}
-
-/// Forgets `pid`, which has ended and whose parent doesn't care.
-pub(super) fn forget(pid: u32) {
-    let state = TABLE.lock().remove(pid);
-    drop(state);
 }

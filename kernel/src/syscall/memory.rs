@@ -28,7 +28,6 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
         return Err(Errno::EINVAL);
     }
     let flags = flags as u32;
-    // Held until the end: a backing that is not used must not be the last to hold the file's pages.
     let open = if flags & MAP_ANONYMOUS == 0 {
         Some(descriptor(file)?.file)
     } else {
@@ -42,13 +41,23 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
         flags: vm_flags(protection as u32, flags, &backing),
         backing,
     };
-    let kind = check_kind(flags, &mapping);
+    let mapped = map(flags, &mapping);
+    if let Backing::File { file, .. } = mapping.backing {
+        // Others may have unmapped it by now: then this was the last hold on its pages.
+        file.release(memory());
+    }
+    mapped
+}
+
+/// Makes the mapping, with its pages where that is wished; its address.
+fn map(flags: u32, mapping: &Mapping) -> Answer {
+    let kind = check_kind(flags, mapping);
     let space = current().space().ok_or(Errno::ENOMEM)?;
     let (start, is_locked) = oom::retry(Need::Area, || {
         let mut space = space.write();
         if let Err(refusal) = kind {
             // Linux looks for a place before it looks at the kind, and programs can tell.
-            space.check_mmap(&mapping).map_err(errno)?;
+            space.check_mmap(mapping).map_err(errno)?;
             return Err(refusal);
         }
         let is_locked = flags & MAP_LOCKED != 0 || space.locks_future();
@@ -56,7 +65,7 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
         Ok((start, is_locked))
     })?;
     if is_locked || flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE {
-        populate(&space, start, start + length);
+        populate(&space, start, start + mapping.length);
     }
     Ok(start)
 }

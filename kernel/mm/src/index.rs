@@ -100,6 +100,10 @@ impl Index {
 
     /// A root that covers page `number`.
     fn grow<M: Machine>(&self, memory: &Memory<M>, number: u64) -> Result<Root, OutOfMemory> {
+        let needed = needed_height(number);
+        if needed > HIGHEST {
+            return Err(OutOfMemory);
+        }
         loop {
             let bits = self.root.load(Acquire);
             let old = Root::decode(bits);
@@ -112,7 +116,7 @@ impl Index {
                     memory.machine.words(node)[0].store(root.encode(), Relaxed);
                     root.height + 1
                 }
-                None => needed_height(number),
+                None => needed,
             };
             let new = Root { node, height };
             let hung = self
@@ -156,7 +160,7 @@ impl Index {
 
 fn needed_height(number: u64) -> u32 {
     let bits = u64::BITS - number.leading_zeros();
-    bits.div_ceil(DIGIT).clamp(1, HIGHEST)
+    bits.div_ceil(DIGIT).max(1)
 }
 
 fn digit(number: u64, level: u32) -> usize {
@@ -281,6 +285,21 @@ mod tests {
             assert_eq!(count, nodes, "{number:#x}");
             index.destroy(&memory);
         }
+        assert_eq!(memory.free_frames(), 64);
+    }
+
+    #[test]
+    fn no_number_beyond_all_offsets_finds_a_slot() {
+        let memory = memory(64, Levels::Four);
+        let mut index = Index::new();
+        assert!(index.slot_or_create(&memory, 0).is_ok());
+        for number in [1 << 54, (1 << 54) + 1, u64::MAX] {
+            assert!(index.slot(&memory, number).is_none(), "{number:#x}");
+            assert!(index.next(&memory, number).is_none(), "{number:#x}");
+            let made = index.slot_or_create(&memory, number);
+            assert_eq!(made.err(), Some(OutOfMemory), "{number:#x}");
+        }
+        index.destroy(&memory);
         assert_eq!(memory.free_frames(), 64);
     }
 

@@ -114,7 +114,9 @@ fn named_memory() {
 fn unnamed_memory() {
     let mut room: Room = [0; 32768];
     let memory = Mapping::new(4);
-    [0, 2].map(|page| rt::memory::share(memory.page(page), 2 * PAGE, PROT_READ).expect("mmap"));
+    for page in [0, 2] {
+        rt::memory::share(memory.page(page), 2 * PAGE, PROT_READ).expect("mmap");
+    }
     let text = read(MAPS, &mut room);
     let find = |page| areas(text).find(|area| area.start == memory.page(page));
     let [first, second] = [0, 2].map(|page| find(page).expect("it is mapped"));

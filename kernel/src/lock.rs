@@ -2,8 +2,8 @@
 //!
 //! A lock keeps interrupts off while it is held: a handler that wanted the same lock would wait for ever. Each lock has
 //! a [`Rank`]; whoever holds one may take only those of a higher rank. With debug assertions on, a CPU that does
-//! otherwise panics and names both ranks, whether or not anyone waits; who waits for seconds panics in every build. `mm`'s own locks come after all of these and
-//! take none of them.
+//! otherwise panics and names both ranks, whether or not anyone waits; who waits for seconds panics in every build. `mm`'s
+//! own locks come after all of these and take none of them, but for a file's books, which take the heap's.
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 

@@ -69,6 +69,10 @@ pub(crate) fn trials() -> Result<Vec<Trial>> {
         "memory::a_fork_bomb_ends".to_owned(),
         a_fork_bomb_ends,
     ));
+    trials.push(trial(
+        "memory::signals_that_wait_never_take_it_all".to_owned(),
+        || survives(&["signal_flood"]).map(drop),
+    ));
     Ok(trials)
 }
 

@@ -29,7 +29,12 @@ const HELPERS: &[&str] = &[
 ];
 
 /// Programs that exhaust the machine: see `matrix`.
-const QEMU_ONLY: &[&str] = &["fork_bomb", "many_small", "touch_everything"];
+const QEMU_ONLY: &[&str] = &[
+    "fork_bomb",
+    "many_small",
+    "signal_flood",
+    "touch_everything",
+];
 
 /// BIOS boots the kernel with every debug assertion, UEFI the one that people run.
 const MACHINES: [(&str, &str); 2] = [("bios", "--checked"), ("uefi", "--uefi")];

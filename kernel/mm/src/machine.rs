@@ -52,6 +52,10 @@ pub trait Cpu {
     /// Runs `body` with interrupts off, so that it neither is preempted nor moves, and tells it the CPU's index
     /// (below [`crate::MAX_CPUS`]). `body` must be short.
     fn pinned<R>(&self, body: impl FnOnce(usize) -> R) -> R;
+
+    /// A single frame was wanted here and there is none: told, so that whoever fails for it knows that it was memory,
+    /// and not a limit or a block too large, and that somebody's end may help.
+    fn refused(&self) {}
 }
 
 /// All three: what an algorithm of this crate needs of the machine.

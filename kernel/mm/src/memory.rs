@@ -159,8 +159,10 @@ impl<M: Machine> Memory<M> {
             .or_else(|| self.buddy.allocate_drained(&self.machine, order, usage));
         self.stats
             .add(Counter::pgalloc_normal, u64::from(frame.is_some()) << order);
-        let refused = frame.is_none() && order == 0;
-        self.stats.add(Counter::allocstall_normal, refused.into());
+        if frame.is_none() && order == 0 {
+            self.stats.add(Counter::allocstall_normal, 1);
+            self.machine.refused();
+        }
         frame.ok_or(OutOfMemory)
     }
 
@@ -253,5 +255,33 @@ impl<M: Machine> Memory<M> {
     pub fn check(&self) -> Result<(), String> {
         let checked = self.buddy.check(&self.machine);
         checked.map_err(|contradiction| contradiction.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::testing::memory;
+
+    #[test]
+    fn nobody_is_told_of_a_refusal_but_for_want_of_a_single_frame() {
+        let memory = memory(8, Levels::Four);
+        let refusals = || memory.machine.refusals.load(Relaxed);
+        assert!(memory.allocate(5).is_err());
+        assert_eq!(
+            refusals(),
+            0,
+            "a block of 32 frames: nobody's end makes one"
+        );
+        let all: Vec<_> = core::iter::from_fn(|| memory.allocate(0).ok()).collect();
+        assert_eq!((all.len(), refusals()), (8, 1));
+        assert!(memory.allocate_zeroed(Use::Table).is_err());
+        assert_eq!(refusals(), 2);
+        all.into_iter().for_each(|frame| memory.free(frame));
+        memory.scarcity.begin(1);
+        assert!(memory.allocate(0).is_err());
+        assert_eq!(refusals(), 2, "there is memory, it is only not given");
     }
 }

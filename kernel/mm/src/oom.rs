@@ -1,8 +1,9 @@
 //! Who dies when memory is out: the process whose end gives most back, by Linux's measure.
 //!
 //! Badness is what a process holds, in pages, moved by its `oom_score_adj`, each point of which stands for a thousandth
-//! of all memory; see proc(5). Here is the choice alone, as arithmetic. Who is a candidate at all (nobody's first
-//! process, nobody who is dying already) is for the kernel to say, and so is the killing.
+//! of all memory; see proc(5). Beyond Linux's measure the records of its areas count, which can be megabytes. Here is the
+//! choice alone, as arithmetic. Who is a candidate at all (nobody's first process, nobody who is dying already) is for the
+//! kernel to say, and so is the killing.
 
 /// An `oom_score_adj` that exempts a process, and the smallest there is.
 pub const EXEMPT: i16 = -1000;
@@ -21,6 +22,8 @@ pub struct Candidate {
     pub resident: u64,
     /// Frames of its page tables.
     pub tables: u64,
+    /// Pages of the heap that the records of its areas take.
+    pub records: u64,
     /// Its `oom_score_adj`, from -1000 to 1000.
     pub adjustment: i16,
 }
@@ -31,7 +34,8 @@ impl Candidate {
         if self.adjustment == EXEMPT {
             return None;
         }
-        let held = self.resident.saturating_add(self.tables);
+        let own = self.tables.saturating_add(self.records);
+        let held = self.resident.saturating_add(own);
         let thousandth = i64::try_from(total / 1000).unwrap_or(i64::MAX);
         let adjustment = i64::from(self.adjustment).saturating_mul(thousandth);
         Some(
@@ -94,6 +98,7 @@ mod tests {
             mapped: 1 << 30,
             resident,
             tables: 5,
+            records: 2,
             adjustment,
         }
     }
@@ -126,9 +131,9 @@ mod tests {
 
     #[test]
     fn a_point_of_adjustment_is_a_thousandth_of_all_memory() {
-        assert_eq!(candidate(2, 100, 0).badness(TOTAL), Some(105));
-        assert_eq!(candidate(2, 100, 10).badness(TOTAL), Some(105 + 160));
-        assert_eq!(candidate(2, 100, -999).badness(TOTAL), Some(105 - 15_984));
+        assert_eq!(candidate(2, 100, 0).badness(TOTAL), Some(107));
+        assert_eq!(candidate(2, 100, 10).badness(TOTAL), Some(107 + 160));
+        assert_eq!(candidate(2, 100, -999).badness(TOTAL), Some(107 - 15_984));
         assert_eq!(victim(&[(2, 10_000, -999), (3, 1, 0)]), Some(3));
         assert_eq!(victim(&[(2, 10_000, 0), (3, 1, 1000)]), Some(3));
     }

@@ -27,6 +27,8 @@ pub(crate) const FIRST: Page = Page::new(0x1000);
 pub(crate) struct TestMachine {
     records: Vec<FrameRecord>,
     frames: Vec<[AtomicU64; WORDS]>,
+    /// How often a single frame was wanted in vain.
+    pub(crate) refusals: AtomicU64,
 }
 
 impl TestMachine {
@@ -35,6 +37,7 @@ impl TestMachine {
         Self {
             records: (0..frames).map(|_| FrameRecord::new()).collect(),
             frames: (0..frames).map(|_| rubbish()).collect(),
+            refusals: AtomicU64::new(0),
         }
     }
 }
@@ -69,6 +72,10 @@ impl Tlb for TestMachine {
 impl Cpu for TestMachine {
     fn pinned<R>(&self, body: impl FnOnce(usize) -> R) -> R {
         body(0)
+    }
+
+    fn refused(&self) {
+        self.refusals.fetch_add(1, Relaxed);
     }
 }
 

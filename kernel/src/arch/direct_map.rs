@@ -16,6 +16,7 @@ use x86_64::instructions::tlb;
 
 use super::layout::DIRECT_MAP;
 use super::{interrupts, percpu};
+use crate::process::thread::Thread;
 
 /// Beyond so many pages one change of CR3 is cheaper than forgetting them one by one.
 const FLUSH_ALL_ABOVE: u64 = 32;
@@ -115,5 +116,9 @@ impl Tlb for DirectMap {
 impl Cpu for DirectMap {
     fn pinned<R>(&self, body: impl FnOnce(usize) -> R) -> R {
         interrupts::without(|| body(percpu::index()))
+    }
+
+    fn refused(&self) {
+        percpu::try_with_current(Thread::note_refusal);
     }
 }

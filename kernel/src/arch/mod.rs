@@ -3,7 +3,8 @@
 //! The rest of the kernel denies `unsafe`, but for four thin places that need a word of it where they are and say so:
 //! `heap::arena`, `heap::global`, `drivers::serial` and `drivers::keyboard`. Each block says why it is sound. Numbers
 //! that are addresses don't leave this module, but for the roots of address spaces (`context::activate`) and what
-//! `direct_map` and `ioremap` say. What the machine calls in return: `fault::page_fault`, `process::{exception, before_user, tick, describe}`, `process::sched::begin` and `syscall::dispatch`.
+//! `direct_map` and `ioremap` say. What the machine calls in return: `fault::page_fault`, `process::{exception, before_user,
+//! tick, describe}`, `process::sched::begin`, `process::thread` and `syscall::dispatch`.
 mod apic;
 pub(crate) mod boot;
 pub(crate) mod bugs;

@@ -3,7 +3,8 @@
 //! Writing and drawing are two things. Writers change cells in memory, which is fast and never waits for a device;
 //! the timer's tick draws the cells that differ from what is seen, so many at a time, and a program that prints
 //! megabytes pays for none of the lines that nobody could have read. Until the tick runs, and in a panic, each line of
-//! the log is drawn at once. What scrolled away can be looked at again, as far as there are cells. Without a framebuffer all of this works on cells that nobody sees.
+//! the log is drawn at once. What scrolled away can be looked at again, as far as there are cells. Without a framebuffer
+//! all of this works on cells that nobody sees.
 mod canvas;
 mod grid;
 

@@ -55,8 +55,8 @@ pub(super) fn verdict() -> Result<(), String> {
     }
     let heap = heap::usage();
     Err(format!(
-        "frames were lost: {tables} tables, {anonymous} anonymous and {shared} shared frames that no process has, {file} of files where \
-         the cache has {cached}, {kernel} of the kernel's own where it had {start}; heap: {heap}"
+        "frames were lost: {tables} tables, {anonymous} anonymous and {shared} shared frames that no process has, \
+         {file} of files where the cache has {cached}, {kernel} of the kernel's own where it had {start}; heap: {heap}"
     ))
 }
 

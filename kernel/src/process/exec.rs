@@ -12,6 +12,7 @@ use mm::space::{Limits, USER_END};
 use mm::{Backing, PAGE_SIZE, Page, VmFlags};
 
 use super::elf::{Image, Segment};
+use super::oom::{self, Need};
 use super::stack::{self, Arguments, Value};
 use super::wait::Status;
 use super::{Facts, Name, Process, Space, layout};
@@ -95,7 +96,9 @@ pub(super) fn load(
 ) -> Result<Program, Failure> {
     let image = Image::parse(file)?;
     let plan = layout::choose(&limits);
-    let space = Space::try_new(plan.space, limits).map_err(|_| Errno::ENOMEM)?;
+    let space = oom::retry(Need::Space, || {
+        Space::try_new(plan.space, limits).map_err(|_| Errno::ENOMEM)
+    })?;
     let broken = |_| Failure::Broken;
     let bias = image.bias(plan.pie_base);
     let Extent { end, code } = map_segments(&space, file, &image, bias).map_err(broken)?;
@@ -200,11 +203,10 @@ fn map(
         flags: access,
         backing,
     };
-    space
-        .write()
-        .mmap(memory(), mapping)
-        .map(|_| ())
-        .map_err(|_| Errno::ENOEXEC)
+    oom::retry(Need::Area, || {
+        let mapped = space.write().mmap(memory(), mapping.clone());
+        mapped.map(drop).map_err(|_| Errno::ENOMEM)
+    })
 }
 
 /// Zeroes from byte `start` to the end of its page: the file's bytes there are not the program's.

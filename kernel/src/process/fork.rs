@@ -75,8 +75,7 @@ fn copy(parent: &Process, pid: u32, space: Arc<Space>) -> Result<Arc<Process>, E
         parent.membership.fork(),
         parent.limits(),
     );
-    let adjustment = parent.oom_adjustment.load(Relaxed);
-    child.oom_adjustment.store(adjustment, Relaxed);
+    child.set_oom_adjustment(parent.oom_adjustment());
     Arc::try_new(child).map_err(|_| Errno::ENOMEM)
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn join(pid: u32, group: u32) -> Result<(), Errno> {
     let process = table::find(pid).ok_or(Errno::ESRCH)?;
     let session = me.membership.session();
     if pid != me.pid {
-        if table::parent(pid) != me.pid {
+        if table::parent_of(pid) != Some(me.pid) {
             return Err(Errno::ESRCH);
         }
         if process.membership.session() != session {

@@ -198,11 +198,6 @@ impl Process {
         thread.is_none_or(|thread| thread.parked.load(Relaxed))
     }
 
-    /// Whether it has ended.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.gone.load(Relaxed)
-    }
-
     /// Wakes the process's thread from a wait.
     pub(crate) fn wake(&self) {
         let thread = self.thread.lock().upgrade();
@@ -219,7 +214,7 @@ impl Process {
     }
 
     /// Whether the process has ended and what it held is free.
-    fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         self.gone.load(Relaxed)
     }
 

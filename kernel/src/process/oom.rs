@@ -4,22 +4,24 @@
 //! the report is written. One end at a time: while a process that is killed has not given its memory back, everybody
 //! else who is out of memory waits for that. An end takes no memory, so nothing has to be kept in reserve for it.
 //!
-//! Never a victim: init, on whom all depend, and who runs in borrowed memory, whose end would give nothing back (its
+//! Never a victim: init, on whom all depend, and a guest in its parent's memory, whose end would give nothing back (the
 //! parent is a candidate, and they die together). Where there is no other, the one who needs the memory ends.
 use alloc::sync::Arc;
 use core::fmt;
-use core::sync::atomic::Ordering::Relaxed;
 
 use abi::Errno;
 use abi::general::SIGKILL;
+use mm::PAGE_SIZE;
 use mm::frame::Use;
 use mm::oom::{Candidate, Ranking};
 use mm::stats::Counter;
 
 use super::table::{self, INIT};
+use super::thread::Thread;
 use super::wait::Status;
 use super::{Process, Space, current, sched};
 use crate::arch::memory::memory;
+use crate::arch::percpu;
 use crate::heap;
 
 /// What memory is needed for.
@@ -31,6 +33,8 @@ pub(crate) enum Need {
     Area,
     /// A new process.
     Fork,
+    /// The memory of a new program.
+    Space,
 }
 
 impl fmt::Display for Need {
@@ -39,6 +43,7 @@ impl fmt::Display for Need {
             Self::Page(address) => write!(f, "the page at {address:#x}"),
             Self::Area => f.write_str("the record of an area"),
             Self::Fork => f.write_str("a process"),
+            Self::Space => f.write_str("an address space"),
         }
     }
 }
@@ -91,8 +96,8 @@ fn reclaim() -> bool {
     spaces.map(taken).any(|pages| pages > 0)
 }
 
-/// Runs `attempt` until it has the memory that it needs: each time that single frames were refused to it, a process
-/// ends. A large block that memory is too scattered for is worth nobody's life.
+/// Runs `attempt` until it has the memory that it needs: each time that single frames were refused to this very thread,
+/// a process ends. A limit, or a large block that memory is too scattered for, is worth nobody's life.
 pub(crate) fn retry<T>(
     need: Need,
     mut attempt: impl FnMut() -> Result<T, Errno>,
@@ -106,9 +111,10 @@ pub(crate) fn retry<T>(
     }
 }
 
-/// How many single frames were asked for in vain so far.
+/// How many single frames the running thread wanted in vain so far. Init's program is loaded before any thread runs, and
+/// before there is anybody to kill.
 fn refused() -> u64 {
-    memory().stats.get(Counter::allocstall_normal)
+    percpu::try_with_current(Thread::refusals).unwrap_or(0)
 }
 
 /// All processes but init.
@@ -120,13 +126,25 @@ fn others() -> impl Iterator<Item = Arc<Process>> {
 
 /// Whether the memory of `process` is on its way back.
 fn is_dying(process: &Process) -> bool {
-    process.signals.ended().is_some() && !process.is_gone() && !process.is_borrowing()
+    process.signals.ended().is_some() && !process.is_gone() && !is_guest(process)
+}
+
+/// Whether `process` runs in memory that its parent still holds. Once the parent is gone, it is the guest's own.
+fn is_guest(process: &Process) -> bool {
+    let parent = table::parent_of(process.pid).and_then(table::find);
+    let theirs = parent.and_then(|parent| parent.space());
+    process.is_borrowing() && is_same(theirs.as_ref(), process.space().as_ref())
+}
+
+fn is_same(one: Option<&Arc<Space>>, other: Option<&Arc<Space>>) -> bool {
+    one.zip(other)
+        .is_some_and(|(one, other)| Arc::ptr_eq(one, other))
 }
 
 /// Measures everybody who may have to die.
 fn rank() -> Ranking {
     let mut ranking = Ranking::new(memory().managed_frames() as u64);
-    for process in others().filter(|process| !process.is_borrowing()) {
+    for process in others().filter(|process| !is_guest(process)) {
         if let Some(space) = process.space() {
             ranking.add(measure(&process, &space));
         }
@@ -134,24 +152,23 @@ fn rank() -> Ranking {
     ranking
 }
 
-fn measure(process: &Process, space: &Space) -> Candidate {
+/// What `process`, who runs in `space`, holds.
+pub(crate) fn measure(process: &Process, space: &Space) -> Candidate {
     let space = space.read();
     Candidate {
         pid: process.pid,
         mapped: space.mapped_pages(),
         resident: space.resident_pages(memory()),
         tables: space.table().tables(),
-        adjustment: process.oom_adjustment.load(Relaxed),
+        records: (space.areas().bytes() as u64).div_ceil(PAGE_SIZE),
+        adjustment: process.oom_adjustment(),
     }
 }
 
 /// Kills `victim` and all who share its memory, but for init.
 fn kill(victim: &Process) {
     let Some(space) = victim.space() else { return };
-    let shares = |other: &Process| {
-        let its = other.space();
-        its.is_some_and(|its| Arc::ptr_eq(&its, &space))
-    };
+    let shares = |other: &Process| is_same(other.space().as_ref(), Some(&space));
     for process in others().filter(|other| shares(other)) {
         end(&process);
     }
@@ -177,7 +194,9 @@ fn report(process: &Process, need: Need, ranking: &Ranking) {
             "out of memory: of {all} frames {free} are free, {anonymous} anonymous, {files} of files, {tables} page \
              tables, {kernel} the kernel's own"
         );
-        log::error!("out of memory:    pid     mapped   resident  tables  adjust    badness  name");
+        log::error!(
+            "out of memory:    pid     mapped   resident  tables  records  adjust    badness  name"
+        );
     });
     for (badness, candidate) in ranking.iter() {
         heap::reserve(|| report_candidate(badness, &candidate));
@@ -189,11 +208,12 @@ fn report_candidate(badness: i64, candidate: &Candidate) {
         return;
     };
     log::error!(
-        "out of memory: {:6} {:10} {:10} {:7} {:7} {badness:10}  {}",
+        "out of memory: {:6} {:10} {:10} {:7} {:8} {:7} {badness:10}  {}",
         candidate.pid,
         candidate.mapped,
         candidate.resident,
         candidate.tables,
+        candidate.records,
         candidate.adjustment,
         process.name(),
     );

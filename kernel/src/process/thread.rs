@@ -32,6 +32,8 @@ pub(crate) struct Thread {
     pub(super) waits_for: AtomicUsize,
     /// When it wakes by itself, in nanoseconds since boot.
     pub(super) deadline: AtomicU64,
+    /// How many single frames it wanted in vain.
+    refusals: AtomicU64,
     /// Lends its stack to the processor's wait for anything to do.
     pub(super) idle: AtomicBool,
     /// Out of the run queue until someone wakes it; guarded by the scheduler's lock.
@@ -75,11 +77,22 @@ impl Thread {
             next_waiter: Link::new(None),
             waits_for: AtomicUsize::new(0),
             deadline: AtomicU64::new(0),
+            refusals: AtomicU64::new(0),
             idle: AtomicBool::new(false),
             parked: AtomicBool::new(false),
             woken: AtomicBool::new(false),
         };
         Arc::try_new(thread).map_err(|_| OutOfMemory)
+    }
+
+    /// A single frame was wanted and there was none.
+    pub(crate) fn note_refusal(&self) {
+        self.refusals.fetch_add(1, Relaxed);
+    }
+
+    /// How often that happened.
+    pub(super) fn refusals(&self) -> u64 {
+        self.refusals.load(Relaxed)
     }
 
     /// Saves what the processor holds for this thread beyond the general registers.

@@ -14,6 +14,7 @@ use super::{Answer, Arguments};
 use crate::arch::memory::memory;
 use crate::fault;
 use crate::process::current;
+use crate::process::oom::{self, Need};
 
 /// madvise(2).
 pub(super) fn madvise([address, length, advice, ..]: Arguments) -> Answer {
@@ -30,12 +31,15 @@ pub(super) fn madvise([address, length, advice, ..]: Arguments) -> Answer {
             .map_err(errno);
     }
     let advice = advice_of(advice as u32).ok_or(Errno::EINVAL)?;
-    let done = space.write().madvise(memory(), address, length, advice);
+    let done = oom::retry(Need::Area, || {
+        let done = space.write().madvise(memory(), address, length, advice);
+        done.map_err(errno)
+    });
     if advice == Advice::WillNeed {
         let pages = advised_pages(address, length).map_err(errno)?;
         fault::read_ahead(&space, pages);
     }
-    done.map(|()| 0).map_err(errno)
+    done.map(|()| 0)
 }
 
 /// By number; `None` for advice that does not exist, or needs what this kernel has not got.

@@ -1,4 +1,4 @@
-//! Processes: `fork`, `execve`, `exit`, `wait4` and what a process asks of itself.
+//! Processes: `fork`, `execve`, `exit` and what a process asks of itself.
 use alloc::vec::Vec;
 
 use abi::Errno;

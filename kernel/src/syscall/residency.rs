@@ -12,6 +12,7 @@ use super::{Answer, Arguments, user};
 use crate::arch::memory::memory;
 use crate::fault;
 use crate::process::current;
+use crate::process::oom::{self, Need};
 
 /// mlock(2).
 pub(super) fn mlock([address, length, ..]: Arguments) -> Answer {
@@ -29,8 +30,10 @@ pub(super) fn mlock2([address, length, flags, ..]: Arguments) -> Answer {
 
 fn lock(address: u64, length: u64, lock: Lock) -> Answer {
     let space = current().space().ok_or(Errno::ENOMEM)?;
-    let locked = space.write().mlock(memory(), address, length, lock);
-    let pages = locked.map_err(errno)?;
+    let pages = oom::retry(Need::Area, || {
+        let locked = space.write().mlock(memory(), address, length, lock);
+        locked.map_err(errno)
+    })?;
     // What the standard calls them: pages out of reach are no memory, and memory that ran out may come back.
     match fault::populate(&space, pages, Populate::Area) {
         Ok(()) => Ok(0),
@@ -42,8 +45,10 @@ fn lock(address: u64, length: u64, lock: Lock) -> Answer {
 /// munlock(2).
 pub(super) fn munlock([address, length, ..]: Arguments) -> Answer {
     let space = current().space().ok_or(Errno::ENOMEM)?;
-    let done = space.write().munlock(memory(), address, length);
-    done.map(|()| 0).map_err(errno)
+    oom::retry(Need::Area, || {
+        let done = space.write().munlock(memory(), address, length);
+        done.map(|()| 0).map_err(errno)
+    })
 }
 
 /// mlockall(2).

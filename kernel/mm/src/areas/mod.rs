@@ -64,6 +64,11 @@ impl Areas {
         self.tree.len()
     }
 
+    /// Bytes of the heap that their records take.
+    pub fn bytes(&self) -> usize {
+        self.tree.bytes()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

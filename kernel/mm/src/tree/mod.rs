@@ -105,6 +105,11 @@ impl<T: Item> Tree<T> {
         self.nodes.len() - self.vacancies
     }
 
+    /// Bytes of the heap that the nodes take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node<T>>()
+    }
+
     /// The node on top, or [`NIL`].
     pub(crate) fn root(&self) -> u32 {
         self.root

@@ -8,7 +8,7 @@ use super::{Content, Entry, entry, memory, stat, status};
 use crate::arch::memory::memory as world;
 use crate::fs;
 use crate::process::limits::NAMES;
-use crate::process::{Process, Space};
+use crate::process::{Process, Space, oom};
 
 /// All of them.
 pub(super) const ENTRIES: &[Entry] = &[
@@ -94,17 +94,11 @@ impl Sizes {
 /// How ready the process is to be killed when memory is out: in thousandths, 667 for one that holds nothing, as on Linux.
 fn oom_score(process: &Process, out: &mut Text) -> Written {
     let total = world().managed_frames() as u64;
-    let held = process.space().map_or(0, |space| {
-        let shared = space.read();
-        shared.resident_pages(world()) + shared.table().tables()
-    });
-    let adjustment = i64::from(process.oom_adjustment());
-    let points = if process.oom_adjustment() == mm::oom::EXEMPT {
-        0
-    } else {
-        let badness = held as i64 + adjustment * (total / 1000) as i64;
+    let candidate = process.space().map(|space| oom::measure(process, &space));
+    let badness = candidate.map_or(Some(0), |candidate| candidate.badness(total));
+    let points = badness.map_or(0, |badness| {
         ((1000 + badness * 1000 / total.max(1) as i64) * 2 / 3).max(0)
-    };
+    });
     writeln!(out, "{points}")
 }
 

@@ -51,7 +51,7 @@ fn identity(process: &Process, out: &mut Text) -> Written {
 
 /// Linux's letter for what the process does, and its word.
 pub(super) fn state(process: &Process) -> (char, &'static str) {
-    if process.has_ended() {
+    if process.is_gone() {
         ('Z', "zombie")
     } else if process.signals.is_stopped() {
         ('T', "stopped")

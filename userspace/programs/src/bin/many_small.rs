@@ -8,9 +8,11 @@ use core::time::Duration;
 
 use programs::gate::Gate;
 use programs::hunger::{eat, free_pages, huge};
-use rt::memory::Mapping;
-use rt::process::{Pid, Status, spawn, wait};
-use rt::signal::Signal;
+use rt::file::map_shared_memory;
+use rt::memory::{Mapping, PAGE, PROT_READ, PROT_WRITE};
+use rt::probe::{load_word, store_word};
+use rt::process::{self, Pid, Status, spawn, vfork, wait};
+use rt::signal::{Signal, kill};
 use rt::{println, time};
 
 /// What each small process holds, in pages.
@@ -20,6 +22,7 @@ const COUNT: usize = 8;
 fn main() {
     the_large_one_asks();
     a_small_one_asks();
+    a_guest_outlives_its_host();
 }
 
 /// Small processes hold their few pages while another one eats all that is left.
@@ -58,6 +61,36 @@ fn a_small_one_asks() {
     println!(
         "small processes asked for what a large one sat on: it died, they lived and lost nothing"
     );
+}
+
+/// What a child of vfork(2) runs in is its own as soon as its parent is gone: no reason to spare it.
+fn a_guest_outlives_its_host() {
+    let gate = Gate::close();
+    let told = map_shared_memory(PAGE, PROT_READ | PROT_WRITE).expect("mmap");
+    let host = spawn(|| {
+        let room = COUNT * SMALL / 2;
+        eat(huge(), free_pages() - room);
+        let guest = vfork(|| {
+            store_word(told, process::id() as u64);
+            time::sleep(Duration::from_secs(600));
+            0
+        });
+        u8::from(guest.is_err())
+    });
+    let host = host.expect("fork");
+    while load_word(told) == 0 {
+        time::sleep(Duration::from_millis(1));
+    }
+    kill(host, Signal::KILL).expect("it waits for its child");
+    dies(host);
+    let guest = load_word(told) as Pid;
+    let small = [0; COUNT].map(|_| spawn(|| hold(&gate)).expect("fork"));
+    while kill(guest, Signal(0)).is_ok() {
+        time::sleep(Duration::from_millis(1));
+    }
+    gate.open();
+    small.into_iter().for_each(lives);
+    println!("a guest sat on the memory of a host that was gone: it died, the small ones lived");
 }
 
 /// Fills some pages, waits, and looks whether they are still what they were.

@@ -48,8 +48,9 @@ pub fn check<M: Machine>(
             }
         })?;
     }
-    check_promises(memory, spaces)?;
-    for file in all_files(spaces, files) {
+    let files = all_files(spaces, files);
+    check_promises(memory, spaces, &files)?;
+    for file in files {
         check_mappings(file, spaces)?;
         check_end(memory, file)?;
         for (_, frame) in file.frames(memory) {
@@ -121,12 +122,17 @@ fn all_files<'a>(spaces: &[&'a AddressSpace], files: &[&'a CachedFile]) -> Vec<&
 }
 
 /// What is promised to all is what each was promised.
-fn check_promises<M: Machine>(memory: &Memory<M>, spaces: &[&AddressSpace]) -> Verdict {
-    let sum: u64 = spaces.iter().map(|space| space.books.promised).sum();
+fn check_promises<M: Machine>(
+    memory: &Memory<M>,
+    spaces: &[&AddressSpace],
+    files: &[&CachedFile],
+) -> Verdict {
+    let to_spaces: u64 = spaces.iter().map(|space| space.books.promised).sum();
+    let to_files: u64 = files.iter().map(|file| file.promised_pages()).sum();
     let committed = memory.committed_pages();
-    if sum != committed {
+    if to_spaces + to_files != committed {
         return Err(format!(
-            "{sum} pages are promised to the spaces, {committed} in all"
+            "{to_spaces} pages are promised to the spaces, {to_files} to files, {committed} in all"
         ));
     }
     Ok(())

@@ -5,6 +5,30 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfMemory;
 
+/// Why a file in memory got no page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoPage {
+    /// No frame is left.
+    OutOfMemory,
+    /// Strict overcommit: the machine makes no more promises.
+    NotPromised,
+}
+
+impl From<OutOfMemory> for NoPage {
+    fn from(_: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
+}
+
+impl From<NoPage> for Error {
+    fn from(refusal: NoPage) -> Self {
+        match refusal {
+            NoPage::OutOfMemory => Self::OutOfMemory,
+            NoPage::NotPromised => Self::NoSpace,
+        }
+    }
+}
+
 /// Why a change of an address space was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -24,6 +48,8 @@ pub enum Error {
     Overflow,
     /// EAGAIN: a limit of locked memory, or room for a record, ran out.
     TryAgain,
+    /// ENOSPC: strict overcommit promises a memory file no more pages.
+    NoSpace,
     /// EBUSY: locked pages can't be given up.
     Busy,
     /// EFAULT: the kernel reached for a page that the program could not have reached itself.

@@ -61,7 +61,7 @@ impl AddressSpace {
         self.reserve(memory, &pages, 3)?;
         let mut vma = Vma::new(pages.clone(), flags, backing);
         self.enter(memory, &vma)?;
-        vma.flags = match self.promise(memory, &pages, flags) {
+        vma.flags = match self.promise(memory, &pages, &vma) {
             Ok(flags) => flags,
             Err(error) => {
                 self.withdraw(&vma);
@@ -173,11 +173,11 @@ impl AddressSpace {
         &self,
         memory: &Memory<M>,
         pages: &Range<Page>,
-        flags: VmFlags,
+        vma: &Vma,
     ) -> Result<VmFlags, Error> {
         let flags = match memory.overcommit() {
-            Overcommit::Never => flags - VmFlags::NO_RESERVE,
-            Overcommit::Always | Overcommit::Heuristic => flags,
+            Overcommit::Never => vma.flags - VmFlags::NO_RESERVE,
+            Overcommit::Always | Overcommit::Heuristic => vma.flags,
         };
         let flags = flags.with_promise();
         let len = page::count(pages);
@@ -185,6 +185,9 @@ impl AddressSpace {
         let grown = len - replaced.mapped;
         if !self.may_expand(grown) || (flags.is_data() && !self.may_add_data(grown)) {
             return Err(Error::OutOfMemory);
+        }
+        if let Backing::File { file, .. } = &vma.backing {
+            file.promise_whole(memory, self.books.mapped)?;
         }
         if flags.contains(VmFlags::ACCOUNTED) {
             memory.commit(len - replaced.promised, self.books.mapped)?;

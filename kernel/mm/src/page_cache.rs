@@ -5,11 +5,13 @@
 //! [`Read`] that must be completed, until then others wait; in a file that lives in memory alone it is a page of zeroes
 //! that the first access makes. Shared anonymous memory is such a file without a name, as on Linux.
 mod name;
+mod promise;
+mod read;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::error::OutOfMemory;
+use crate::error::{NoPage, OutOfMemory};
 use crate::frame::{Frame, Use};
 use crate::index::Index;
 use crate::machine::Machine;
@@ -18,8 +20,11 @@ use crate::page::{PAGE_SHIFT, PAGE_SIZE};
 use crate::rmap::Mappings;
 use crate::seal::Seals;
 use crate::sync::Mutex;
-use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::sync::atomic::{AtomicU64, Ordering::SeqCst, fence};
+
+pub use promise::Reserve;
+pub use read::{Read, ReadResult};
 
 /// A slot of the index: absent, or the address of the page's frame with [`PRESENT`], marked while it is being read.
 const ABSENT: u64 = 0;
@@ -48,6 +53,9 @@ pub struct CachedFile {
     size: AtomicU64,
     pages: Index,
     resident: AtomicU64,
+    reserve: Reserve,
+    /// Pages promised at once.
+    promised: AtomicU64,
     /// What must not happen to it; held by calls that change length or contents (`seal.rs`).
     pub(crate) seals: Mutex<Seals>,
     /// The areas that show it.
@@ -77,6 +85,8 @@ impl CachedFile {
             size: AtomicU64::new(size),
             pages: Index::new(),
             resident: AtomicU64::new(0),
+            reserve: Reserve::ByPage,
+            promised: AtomicU64::new(0),
             seals: Mutex::new(Seals::empty()),
             mappings: Mutex::new(Mappings::new()),
         }
@@ -149,7 +159,7 @@ impl CachedFile {
         &self,
         memory: &Memory<M>,
         index: u64,
-    ) -> Result<Lookup, OutOfMemory> {
+    ) -> Result<Lookup, NoPage> {
         let mut found = self.lookup(memory, index);
         while found == Lookup::Absent && self.source == Source::Memory {
             found = self.create(memory, index)?;
@@ -158,7 +168,7 @@ impl CachedFile {
     }
 
     /// The new page `index`; or what another made of it meanwhile.
-    fn create<M: Machine>(&self, memory: &Memory<M>, index: u64) -> Result<Lookup, OutOfMemory> {
+    fn create<M: Machine>(&self, memory: &Memory<M>, index: u64) -> Result<Lookup, NoPage> {
         let slot = self.pages.slot_or_create(memory, index)?;
         let Some(frame) = self.fill(memory, slot)? else {
             return Ok(look(memory, slot));
@@ -176,7 +186,8 @@ impl CachedFile {
         &self,
         memory: &Memory<M>,
         slot: &AtomicU64,
-    ) -> Result<Option<Frame>, OutOfMemory> {
+    ) -> Result<Option<Frame>, NoPage> {
+        let promise = self.promise_page(memory)?;
         let frame = memory.allocate_zeroed(Use::Shared)?;
         // The second reference is the caller's.
         memory.record(frame).get();
@@ -190,6 +201,7 @@ impl CachedFile {
             return Ok(None);
         }
         self.resident.fetch_add(1, Relaxed);
+        promise.keep();
         Ok(Some(frame))
     }
 
@@ -210,7 +222,7 @@ impl CachedFile {
         &self,
         memory: &Memory<M>,
         index: u64,
-    ) -> Result<Frame, OutOfMemory> {
+    ) -> Result<Frame, NoPage> {
         let slot = self.pages.slot_or_create(memory, index)?;
         loop {
             if let Lookup::Ready(frame) = look(memory, slot) {
@@ -242,6 +254,7 @@ impl CachedFile {
         let ready = |bits| (bits & PRESENT != 0).then_some(ABSENT);
         if let Ok(before) = slot.fetch_update(SeqCst, Relaxed, ready) {
             self.resident.fetch_sub(1, Relaxed);
+            self.take_back(memory, 1);
             memory.put(frame(before));
         }
     }
@@ -299,6 +312,7 @@ impl CachedFile {
     pub fn release<M: Machine>(self: Arc<Self>, memory: &Memory<M>) {
         if let Some(mut file) = Arc::into_inner(self) {
             file.evict_all(memory);
+            file.take_back_whole(memory);
         }
     }
 
@@ -309,7 +323,7 @@ impl CachedFile {
             memory.put(frame(slot.swap(ABSENT, AcqRel)));
             from = index + 1;
         }
-        *self.resident.get_mut() = 0;
+        self.take_back(memory, self.resident.swap(0, Relaxed));
         self.pages.destroy(memory);
     }
 }
@@ -344,57 +358,4 @@ fn look<M: Machine>(memory: &Memory<M>, slot: &AtomicU64) -> Lookup {
 
 fn frame(bits: u64) -> Frame {
     Frame::from_number((bits >> PAGE_SHIFT) as u32)
-}
-
-/// A read that someone took on: fill the frame with the page's bytes, zeroes behind the end of the file, and complete it.
-#[derive(Debug)]
-#[must_use = "until the read is completed everyone who needs the page waits"]
-pub struct Read {
-    file: Arc<CachedFile>,
-    index: u64,
-    frame: Frame,
-}
-
-/// How a read ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadResult {
-    /// The frame holds the page.
-    Filled,
-    /// The device failed: the page stays absent.
-    Failed,
-}
-
-impl Read {
-    /// The file to read from.
-    pub fn file(&self) -> &Arc<CachedFile> {
-        &self.file
-    }
-
-    /// Which page of it.
-    pub fn index(&self) -> u64 {
-        self.index
-    }
-
-    /// Where to: a frame of zeroes.
-    pub fn frame(&self) -> Frame {
-        self.frame
-    }
-
-    /// Makes the page ready, or absent again.
-    pub fn complete<M: Machine>(self, memory: &Memory<M>, result: ReadResult) {
-        let Self { file, index, frame } = self;
-        if let Some(slot) = file.pages.slot(memory, index) {
-            match result {
-                ReadResult::Filled => {
-                    file.resident.fetch_add(1, Relaxed);
-                    slot.store(frame.address() | PRESENT, Release);
-                }
-                ReadResult::Failed => {
-                    slot.store(ABSENT, Release);
-                    memory.put(frame);
-                }
-            }
-        }
-        file.release(memory);
-    }
 }

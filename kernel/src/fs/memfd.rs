@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use abi::Errno;
 use abi::general::S_IFREG;
 use mm::Error;
-use mm::page_cache::{CachedFile, Source};
+use mm::page_cache::{CachedFile, Reserve, Source};
 use mm::seal::Seals;
 
 use super::buffers::Buffers;
@@ -36,11 +36,11 @@ pub(crate) struct Memfd {
 }
 
 /// The `length` bytes, in whole pages, that a shared anonymous mapping shows to its process and all who come of it.
-pub(crate) fn shared_memory(length: u64) -> Result<Arc<CachedFile>, Errno> {
+pub(crate) fn shared_memory(length: u64, reserve: Reserve) -> Result<Arc<CachedFile>, Errno> {
     let size = length.checked_next_multiple_of(mm::PAGE_SIZE);
     let size = size.ok_or(Errno::ENOMEM)?;
     let file = CachedFile::new(NEXT.fetch_add(1, Relaxed), Source::Memory, size);
-    Arc::try_new(file).map_err(|_| Errno::ENOMEM)
+    Arc::try_new(file.with_reserve(reserve)).map_err(|_| Errno::ENOMEM)
 }
 
 impl Memfd {
@@ -163,6 +163,7 @@ pub(crate) fn refusal(error: Error) -> Errno {
     match error {
         Error::NotPermitted => Errno::EPERM,
         Error::Busy => Errno::EBUSY,
+        Error::NoSpace => Errno::ENOSPC,
         Error::Overflow => Errno::EFBIG,
         _ => Errno::ENOMEM,
     }

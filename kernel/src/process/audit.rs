@@ -50,6 +50,10 @@ pub(super) fn verdict() -> Result<(), String> {
     let shared = used(Use::Shared);
     let (kernel, start) = (used(Use::Kernel), KERNEL_FRAMES.load(Relaxed));
     let cached = fs::resident_pages() as usize;
+    if memory.committed_pages() != 0 {
+        let left = memory.committed_pages();
+        return Err(format!("{left} pages are promised to nobody"));
+    }
     if tables + anonymous + shared == 0 && file == cached && kernel <= start {
         return Ok(());
     }

@@ -186,13 +186,20 @@ fn end(process: &Process) {
 fn report(process: &Process, need: Need, ranking: &Ranking) {
     let (name, pid) = (process.name(), process.pid);
     heap::reserve(|| log::error!("out of memory: {name}[{pid}] needs {need}"));
-    let [anonymous, files, tables, kernel] = [Use::Anonymous, Use::File, Use::Table, Use::Kernel]
-        .map(|usage| memory().frames_used_for(usage));
+    let uses = [
+        Use::Anonymous,
+        Use::Shared,
+        Use::File,
+        Use::Table,
+        Use::Kernel,
+    ];
+    let [anonymous, shared, files, tables, kernel] =
+        uses.map(|usage| memory().frames_used_for(usage));
     let (all, free) = (memory().managed_frames(), memory().free_frames());
     heap::reserve(|| {
         log::error!(
-            "out of memory: of {all} frames {free} are free, {anonymous} anonymous, {files} of files, {tables} page \
-             tables, {kernel} the kernel's own"
+            "out of memory: of {all} frames {free} are free, {anonymous} anonymous, {shared} shared, {files} of files, \
+             {tables} page tables, {kernel} the kernel's own"
         );
         log::error!(
             "out of memory:    pid     mapped   resident  tables  records  adjust    badness  name"

@@ -6,10 +6,11 @@ use abi::general::{
     MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_STACK, MAP_TYPE,
     MAP_UNINITIALIZED, PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE,
 };
+use mm::commit::Overcommit;
 use mm::mmap::{Mapping, Place};
 use mm::mprotect::Extent;
 use mm::mremap::{Remap, RemapFlags};
-use mm::page_cache::Source;
+use mm::page_cache::{Reserve, Source};
 use mm::populate::Populate;
 use mm::{Backing, Error, PAGE_SIZE, Page, VmFlags};
 
@@ -119,7 +120,7 @@ fn backing(
 ) -> Result<Backing, Errno> {
     let Some(open) = open else {
         return match (flags & MAP_HUGETLB, flags & MAP_TYPE) {
-            (0, MAP_SHARED) => shared_memory(length),
+            (0, MAP_SHARED) => shared_memory(length, flags),
             (0, _) => Ok(Backing::Anonymous),
             _ => Err(no_huge_pages(flags, length)),
         };
@@ -130,16 +131,22 @@ fn backing(
     if open.kind.is_zeroes() {
         return match flags & MAP_TYPE {
             MAP_PRIVATE => Ok(Backing::Anonymous),
-            _ => shared_memory(length),
+            _ => shared_memory(length, flags),
         };
     }
     let file = open.kind.pages().ok_or(Errno::ENODEV)?.clone();
     Ok(Backing::File { file, offset })
 }
 
-/// A new object of `length` bytes that parents and children share.
-fn shared_memory(length: u64) -> Result<Backing, Errno> {
-    let file = memfd::shared_memory(length)?;
+/// A new object of `length` bytes that parents and children share. Strict mode knows no mapping without reserve.
+fn shared_memory(length: u64, flags: u32) -> Result<Backing, Errno> {
+    let is_strict = memory().overcommit() == Overcommit::Never;
+    let reserve = if flags & MAP_NORESERVE != 0 && !is_strict {
+        Reserve::ByPage
+    } else {
+        Reserve::Whole
+    };
+    let file = memfd::shared_memory(length, reserve)?;
     Ok(Backing::File { file, offset: 0 })
 }
 
@@ -299,5 +306,6 @@ pub(super) fn errno(error: Error) -> Errno {
         Error::BadAddress => Errno::EFAULT,
         Error::TryAgain => Errno::EAGAIN,
         Error::Busy => Errno::EBUSY,
+        Error::NoSpace => Errno::ENOSPC,
     }
 }

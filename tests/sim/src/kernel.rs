@@ -158,7 +158,9 @@ impl Kernel {
             Outcome::OutOfMemory => Some(End::NoMemory(self.memory.free_frames())),
             Outcome::Denied(Denial::Unmapped) => Some(End::Signal(Signal::MapErr)),
             Outcome::Denied(Denial::Forbidden) => Some(End::Signal(Signal::AccErr)),
-            Outcome::Denied(Denial::PastEnd) => Some(End::Signal(Signal::Bus)),
+            Outcome::Denied(Denial::PastEnd | Denial::NotPromised) => {
+                Some(End::Signal(Signal::Bus))
+            }
         };
         Ok(end)
     }

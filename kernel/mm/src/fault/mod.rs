@@ -24,7 +24,7 @@ mod anon;
 mod cow;
 mod file;
 
-use crate::error::OutOfMemory;
+use crate::error::{NoPage, OutOfMemory};
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::Page;
@@ -75,6 +75,8 @@ pub enum Denial {
     Forbidden,
     /// No page of the file there: SIGBUS, BUS_ADRERR.
     PastEnd,
+    /// Strict overcommit promises the file no more pages: the same signal.
+    NotPromised,
 }
 
 /// The row of the table above that a fault took.
@@ -365,6 +367,15 @@ fn misplaced<M>(fault: &Fault<'_, M>, bits: u64) -> Outcome {
         fault.vma.flags
     );
     Outcome::Denied(Denial::Forbidden)
+}
+
+impl From<NoPage> for Outcome {
+    fn from(refusal: NoPage) -> Self {
+        match refusal {
+            NoPage::OutOfMemory => Self::OutOfMemory,
+            NoPage::NotPromised => Self::Denied(Denial::NotPromised),
+        }
+    }
 }
 
 impl From<OutOfMemory> for Outcome {

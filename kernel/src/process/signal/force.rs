@@ -68,7 +68,9 @@ pub(crate) fn force_denied(denial: Denial, address: u64, frame: &TrapFrame) {
     let cause = match denial {
         Denial::Unmapped => Cause::at(SIGSEGV, SEGV_MAPERR, "SEGV_MAPERR", address),
         Denial::Forbidden => Cause::at(SIGSEGV, SEGV_ACCERR, "SEGV_ACCERR", address),
-        Denial::PastEnd => Cause::at(SIGBUS, BUS_ADRERR, "BUS_ADRERR", address),
+        Denial::PastEnd | Denial::NotPromised => {
+            Cause::at(SIGBUS, BUS_ADRERR, "BUS_ADRERR", address)
+        }
     };
     // As on Linux, programs can't tell which of the kernel's addresses are mapped.
     let hidden = if address < mm::space::USER_END.address() {

@@ -43,6 +43,7 @@ pub enum Refusal {
     EFAULT,
     EAGAIN,
     EBUSY,
+    ENOSPC,
 }
 
 /// What the world lays down for a space.

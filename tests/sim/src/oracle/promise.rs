@@ -34,6 +34,15 @@ impl Oracle {
         })
     }
 
+    /// Whether the page at `address` is a memory file's, and may be refused because no more is promised. What is kept back
+    /// from a large space doesn't count: nobody knows whose page it is.
+    pub fn may_lack_promise(&self, address: u64) -> bool {
+        let file = self.file_page(address >> 12);
+        let in_memory = file.is_some_and(|(file, _)| self.is_in_memory(file));
+        let is_strict = self.rules.overcommit == Overcommit::Never;
+        is_strict && in_memory && self.elsewhere + self.promised() + 1 >= self.rules.memory / 2
+    }
+
     pub(super) fn may_promise(&self, pages: u64) -> Result<(), Refusal> {
         if self.is_granted(pages, 0) {
             Ok(())

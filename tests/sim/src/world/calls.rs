@@ -167,5 +167,6 @@ pub(super) fn refusal(error: Error) -> Refusal {
         Error::BadAddress => Refusal::EFAULT,
         Error::TryAgain => Refusal::EAGAIN,
         Error::Busy => Refusal::EBUSY,
+        Error::NoSpace => Refusal::ENOSPC,
     }
 }

@@ -79,7 +79,7 @@ impl World {
         let (count, size) = (written.unwrap_or(0), cached.size());
         let free = self.kernel.memory.free_frames();
         demand!(
-            count == bytes.len() || free < PAGE_AND_NODES,
+            count == bytes.len() || free < PAGE_AND_NODES || self.promises_no_more(),
             "pwrite: {written:?} with {free} frames free"
         );
         self.contents.write(file, span.address, &bytes[..count]);
@@ -90,8 +90,16 @@ impl World {
         );
         Ok(match written {
             Err(Error::OutOfMemory) => Answer::Refused(Refusal::ENOMEM),
+            Err(Error::NoSpace) => Answer::Refused(Refusal::ENOSPC),
             _ => Answer::Done,
         })
+    }
+
+    /// Whether strict mode refuses even a single page.
+    fn promises_no_more(&self) -> bool {
+        let memory = &self.kernel.memory;
+        let is_strict = memory.overcommit() == mm::commit::Overcommit::Never;
+        is_strict && memory.committed_pages() + 1 >= memory.commit_limit()
     }
 
     fn memory_file(&self, file: usize) -> Option<&CachedFile> {

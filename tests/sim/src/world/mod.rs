@@ -214,11 +214,19 @@ impl World {
     /// Lets the oracle of `pid` know what all others are promised.
     fn tell_of_others(&mut self, pid: Pid) {
         let promised = |process: &Process| process.oracle.promised();
-        let all: u64 = self.spaces.iter().flatten().map(promised).sum();
+        let to_spaces: u64 = self.spaces.iter().flatten().map(promised).sum();
+        let all = to_spaces + self.pages_of_memory_files();
         if let Some(process) = self.process(pid) {
             let own = process.oracle.promised();
             process.oracle.set_elsewhere(all - own);
         }
+    }
+
+    /// Pages that files in memory have come to: each is a promise.
+    fn pages_of_memory_files(&self) -> u64 {
+        let files = self.files.iter();
+        let in_memory = files.filter(|file| file.source() == page_cache::Source::Memory);
+        in_memory.map(|file| file.resident_pages()).sum()
     }
 
     fn process(&mut self, pid: Pid) -> Option<&mut Process> {

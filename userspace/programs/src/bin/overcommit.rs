@@ -2,14 +2,20 @@
 //!
 //! By default (mode 0 of `vm.overcommit_memory`) only what can never be kept is refused: one promise of more than all
 //! memory. Called with the word `strict` the program expects mode 2: no more than half of memory in all, and no
-//! exceptions.
+//! exceptions. Memory that is shared is promised as a whole, memory files page by page.
 #![no_std]
 #![forbid(unsafe_code)]
 
 use programs::lesson::ends;
-use rt::memory::{MAP_NORESERVE, PAGE, PROT_NONE, PROT_READ, PROT_WRITE, mmap, mprotect, munmap};
+use programs::proc::{Room, number, read};
+use rt::file::{close, map, memfd, truncate, write_at};
+use rt::memory::{
+    MAP_ANONYMOUS, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, PAGE, PROT_NONE, PROT_READ, PROT_WRITE,
+    mmap, mprotect, munmap,
+};
 use rt::process::{Status, fork};
-use rt::{Errno, env, println, system};
+use rt::signal::Signal;
+use rt::{Errno, env, println, probe, system};
 
 const READ_WRITE: u32 = PROT_READ | PROT_WRITE;
 
@@ -49,6 +55,38 @@ fn generous(memory: usize) {
     mprotect(start + more / 2, PAGE, PROT_NONE).expect("mprotect");
     ends("a child of two such halves", Status::Exited(0), || 0);
     munmap(start, more).expect("munmap");
+    generous_to_shared(more);
+}
+
+/// Memory that processes share is promised when it is made, whoever may write to it.
+fn generous_to_shared(more: usize) {
+    for (what, protection) in [("written", READ_WRITE), ("read", PROT_READ)] {
+        assert_eq!(shared(more, protection, 0), Err(Errno::ENOMEM));
+        println!("shared memory of that size, to be {what}: ENOMEM");
+    }
+    let start = shared(more, READ_WRITE, MAP_NORESERVE).expect("mmap");
+    println!("the same without reserve: fine");
+    munmap(start, more).expect("munmap");
+    let file = memfd(c"large", 0).expect("memfd_create");
+    truncate(file, more).expect("ftruncate");
+    let start = map(file, more, READ_WRITE, MAP_SHARED, 0).expect("mmap");
+    println!("a memory file of that size, shared: fine");
+    munmap(start, more).expect("munmap");
+    let private = map(file, more, READ_WRITE, MAP_PRIVATE, 0);
+    assert_eq!(private, Err(Errno::ENOMEM));
+    println!("the same to be copied: ENOMEM");
+    close(file).expect("close");
+}
+
+/// A mapping of shared memory, wherever there is room.
+fn shared(length: usize, protection: u32, flags: u32) -> Result<usize, Errno> {
+    map(
+        u32::MAX,
+        length,
+        protection,
+        flags | MAP_SHARED | MAP_ANONYMOUS,
+        0,
+    )
 }
 
 /// Mode 2.
@@ -68,5 +106,75 @@ fn strict(memory: usize) {
         assert_eq!(fork().err(), Some(Errno::ENOMEM));
         println!("no child is born to a promise of two thirds");
         munmap(first, third).expect("munmap");
+        strict_about_shared(third, quarter, flags);
     }
+    strict_about_files(third);
+}
+
+/// Shared memory counts once, untouched, for parent and child, until the last of them lets go.
+fn strict_about_shared(third: usize, quarter: usize, flags: u32) {
+    let first = shared(third, READ_WRITE, flags).expect("mmap");
+    assert_eq!(shared(quarter, PROT_READ, flags), Err(Errno::ENOMEM));
+    assert_eq!(mmap(0, quarter, READ_WRITE, 0), Err(Errno::ENOMEM));
+    println!("a third of memory, shared: fine; a quarter more, shared or not: ENOMEM");
+    ends("a child with the same third", Status::Exited(0), || 0);
+    let second = shared(PAGE, READ_WRITE, flags).expect("mmap");
+    assert_eq!(shared(quarter, READ_WRITE, flags), Err(Errno::ENOMEM));
+    munmap(first, third).expect("munmap");
+    let first = shared(quarter, READ_WRITE, flags).expect("mmap");
+    println!("a quarter, when the third was given back");
+    munmap(first, quarter).expect("munmap");
+    munmap(second, PAGE).expect("munmap");
+}
+
+/// A memory file's pages are promised as they come: SIGBUS and ENOSPC where no more are.
+fn strict_about_files(third: usize) {
+    let file = memfd(c"large", 0).expect("memfd_create");
+    truncate(file, third).expect("ftruncate");
+    let start = map(file, third, READ_WRITE, MAP_SHARED, 0).expect("mmap");
+    println!("a memory file of a third: fine, nothing of it is there");
+    let before = promised();
+    probe::store(start, 1);
+    assert!(probe::load(start + PAGE) == 0);
+    assert_eq!(promised() - before, 2 * PAGE / 1024);
+    println!("a page written and a page read: promised");
+    ends(
+        "a page more than is promised",
+        Status::Killed(Signal::BUS),
+        || {
+            take_all();
+            (2..third / PAGE).for_each(|page| probe::store(start + page * PAGE, 1));
+            0
+        },
+    );
+    ends(
+        "a write of more than is promised",
+        Status::Exited(0),
+        || {
+            take_all();
+            let zeroes = [0; PAGE];
+            let refused =
+                (2..third / PAGE).find_map(|page| write_at(file, &zeroes, page * PAGE).err());
+            assert_eq!(refused, Some(Errno::ENOSPC));
+            println!("a write to it: ENOSPC");
+            0
+        },
+    );
+    truncate(file, 0).expect("ftruncate");
+    assert_eq!(promised(), before);
+    println!("the file is cut short: all is given back");
+    close(file).expect("close");
+}
+
+/// Has everything promised to this process but what is kept back from large ones.
+fn take_all() {
+    for size in [1 << 24, 1 << 20, PAGE] {
+        while mmap(0, size, READ_WRITE, 0).is_ok() {}
+    }
+}
+
+/// Kilobytes that all are promised.
+fn promised() -> usize {
+    let mut room: Room = [0; 32768];
+    number(read(c"/proc/meminfo", &mut room), "Committed_AS") as usize
 }

@@ -154,14 +154,16 @@ pub(crate) fn populate(
         let Some((page, access)) = shared.next_to_populate(&pages, wish)? else {
             return Ok(());
         };
-        let outcome = shared.handle_fault(memory(), page.address(), access);
-        pages.start = page;
-        if matches!(outcome, Outcome::Resolved(_)) {
+        let outcome = shared.fetch(memory(), page, access);
+        let is_served = matches!(outcome, Some(Outcome::Resolved(_)));
+        if is_served {
             count(space, &shared);
-            pages.start = page + 1;
         }
+        let is_done = is_served || outcome.is_none();
+        pages.start = page + u64::from(is_done);
         drop(shared);
-        match carry_out(space, page.address(), outcome) {
+        let served = outcome.map(|outcome| carry_out(space, page.address(), outcome));
+        match served.unwrap_or(Served::Retry) {
             Served::Retry => {}
             Served::Denied(_) if wish == Populate::Willing => {
                 let vma_end = space.read().find_vma(page.address()).map(|vma| vma.end);

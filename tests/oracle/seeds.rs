@@ -21,8 +21,8 @@ const BATCH: u64 = 1000;
 /// For the kernel with assertions, which looks at everything after each process.
 const CHECKED_RUNS: u64 = 100;
 
-/// Differing programs of a batch that are shrunk and shown.
-const SHOWN: usize = 3;
+/// Differing programs of a batch that are shrunk and shown, unless `SHOWN=` says otherwise.
+const SHOWN: u64 = 3;
 
 /// How long shrinking one may take.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -64,7 +64,9 @@ fn report(start: u64, programs: &[Program], outcome: Outcome, kernel: Kernel) ->
         seeds.len(),
         programs.len()
     );
-    for Difference { index, .. } in outcome.differences.iter().take(SHOWN) {
+    text.push_str(&survey(start, programs, &outcome.differences, kernel)?);
+    let shown = number("SHOWN", SHOWN)? as usize;
+    for Difference { index, .. } in outcome.differences.iter().take(shown) {
         let program = shrink(programs[*index].clone(), kernel, PATIENCE)?;
         let _ = writeln!(
             text,
@@ -75,6 +77,40 @@ fn report(start: u64, programs: &[Program], outcome: Outcome, kernel: Kernel) ->
     }
     text.push_str(outcome.trouble.as_deref().unwrap_or_default());
     Ok(text)
+}
+
+/// For each program the first line in which its logs differ.
+fn survey(
+    start: u64,
+    programs: &[Program],
+    found: &[Difference],
+    kernel: Kernel,
+) -> Result<String> {
+    let differing: Vec<_> = found
+        .iter()
+        .map(|one| programs[one.index].clone())
+        .collect();
+    let outcome = compare(&differing, Detail::Full, kernel)?;
+    let rows = outcome.differences.iter().map(|one| {
+        let seed = start + found[one.index].index as u64;
+        let part = first_difference(&differing[one.index], one);
+        format!("seed {seed}: {}\n", part.unwrap_or_default())
+    });
+    Ok(rows.collect())
+}
+
+/// The line of the program where the logs part, and what both say of it; the picture at the end has no line.
+fn first_difference(program: &Program, logs: &Difference) -> Option<String> {
+    const END: &str = "(the end)";
+    let lines = |log: &str| -> Vec<String> { log.lines().chain([END]).map(String::from).collect() };
+    let mut pairs = lines(&logs.linux).into_iter().zip(lines(&logs.kernel));
+    let (linux, kernel) = pairs.find(|(linux, kernel)| linux != kernel)?;
+    let number = linux.split(' ').next()?;
+    let line = usize::from_str_radix(number, 16)
+        .ok()
+        .and_then(|number| program.lines.get(number));
+    let line = line.map_or_else(|| "a picture".to_owned(), ToString::to_string);
+    Some(format!("{line}\n  - {linux}\n  + {kernel}"))
 }
 
 /// A program for people, its two logs, and what to put into a file of `regressions`.

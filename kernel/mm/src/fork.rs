@@ -1,7 +1,8 @@
 //! `fork`: a second space with the same areas, which shares every private frame until one side writes.
 //!
 //! Both sides' entries become read-only; the reference count of the frame says how many share it, and the first store
-//! on either side copies (see `fault/cow.rs`). Pages of files that were only read need no entry: they can fault again.
+//! on either side copies (see `fault/cow.rs`). Pages of files that were only read need no entry: they can fault again. So
+//! can whole areas in which nothing was stored.
 use crate::areas::Areas;
 use crate::error::OutOfMemory;
 use crate::gather::Gather;
@@ -81,7 +82,8 @@ impl AddressSpace {
         }
         let mut gather = Gather::new(memory, self.table.root());
         let left_out = VmFlags::SHARED | VmFlags::DONT_FORK | VmFlags::WIPE_ON_FORK;
-        let copied = |vma: &&Vma| !vma.flags.intersects(left_out);
+        // Where nothing was ever stored the child's own faults bring all of it, as on Linux, where programs can count them.
+        let copied = |vma: &&Vma| !vma.flags.intersects(left_out) && !vma.identity().is_none();
         for vma in self.areas.iter().filter(copied) {
             let mut pages = vma.pages();
             while let Some((first, entries)) = self.table.next_entries(memory, pages.clone()) {
@@ -199,6 +201,31 @@ mod tests {
         grandchild.destroy(memory);
         assert_eq!(write(memory, &parent.space, 3), Path::CowReuse);
         parent.shows("Ww........");
+    }
+
+    #[test]
+    fn no_child_gets_entries_where_nothing_was_stored() {
+        //                              0123456789
+        let mut parent = Drawing::of("WwRr......");
+        for page in [0, 2] {
+            assert_eq!(parent.fault(page, Access::Read), Path::ZeroRead);
+        }
+        let memory = &parent.memory;
+        let inherited = |child: &AddressSpace| {
+            [0, 2].map(|page| {
+                let entry = child.table.entry(memory, FIRST + page);
+                entry.is_some_and(|entry| entry.load(super::Relaxed) != 0)
+            })
+        };
+        let child = parent.space.fork(memory).expect("memory is left");
+        assert_eq!(inherited(&child), [false, false]);
+        child.destroy(memory);
+        // One store, and all of its area is worth copying.
+        assert_eq!(parent.fault(1, Access::Write), Path::ZeroWrite);
+        let child = parent.space.fork(memory).expect("memory is left");
+        assert_eq!(inherited(&child), [true, false]);
+        child.destroy(memory);
+        parent.shows("WwRr......");
     }
 
     #[test]

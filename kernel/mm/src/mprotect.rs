@@ -29,7 +29,8 @@ pub enum Extent {
 
 impl AddressSpace {
     /// Gives the pages of `length` bytes from `address` the rights `access`. Stops with an error at the first hole; what
-    /// comes before has changed by then, as on Linux. See mprotect(2).
+    /// comes before has changed by then, as on Linux. `fetch` hears of pages that are locked and private and can be
+    /// written from now on: they are to be fetched like those of `mlock`, so that stores don't fault. See mprotect(2).
     pub fn mprotect<M: Machine>(
         &mut self,
         memory: &Memory<M>,
@@ -37,6 +38,7 @@ impl AddressSpace {
         length: u64,
         access: VmFlags,
         extent: Extent,
+        mut fetch: impl FnMut(Range<Page>),
     ) -> Result<(), Error> {
         if !address.is_multiple_of(PAGE_SIZE) {
             return Err(Error::Invalid);
@@ -62,6 +64,9 @@ impl AddressSpace {
             }
             if new != old {
                 self.protect(&mut gather, &piece, old, new)?;
+            }
+            if is_fetched(old, new) {
+                fetch(piece);
             }
         }
         Ok(())
@@ -153,6 +158,12 @@ impl AddressSpace {
             pages.start = first + entries.len() as u64;
         }
     }
+}
+
+/// Whether pages that go from flags `old` to `new` are locked private ones that had no use for frames of their own.
+fn is_fetched(old: VmFlags, new: VmFlags) -> bool {
+    old & (VmFlags::WRITE | VmFlags::SHARED | VmFlags::LOCK) == VmFlags::LOCKED
+        && new.contains(VmFlags::WRITE)
 }
 
 /// Whether pages become part of what is promised by going from flags `old` to `new`.

@@ -158,6 +158,13 @@ impl AddressSpace {
         memory: &Memory<M>,
         request: &Request,
     ) -> Result<Page, Error> {
+        let old_len = page::count(&request.old);
+        let tail = request.old.start + request.len.min(old_len)..request.old.end;
+        // What is given up may be parts of several areas; what moves is of one.
+        let request = &Request {
+            old: request.old.start..tail.start,
+            ..*request
+        };
         let vma = self.movable(request)?;
         let keeps = request.flags.contains(RemapFlags::DONT_UNMAP);
         let target = if request.flags.contains(RemapFlags::FIXED) {
@@ -169,22 +176,22 @@ impl AddressSpace {
         if keeps {
             self.may_keep(request, target)?;
         }
-        let old_len = page::count(&request.old);
         if old_len == 0 && target == request.old.start {
             // The new place takes the place of the area that was to be seen there too; as on Linux it is gone by then.
             self.munmap(memory, target.address(), request.len * PAGE_SIZE)?;
             return Err(Error::BadAddress);
         }
-        if request.len < old_len {
-            let kept = Request {
-                old: request.old.start..request.old.start + request.len,
-                ..*request
-            };
-            let moved = self.move_one(memory, &kept, target)?;
-            self.unmap(memory, &(kept.old.end..request.old.end));
-            return Ok(moved);
+        if tail.end > USER_END {
+            // So is what was at the new place by the time that the end turns out to be no memory.
+            self.munmap(memory, target.address(), request.len * PAGE_SIZE)?;
+            return Err(Error::Invalid);
         }
-        self.move_one(memory, request, target)
+        self.reserve(memory, &tail, 2)?;
+        let moved = self.move_one(memory, request, target)?;
+        if page::count(&tail) > 0 {
+            self.unmap(memory, &tail);
+        }
+        Ok(moved)
     }
 
     /// Moves all areas of the range, holes included, by the same distance.

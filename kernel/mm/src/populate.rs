@@ -5,9 +5,13 @@
 use core::ops::Range;
 
 use crate::error::Error;
-use crate::fault::Access;
+use crate::fault::{Access, Outcome};
+use crate::machine::Machine;
+use crate::memory::Memory;
 use crate::page::Page;
+use crate::pte::Pte;
 use crate::space::AddressSpace;
+use crate::sync::atomic::Ordering::Acquire;
 use crate::vma::{VmFlags, Vma};
 
 /// Who wants pages.
@@ -40,6 +44,22 @@ impl AddressSpace {
             Populate::Read => self.next_with(pages, VmFlags::READ, Access::Read),
             Populate::Write => self.next_with(pages, VmFlags::WRITE, Access::Write),
         }
+    }
+
+    /// Has `page`, which [`Self::next_to_populate`] named, come in; `None` where it is there already, which as on Linux
+    /// is no fault.
+    pub fn fetch<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        page: Page,
+        access: Access,
+    ) -> Option<Outcome> {
+        let entry = self.table.entry(memory, page);
+        let is_there = entry.is_some_and(|entry| match Pte::decode(entry.load(Acquire)) {
+            Pte::Mapped(leaf) => access != Access::Write || leaf.is_writable(),
+            _ => false,
+        });
+        (!is_there).then(|| self.handle_fault(memory, page.address(), access))
     }
 
     fn next_of_area(&self, pages: &Range<Page>) -> Result<Option<(Page, Access)>, Error> {
@@ -82,5 +102,31 @@ fn access_to(vma: &Vma) -> Access {
     match vma.flags & (VmFlags::WRITE | VmFlags::SHARED) {
         VmFlags::WRITE => Access::Write,
         _ => Access::Read,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Populate;
+    use crate::fault::{Access, Path};
+    use crate::testing::{Drawing, FIRST, path};
+
+    #[test]
+    fn nothing_that_is_there_comes_in_again() {
+        let drawing = Drawing::of("WwwRr");
+        let (space, memory) = (&drawing.space, &drawing.memory);
+        let fetch = |page: u64, access| {
+            let outcome = space.fetch(memory, FIRST + page, access);
+            outcome.map(path)
+        };
+        let next = space.next_to_populate(&(FIRST..FIRST + 5), Populate::Area);
+        assert_eq!(next, Ok(Some((FIRST, Access::Write))));
+        assert_eq!(fetch(0, Access::Read), Some(Path::ZeroRead));
+        assert_eq!(fetch(0, Access::Read), None);
+        // It can be read, but not written: the zero page is not its own.
+        assert_eq!(fetch(0, Access::Write), Some(Path::CowZero));
+        assert_eq!(fetch(0, Access::Write), None);
+        assert_eq!(fetch(3, Access::Read), Some(Path::ZeroRead));
+        assert_eq!(fetch(3, Access::Read), None);
     }
 }

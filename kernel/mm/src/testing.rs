@@ -228,7 +228,7 @@ impl Drawing {
         let (address, length) = bytes(marks);
         let access = flags_of(letter) & VmFlags::ACCESS;
         self.space
-            .mprotect(&self.memory, address, length, access, extent)
+            .mprotect(&self.memory, address, length, access, extent, |_| {})
     }
 
     /// A fault on page number `page`: the path that it took.

@@ -1,4 +1,7 @@
 //! `mmap`, `munmap`, `mprotect`, `mremap`, `brk`.
+use alloc::vec::Vec;
+use core::ops::Range;
+
 use abi::Errno;
 use abi::general::{
     MAP_32BIT, MAP_ANONYMOUS, MAP_DENYWRITE, MAP_EXECUTABLE, MAP_FIXED, MAP_FIXED_NOREPLACE,
@@ -236,11 +239,22 @@ pub(super) fn mprotect([address, length, protection, ..]: Arguments) -> Answer {
     };
     let space = current().space().ok_or(Errno::ENOMEM)?;
     let access = access(protection as u32);
-    oom::retry(Need::Area, || {
+    let mut fetched = Vec::new();
+    // Without memory for the list, stores will fault.
+    let mut fetch = |pages: Range<Page>| {
+        if fetched.try_reserve(1).is_ok() {
+            fetched.push(pages);
+        }
+    };
+    let done = oom::retry(Need::Area, || {
         let mut space = space.write();
-        let done = space.mprotect(memory(), address, length, access, extent);
+        let done = space.mprotect(memory(), address, length, access, extent, &mut fetch);
         done.map(|()| 0).map_err(errno)
-    })
+    });
+    for pages in fetched {
+        populate(&space, pages.start.address(), pages.end.address());
+    }
+    done
 }
 
 /// mremap(2).

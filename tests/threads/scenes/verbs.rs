@@ -56,6 +56,7 @@ pub(crate) fn protect_beside_store() {
             PAGE_SIZE,
             VmFlags::READ,
             Extent::Named,
+            |_| {},
         );
         withdrawn.expect("the area is there");
         let seen: [u64; 2] = std::array::from_fn(word);

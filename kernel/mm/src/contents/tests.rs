@@ -178,7 +178,7 @@ fn nobody_stores_to_a_file_whose_contents_are_sealed() {
     assert!(child.read_remote(&memory, address, &mut [0]).is_ok());
     let both = VmFlags::READ | VmFlags::WRITE;
     let extent = crate::mprotect::Extent::Named;
-    let granted = space.mprotect(&memory, address, PAGE_SIZE, both, extent);
+    let granted = space.mprotect(&memory, address, PAGE_SIZE, both, extent, |_| {});
     assert_eq!(granted, Err(Error::Forbidden));
     let copy = map(&memory, &mut space, &file, both).expect("copies are one's own");
     path(space.handle_fault(&memory, copy, Access::Write));

@@ -4,6 +4,8 @@
 //!  area ------------- none, or a gap below one that doesn't grow ---> Denied(Unmapped)
 //!   |   ------------- below one that grows down --------------------> NeedsGrowth (its owner must be exclusive)
 //!   |   ------------- access not allowed ---------------------------> Denied(Forbidden)
+//!   |                 (a fetch where nothing is yet is allowed what a read is: Linux brings the page in, and refuses the
+//!   |                 next try)
 //!   v
 //!  entry       backing     access   leaf    answer                                             path
 //!  Empty       anonymous   read     anon    the zero page, read-only                           ZeroRead
@@ -171,7 +173,7 @@ impl AddressSpace {
         access: Access,
     ) -> Outcome {
         let page = Page::containing(address);
-        let vma = match self.area_for(page, access) {
+        let vma = match self.area_for(memory, page, access) {
             Ok(vma) => vma,
             Err(outcome) => return outcome,
         };
@@ -188,7 +190,12 @@ impl AddressSpace {
     }
 
     /// The area that allows the access; else what the fault comes to without one.
-    fn area_for(&self, page: Page, access: Access) -> Result<&Vma, Outcome> {
+    fn area_for<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        page: Page,
+        access: Access,
+    ) -> Result<&Vma, Outcome> {
         let unmapped = Outcome::Denied(Denial::Unmapped);
         match self.areas.find(page) {
             None => Err(unmapped),
@@ -196,9 +203,26 @@ impl AddressSpace {
                 Err(Outcome::NeedsGrowth)
             }
             Some(vma) if page < vma.start => Err(unmapped),
-            Some(vma) if !vma.flags.allow(access) => Err(Outcome::Denied(Denial::Forbidden)),
-            Some(vma) => Ok(vma),
+            Some(vma) if vma.flags.allow(access) => Ok(vma),
+            Some(vma) if self.is_first_fetch(memory, vma, page, access) => Ok(vma),
+            Some(_) => Err(Outcome::Denied(Denial::Forbidden)),
         }
+    }
+
+    /// Whether it is a fetch that could be a read, of a page that has to come in first.
+    fn is_first_fetch<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        vma: &Vma,
+        page: Page,
+        access: Access,
+    ) -> bool {
+        let is_readable_fetch = access == Access::Execute && vma.flags.allow(Access::Read);
+        let is_absent = || {
+            let entry = self.table.entry(memory, page);
+            entry.is_none_or(|entry| entry.load(Acquire) == 0)
+        };
+        is_readable_fetch && is_absent()
     }
 
     /// Finds the row of the picture and has its leaf answer.

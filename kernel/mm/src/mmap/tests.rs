@@ -230,7 +230,7 @@ fn no_space_has_more_than_65531_areas() {
     }
     let (address, page) = (FIRST.address(), PAGE_SIZE);
     let no_more = Err(Error::OutOfMemory);
-    let split = space.mprotect(&memory, address, page, RW, Extent::Named);
+    let split = space.mprotect(&memory, address, page, RW, Extent::Named, |_| {});
     assert_eq!(split, no_more);
     assert_eq!(space.munmap(&memory, address + page, page), no_more);
     let middle = mapping(FIRST + 1..FIRST + 2, Place::Fixed, RW);

@@ -2,7 +2,9 @@
 use super::Extent;
 use crate::error::Error;
 use crate::fault::{Access, Path};
+use crate::page::Page;
 use crate::testing::{Drawing, FIRST};
+use crate::vma::VmFlags;
 
 #[test]
 fn a_changed_middle_never_keeps_its_neighbours() {
@@ -92,8 +94,8 @@ fn nothing_is_done_for_no_pages() {
     let mut drawing = Drawing::of("Ww........");
     let (space, memory) = (&mut drawing.space, &drawing.memory);
     let mut protect = |address, length| {
-        let access = crate::vma::VmFlags::READ;
-        space.mprotect(memory, address, length, access, Extent::Named)
+        let access = VmFlags::READ;
+        space.mprotect(memory, address, length, access, Extent::Named, |_| {})
     };
     assert_eq!(protect(FIRST.address(), 0), Ok(()));
     assert_eq!(protect(FIRST.address() + 1, 0), Err(Error::Invalid));
@@ -113,4 +115,24 @@ fn no_limit_is_passed_by_gaining_rights() {
         .protect("   --     ", 'w')
         .expect("four pages of data");
     drawing.shows("WwRWwR....");
+}
+
+#[test]
+fn no_locked_page_that_can_be_written_is_left_to_a_fault() {
+    //                               0123456789
+    let mut drawing = Drawing::of("LllWwOoRr.");
+    let mut protect = |access| {
+        let mut fetched = alloc::vec::Vec::new();
+        let (space, memory) = (&mut drawing.space, &drawing.memory);
+        let (start, length) = (FIRST.address(), 8 * crate::page::PAGE_SIZE);
+        let fetch = |pages: core::ops::Range<Page>| {
+            fetched.push((pages.start - FIRST, pages.end - FIRST));
+        };
+        let done = space.mprotect(memory, start, length, access, Extent::Named, fetch);
+        done.expect("no hole");
+        fetched
+    };
+    assert_eq!(protect(VmFlags::READ), []);
+    assert_eq!(protect(VmFlags::READ | VmFlags::WRITE), [(0, 3)]);
+    assert_eq!(protect(VmFlags::WRITE), [], "it could be written before");
 }

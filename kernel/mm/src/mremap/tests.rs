@@ -73,6 +73,26 @@ fn an_area_grows_where_it_is_until_something_is_in_the_way() {
 }
 
 #[test]
+fn what_moves_and_shrinks_never_leaves_its_end_behind() {
+    // The end may be of other areas, have holes, and begin where the area does not reach.
+    //                               0123456789
+    let mut drawing = Drawing::of("WwRr.Xx...");
+    fill(&drawing, 0..2);
+    assert_eq!(remap(&mut drawing, (0, 6), (8, 2), FIXED), Ok(8));
+    drawing.shows("......X.Ww");
+    assert_eq!(bytes(&drawing, 8..10), [1, 2]);
+    let got = remap(&mut drawing, (8, 4), (0, 3), FIXED);
+    assert_eq!(got, Err(Error::BadAddress), "nothing is cut off");
+    // As on Linux the target has gone by the time that the end turns out to be nobody's.
+    let far = crate::space::USER_END - FIRST;
+    assert_eq!(
+        remap(&mut drawing, (8, far), (6, 1), FIXED),
+        Err(Error::Invalid)
+    );
+    drawing.shows("........Ww");
+}
+
+#[test]
 fn an_area_shrinks_from_its_end() {
     //                               0123456789
     let mut drawing = Drawing::of("WwwwwwR...");

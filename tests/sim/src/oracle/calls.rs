@@ -1,6 +1,6 @@
 //! The system calls, each as its manual page has it.
 use super::{Area, Kin, Notes, Oracle, Overcommit, Promise, Refusal, TASK_END};
-use crate::op::{Extent, Growth, Request, Reserve, Rights, Sharing, Source, Span};
+use crate::op::{Extent, Growth, Lock, Request, Reserve, Rights, Sharing, Source, Span};
 
 impl Oracle {
     /// mmap(2): the address of the first byte.
@@ -91,9 +91,18 @@ impl Oracle {
             let area = *self.area_at(at).ok_or(Refusal::ENOMEM)?;
             let piece = area.part(at, area.end.min(end));
             self.protect_piece(piece, rights)?;
+            let was_private = piece.sharing == Sharing::Private && !piece.rights.has(Rights::W);
+            if was_private && piece.lock == Some(Lock::Now) && rights.has(Rights::W) {
+                self.fetched.push((piece.start, piece.end));
+            }
             at = piece.end;
         }
         Ok(())
+    }
+
+    /// The pages that the last `protect` found locked, and made writable.
+    pub fn take_fetched(&mut self) -> Vec<(u64, u64)> {
+        std::mem::take(&mut self.fetched)
     }
 
     fn first_protected(&self, start: u64, end: u64, extent: Extent) -> Result<u64, Refusal> {

@@ -80,6 +80,8 @@ pub struct Oracle {
     brk: u64,
     /// Pages that other spaces are promised.
     elsewhere: u64,
+    /// What `mprotect` made writable although it is locked: it is fetched next.
+    fetched: Vec<(u64, u64)>,
     /// How areas to come are locked.
     future: Option<Lock>,
     /// Pages that were given up, but not yet for good.
@@ -99,6 +101,7 @@ impl Oracle {
             areas: Vec::new(),
             brk: rules.heap_start,
             elsewhere: 0,
+            fetched: Vec::new(),
             future: None,
             lazy: BTreeSet::new(),
             words: BTreeMap::new(),
@@ -125,17 +128,19 @@ impl Oracle {
             self.grow(page).ok_or(Signal::MapErr)?;
         }
         let area = self.area_at(page).ok_or(Signal::MapErr)?;
-        let allowed = match kind {
-            // On x86 whatever can be written or executed can be read.
-            Kind::Read => area.rights != Rights::NONE,
+        let comes_in = match kind {
+            // On x86 whatever can be written or executed can be read, and Linux looks whether a page may be executed
+            // once it is there.
+            Kind::Read | Kind::Execute => area.rights != Rights::NONE,
             Kind::Write(_) => area.rights.has(Rights::W),
-            Kind::Execute => area.rights.has(Rights::X),
         };
-        if !allowed {
-            return Err(Signal::AccErr);
-        }
-        match area.file_page(page) {
-            Some((file, at)) if at >= self.files.file(file).size.div_ceil(4096) => Err(Signal::Bus),
+        let is_past_end = area
+            .file_page(page)
+            .is_some_and(|(file, at)| at >= self.files.file(file).size.div_ceil(4096));
+        match kind {
+            _ if !comes_in => Err(Signal::AccErr),
+            _ if is_past_end => Err(Signal::Bus),
+            Kind::Execute if !area.rights.has(Rights::X) => Err(Signal::AccErr),
             _ => Ok(()),
         }
     }

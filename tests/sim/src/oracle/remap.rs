@@ -77,7 +77,9 @@ impl Oracle {
         target: u64,
         way: Way,
     ) -> Result<u64, Refusal> {
-        let area = self.movable((start, end), len)?;
+        // The end that is given up may be parts of several areas, or of none.
+        let kept = end.min(start + len);
+        let area = self.movable((start, kept), len)?;
         let target = match way {
             Way::Keep => self.any_place(&area, target, len)?,
             _ => fixed(target)?,
@@ -85,7 +87,10 @@ impl Oracle {
         self.may_keep((start, end), target, way)?;
         self.may_remap_promise(&area, len.saturating_sub(end - start))?;
         self.promise_kept((start, end), way)?;
-        let kept = end.min(start + len);
+        if end > TASK_END && kept < end {
+            self.erase(target, target + len);
+            return Err(Refusal::EINVAL);
+        }
         self.carry((start, kept), target, len, way);
         if kept < end {
             self.erase(kept, end);

@@ -101,7 +101,11 @@ impl World {
             };
             pages.start = page;
             let address = page.address();
-            let outcome = space.borrow().handle_fault(&kernel.memory, address, access);
+            let fetched = space.borrow().fetch(&kernel.memory, page, access);
+            let Some(outcome) = fetched else {
+                pages.start = page + 1;
+                continue;
+            };
             self.touched(pid, page.number(), access);
             let is_served = matches!(outcome, Outcome::Resolved(_));
             let end = kernel.settle(&space, address, outcome, Disk::Prompt)?;
@@ -246,6 +250,11 @@ impl super::Process {
 fn judge(oracle: &mut Oracle, touch: Touch, end: End) -> Sound {
     let Touch { address, kind, .. } = touch;
     let verdict = oracle.access(address, kind);
+    // Before a fetch is refused, the page comes in as for a read.
+    let arrival = match kind {
+        Kind::Execute => oracle.access(address, Kind::Read),
+        _ => verdict,
+    };
     match (end, verdict, kind) {
         (End::Done(value), Ok(()), Kind::Read) => {
             let expected = oracle.load(address);
@@ -259,11 +268,11 @@ fn judge(oracle: &mut Oracle, touch: Touch, end: End) -> Sound {
         (End::Signal(got), Err(expected), _) if got == expected => {}
         (End::Signal(Signal::Bus), Ok(()), _) if oracle.may_lack_promise(address) => {}
         // Tables come before the look into the file.
-        (End::NoMemory(free), Ok(()) | Err(Signal::Bus), _) => demand!(
+        (End::NoMemory(free), ..) if matches!(arrival, Ok(()) | Err(Signal::Bus)) => demand!(
             free == 0,
             "no memory for {address:#x}, but {free} frames are free"
         ),
-        (End::Asleep | End::DiskError, Ok(()), _) if oracle.may_need_disk(address) => {}
+        (End::Asleep | End::DiskError, ..) if arrival.is_ok() && oracle.may_need_disk(address) => {}
         (end, verdict, _) => {
             return Err(Broken(format!(
                 "the access to {address:#x} ended with {end:x?}, the oracle says {verdict:?}"

@@ -1,9 +1,11 @@
 //! The system calls on both sides: same result, same errno, same areas afterwards.
 use std::fmt::Debug;
+use std::ops::Range;
 
 use mm::mmap::{self, Mapping};
 use mm::mprotect;
-use mm::{AddressSpace, Backing, Error, Memory, VmFlags};
+use mm::populate::Populate as Wish;
+use mm::{AddressSpace, Backing, Error, Memory, Page, VmFlags};
 
 use super::{Answer, World};
 use crate::broken::{Sound, demand};
@@ -86,11 +88,28 @@ impl World {
             Extent::GrowsDown => mprotect::Extent::GrowsDown,
         };
         let Span { address, length } = span;
-        self.both(
+        // Room for a piece of every area: in the middle of the call the heap may fail.
+        let areas = self
+            .process(pid)
+            .map_or(0, |process| process.oracle.areas().len());
+        let mut fetched = Vec::with_capacity(areas);
+        let fetch = |pages: Range<Page>| fetched.push((pages.start.number(), pages.end.number()));
+        let answer = self.both(
             pid,
-            |space, memory| space.mprotect(memory, address, length, vm_flags(rights), named),
+            |space, memory| space.mprotect(memory, address, length, vm_flags(rights), named, fetch),
             |oracle| oracle.protect(span, rights, extent),
-        )
+        )?;
+        let expected = self
+            .process(pid)
+            .map(|process| process.oracle.take_fetched());
+        demand!(
+            answer == Answer::HeapFailed || expected.is_none_or(|expected| expected == fetched),
+            "mprotect wants pages {fetched:x?} fetched"
+        );
+        for (start, end) in fetched {
+            self.populate_pages(pid, Page::new(start)..Page::new(end), Wish::Area)?;
+        }
+        Ok(answer)
     }
 
     /// An answer that is neither the old end nor the wanted one is compared as it is, and found wrong.

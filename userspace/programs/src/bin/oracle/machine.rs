@@ -217,7 +217,7 @@ impl Machine {
     }
 
     fn residency(&mut self, at: usize, length: usize) {
-        let mut pages = [0xff; 2 * WINDOW_PAGES];
+        let mut pages = [0xffu8; 2 * WINDOW_PAGES];
         let length = length.min(pages.len() * PAGE);
         let words = [at, length, pages.as_mut_ptr() as usize, 0, 0, 0];
         self.say(syscall::raw(Sysno::mincore as usize, words));

@@ -21,7 +21,7 @@ pub(crate) enum Rank {
     Table,
     /// What one process holds.
     Process,
-    /// Descriptors and files.
+    /// Pipes and open files.
     Files,
     /// Whose timers fire when.
     Timers,

@@ -1,9 +1,9 @@
 //! Who dies when memory is out: the process whose end gives most back, by Linux's measure.
 //!
 //! Badness is what a process holds, in pages, moved by its `oom_score_adj`, each point of which stands for a thousandth
-//! of all memory; see proc(5). Beyond Linux's measure the records of its areas count, which can be megabytes. Here is the
-//! choice alone, as arithmetic. Who is a candidate at all (nobody's first process, nobody who is dying already) is for the
-//! kernel to say, and so is the killing.
+//! of all memory; see proc(5). Beyond Linux's measure the records of its areas and descriptors count, which can be
+//! megabytes. Here is the choice alone, as arithmetic. Who is a candidate at all (nobody's first process, nobody who is
+//! dying already) is for the kernel to say, and so is the killing.
 
 /// An `oom_score_adj` that exempts a process, and the smallest there is.
 pub const EXEMPT: i16 = -1000;
@@ -22,7 +22,7 @@ pub struct Candidate {
     pub resident: u64,
     /// Frames of its page tables.
     pub tables: u64,
-    /// Pages of the heap that the records of its areas take.
+    /// Pages of the heap that the records of its areas take, and those of its open files.
     pub records: u64,
     /// Its `oom_score_adj`, from -1000 to 1000.
     pub adjustment: i16,

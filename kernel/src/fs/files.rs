@@ -1,4 +1,7 @@
 //! The table of descriptors by which a process holds its open files.
+//!
+//! There may be hundreds of thousands, and to copy, to search or to enlarge their table then takes milliseconds: its lock
+//! leaves interrupts on, and whoever has to wait for it lets others run.
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -6,10 +9,12 @@ use core::ops::Range;
 use abi::Errno;
 use abi::general::O_RDWR;
 use mm::OutOfMemory;
+use spin::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::open::OpenFile;
 use super::stream::Stream;
-use crate::lock::{IrqLock, Rank};
+use crate::arch::percpu;
+use crate::process::sched;
 
 /// What becomes of a descriptor at `execve`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,15 +30,48 @@ pub(crate) struct Descriptor {
     pub(crate) on_exec: OnExec,
 }
 
-/// The descriptors of a process, by number.
+/// Descriptors by number.
+type Table = Vec<Option<Descriptor>>;
+
+/// The descriptors of a process.
 pub(crate) struct Files {
-    table: IrqLock<Vec<Option<Descriptor>>>,
+    table: RwLock<Table>,
 }
 
 impl Files {
-    fn new(table: Vec<Option<Descriptor>>) -> Self {
+    fn new(table: Table) -> Self {
         Self {
-            table: IrqLock::new(Rank::Files, table),
+            table: RwLock::new(table),
+        }
+    }
+
+    /// Waits until nobody changes the table. The caller holds no lock: it may have to let others run.
+    fn read(&self) -> RwLockReadGuard<'_, Table> {
+        debug_assert_eq!(
+            percpu::ranks(),
+            0,
+            "descriptors are waited for with a lock held"
+        );
+        loop {
+            match self.table.try_read() {
+                Some(table) => return table,
+                None => sched::yield_now(),
+            }
+        }
+    }
+
+    /// Waits until nobody uses the table, in the same way.
+    fn write(&self) -> RwLockWriteGuard<'_, Table> {
+        debug_assert_eq!(
+            percpu::ranks(),
+            0,
+            "descriptors are waited for with a lock held"
+        );
+        loop {
+            match self.table.try_write() {
+                Some(table) => return table,
+                None => sched::yield_now(),
+            }
         }
     }
 
@@ -54,16 +92,16 @@ impl Files {
 
     /// The same descriptors for a child.
     pub(crate) fn fork(&self) -> Result<Self, OutOfMemory> {
+        let table = self.read();
         let mut copy = Vec::new();
-        let count = self.table.lock().len();
-        copy.try_reserve_exact(count)?;
-        copy.extend(self.table.lock().iter().take(count).cloned());
+        copy.try_reserve_exact(table.len())?;
+        copy.extend(table.iter().cloned());
         Ok(Self::new(copy))
     }
 
     /// What descriptor `number` stands for.
     pub(crate) fn get(&self, number: u64) -> Result<Descriptor, Errno> {
-        let table = self.table.lock();
+        let table = self.read();
         let place = usize::try_from(number)
             .ok()
             .and_then(|number| table.get(number)?.as_ref());
@@ -76,7 +114,7 @@ impl Files {
         descriptor: Descriptor,
         numbers: Range<usize>,
     ) -> Result<usize, Errno> {
-        let mut table = self.table.lock();
+        let mut table = self.write();
         let free = numbers
             .into_iter()
             .find(|&number| table.get(number).is_none_or(Option::is_none));
@@ -88,7 +126,7 @@ impl Files {
 
     /// Gives `descriptor` the number `number`, in the place of what was there.
     pub(crate) fn put(&self, descriptor: Descriptor, number: usize) -> Result<(), Errno> {
-        let mut table = self.table.lock();
+        let mut table = self.write();
         make_room(&mut table, number)?;
         let old = table[number].replace(descriptor);
         drop(table);
@@ -98,12 +136,17 @@ impl Files {
 
     /// How many places the table has, taken or not.
     pub(crate) fn places(&self) -> usize {
-        self.table.lock().len()
+        self.read().len()
+    }
+
+    /// Bytes of the heap that the table takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.read().capacity() * size_of::<Option<Descriptor>>()
     }
 
     /// Changes what becomes of descriptor `number` at `execve`.
     pub(crate) fn set_on_exec(&self, number: u64, on_exec: OnExec) -> Result<(), Errno> {
-        let mut table = self.table.lock();
+        let mut table = self.write();
         let place = usize::try_from(number)
             .ok()
             .and_then(|number| table.get_mut(number)?.as_mut());
@@ -114,7 +157,7 @@ impl Files {
     /// Frees descriptor `number`.
     pub(crate) fn close(&self, number: u64) -> Result<(), Errno> {
         let old = {
-            let mut table = self.table.lock();
+            let mut table = self.write();
             usize::try_from(number)
                 .ok()
                 .and_then(|number| table.get_mut(number)?.take())
@@ -124,7 +167,7 @@ impl Files {
 
     /// Frees those that don't outlive `execve`.
     pub(crate) fn close_on_exec(&self) {
-        let count = self.table.lock().len();
+        let count = self.places();
         for number in 0..count as u64 {
             if self
                 .get(number)
@@ -138,12 +181,12 @@ impl Files {
 
     /// Frees all of them.
     pub(crate) fn close_all(&self) {
-        let table = core::mem::take(&mut *self.table.lock());
+        let table = core::mem::take(&mut *self.write());
         drop(table);
     }
 }
 
-fn make_room(table: &mut Vec<Option<Descriptor>>, number: usize) -> Result<(), Errno> {
+fn make_room(table: &mut Table, number: usize) -> Result<(), Errno> {
     let missing = (number + 1).saturating_sub(table.len());
     table.try_reserve(missing).map_err(|_| Errno::ENOMEM)?;
     table.resize(table.len() + missing, None);

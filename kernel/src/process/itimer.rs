@@ -144,8 +144,11 @@ pub(crate) fn set(kind: Kind, setting: Setting) -> Setting {
     before
 }
 
-/// Stops the real timer of a process that ends.
+/// Stops the real timer of a process that ends, and that alone could set it again.
 pub(super) fn stop(process: &Arc<Process>) {
+    if process.deadline() == 0 {
+        return;
+    }
     let mut running = RUNNING.lock();
     running.remove(process);
     process.timers.real.set(Setting::default(), 0);

@@ -154,13 +154,14 @@ fn rank() -> Ranking {
 
 /// What `process`, who runs in `space`, holds.
 pub(crate) fn measure(process: &Process, space: &Space) -> Candidate {
+    let files = process.files.bytes();
     let space = space.read();
     Candidate {
         pid: process.pid,
         mapped: space.mapped_pages(),
         resident: space.resident_pages(memory()),
         tables: space.table().tables(),
-        records: (space.areas().bytes() as u64).div_ceil(PAGE_SIZE),
+        records: ((files + space.areas().bytes()) as u64).div_ceil(PAGE_SIZE),
         adjustment: process.oom_adjustment(),
     }
 }

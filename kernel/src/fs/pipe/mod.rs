@@ -238,7 +238,11 @@ impl Kind for WriteEnd {
             return Ok(Step::Blocked);
         }
         let start = *from;
-        let mut slot = Slot::try_new(self.write).map_err(|NoMemory| Errno::ENOMEM)?;
+        let spare = self.pipe.state.lock().slots.take_spare(self.write);
+        let mut slot = match spare {
+            Some(slot) => slot,
+            None => Slot::try_new(self.write).map_err(|NoMemory| Errno::ENOMEM)?,
+        };
         let wanted = match beyond_pages {
             0 => PAGE,
             _ if self.pipe.merges(beyond_pages) => beyond_pages,

@@ -76,6 +76,8 @@ pub(crate) struct Slots {
     capacity: usize,
     /// A reader has the first slot in its hands.
     lent: bool,
+    /// A page that was read, for the next write: a pipe that is never full needs no other.
+    spare: Option<Slot>,
 }
 
 impl Slots {
@@ -87,6 +89,7 @@ impl Slots {
             queue,
             capacity,
             lent: false,
+            spare: None,
         })
     }
 
@@ -162,6 +165,15 @@ impl Slots {
         self.lent = false;
         if !slot.unread.is_empty() {
             self.queue.push_front(slot);
+        } else {
+            self.spare = Some(slot);
         }
+    }
+
+    /// The page that the last reader emptied, for another write; what was in it is as good as gone.
+    pub(crate) fn take_spare(&mut self, kind: Write) -> Option<Slot> {
+        let spare = self.spare.take()?;
+        let (page, unread) = (spare.page, 0..0);
+        Some(Slot { page, unread, kind })
     }
 }

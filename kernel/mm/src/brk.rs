@@ -148,4 +148,13 @@ mod tests {
         assert_eq!(brk(&mut it, 36, 0), (34, 0));
         assert_eq!(it.space.brk(&it.memory, u64::MAX), (FIRST + 34).address());
     }
+
+    #[test]
+    fn the_limit_of_data_never_means_the_heap_alone() {
+        let mut it = drawing('W');
+        it.space.limits.data = 3 * PAGE_SIZE;
+        assert_eq!(brk(&mut it, 35, 0), (32, 0), "one page is data already");
+        assert_eq!(brk(&mut it, 34, 0), (34, 0));
+        shows(&it, "..Ww....W.");
+    }
 }

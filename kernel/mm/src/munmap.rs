@@ -113,9 +113,12 @@ impl AddressSpace {
 mod tests {
     use crate::error::Error;
     use crate::fault::{Access, Path};
+    use crate::mmap::Place;
     use crate::page::PAGE_SIZE;
+    use crate::page_table::Levels;
     use crate::space::USER_END;
-    use crate::testing::{Drawing, FIRST};
+    use crate::testing::{Drawing, FIRST, mapping, memory, path, space};
+    use crate::vma::VmFlags;
 
     #[test]
     fn a_hole_never_takes_its_neighbours() {
@@ -153,6 +156,25 @@ mod tests {
             .space
             .read_remote(&drawing.memory, (FIRST + 1).address(), &mut bytes);
         assert_eq!((read.ok(), bytes), (Some(3), [0; 3]));
+    }
+
+    #[test]
+    fn no_frame_is_lost_where_one_shootdown_is_not_enough() {
+        const PAGES: u64 = 300;
+        let memory = memory(400, Levels::Four);
+        let mut space = space(&memory);
+        let pages = FIRST..FIRST + PAGES;
+        let flags = VmFlags::READ | VmFlags::WRITE;
+        let address = space.mmap(&memory, mapping(pages, Place::Fixed, flags));
+        let address = address.expect("free");
+        for page in 0..PAGES {
+            path(space.handle_fault(&memory, address + page * PAGE_SIZE, Access::Write));
+        }
+        let unmapped = space.munmap(&memory, address, PAGES * PAGE_SIZE);
+        unmapped.expect("no room is needed");
+        crate::check::check(&memory, &[&space], &[]).expect("the invariants hold");
+        space.destroy(&memory);
+        assert_eq!(memory.free_frames(), 400);
     }
 
     #[test]

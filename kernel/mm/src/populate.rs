@@ -107,7 +107,10 @@ fn access_to(vma: &Vma) -> Access {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::String;
+
     use super::Populate;
+    use crate::error::Error;
     use crate::fault::{Access, Path};
     use crate::testing::{Drawing, FIRST, path};
 
@@ -128,5 +131,57 @@ mod tests {
         assert_eq!(fetch(0, Access::Write), None);
         assert_eq!(fetch(3, Access::Read), Some(Path::ZeroRead));
         assert_eq!(fetch(3, Access::Read), None);
+    }
+
+    /// Which pages of ten are fetched, `r` by reading and `w` by writing, and how that ends.
+    fn fetched(drawing: &Drawing, wish: Populate) -> (String, Result<(), Error>) {
+        let (mut seen, mut rest) = (String::new(), FIRST..FIRST + 10);
+        loop {
+            let next = drawing.space.next_to_populate(&rest, wish);
+            let Ok(Some((page, access))) = next else {
+                return (seen, next.map(drop));
+            };
+            assert!(page >= rest.start, "it goes back to {page:?}");
+            (rest.start.number()..page.number()).for_each(|_| seen.push('.'));
+            seen.push(if access == Access::Write { 'w' } else { 'r' });
+            rest.start = page + 1;
+        }
+    }
+
+    #[test]
+    fn no_page_is_fetched_that_nobody_asked_for() {
+        let ok = Ok(());
+        let no_right = Err(Error::BadAddress);
+        for (picture, by_area, willing) in [
+            ("WwRr.XxW..", ("wwrr.rrw", ok), ("wwrr.rrw", ok)),
+            ("LlOo.LlOo.", ("ww...ww", ok), ("ww...ww", ok)),
+            ("WwNnWw....", ("ww", no_right), ("ww..ww", ok)),
+            ("..........", ("", ok), ("", ok)),
+        ] {
+            let drawing = Drawing::of(picture);
+            for (wish, (pages, end)) in [(Populate::Area, by_area), (Populate::Willing, willing)] {
+                let got = fetched(&drawing, wish);
+                assert_eq!(got, (pages.into(), end), "{wish:?} of {picture}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_hole_and_no_missing_right_is_stepped_over() {
+        let hole = Err(Error::OutOfMemory);
+        let no_right = Err(Error::Invalid);
+        for (picture, by_reading, by_writing) in [
+            ("WwOoWwWwWw", ("rrrrrrrrrr", Ok(())), ("wwwwwwwwww", Ok(()))),
+            ("Ww.Ww.....", ("rr", hole), ("ww", hole)),
+            ("WwRrNnWw..", ("rrrr", no_right), ("ww", no_right)),
+        ] {
+            let drawing = Drawing::of(picture);
+            for (wish, (pages, end)) in
+                [(Populate::Read, by_reading), (Populate::Write, by_writing)]
+            {
+                let got = fetched(&drawing, wish);
+                assert_eq!(got, (pages.into(), end), "{wish:?} of {picture}");
+            }
+        }
     }
 }

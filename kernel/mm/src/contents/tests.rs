@@ -135,6 +135,17 @@ fn no_call_without_memory_leaves_a_page_behind_the_end() {
 }
 
 #[test]
+fn no_reservation_without_memory_leaves_a_page_behind_the_end() {
+    // As many frames as pages are asked for, but the index takes one, too.
+    let (memory, file) = (memory(4, Levels::Four), file(100));
+    let got = file.allocate(&memory, 0..4 * PAGE_SIZE, Reach::Extend);
+    assert_eq!((got, file.size()), (Err(Error::OutOfMemory), 100));
+    assert!(file.resident_pages() <= file.pages());
+    file.release(&memory);
+    assert_eq!(memory.free_frames(), 4);
+}
+
+#[test]
 fn what_is_sealed_never_happens() {
     let (memory, file) = (memory(8, Levels::Four), file(PAGE_SIZE));
     let refused = Err(Error::NotPermitted);

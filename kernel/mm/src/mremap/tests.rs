@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 use super::{Remap, RemapFlags};
 use crate::error::Error;
 use crate::fault::{Access, Path};
+use crate::mmap::Place;
 use crate::page::{PAGE_SIZE, Page};
-use crate::testing::{Drawing, FIRST};
+use crate::testing::{Drawing, FIRST, mapping};
 use crate::vma::VmFlags;
 
 const STAY: RemapFlags = RemapFlags::empty();
@@ -278,6 +279,26 @@ fn a_range_beyond_all_memory_moves_what_there_is() {
     assert_eq!(bytes(&drawing, 8..10), [9, 10]);
 }
 
+#[test]
+fn no_limit_forgives_what_a_range_beyond_all_memory_does_not_replace() {
+    let top = crate::space::USER_END - FIRST - 2;
+    //                               0123456789
+    let mut drawing = Drawing::of(".....Ww...");
+    let request = mapping(
+        FIRST + top..FIRST + top + 2,
+        Place::Fixed,
+        VmFlags::READ | VmFlags::WRITE,
+    );
+    let (space, memory) = (&mut drawing.space, &drawing.memory);
+    space.mmap(memory, request).expect("free");
+    space.limits.address_space = 5 * PAGE_SIZE;
+    // Two pages more, and what stands at the target is too far off to make room for them.
+    let got = remap(&mut drawing, (top, 10), (0, 10), KEEP);
+    assert_eq!(got, Err(Error::OutOfMemory));
+    assert_eq!(remap(&mut drawing, (top, 10), (5, 10), KEEP), Ok(5));
+    drawing.shows(".....Ww...");
+}
+
 /// Maps `len` pages of shared memory at page `page`.
 fn shared(drawing: &mut Drawing, first: u64, count: u64) {
     use crate::page_cache::{CachedFile, Source};
@@ -286,7 +307,7 @@ fn shared(drawing: &mut Drawing, first: u64, count: u64) {
     let request = crate::mmap::Mapping {
         address: (FIRST + first).address(),
         length: count * PAGE_SIZE,
-        place: crate::mmap::Place::Fixed,
+        place: Place::Fixed,
         flags: VmFlags::READ | VmFlags::WRITE | VmFlags::SHARED,
         backing: Backing::File { file, offset: 0 },
     };

@@ -105,7 +105,7 @@ impl Oracle {
         way: Way,
     ) -> Result<u64, Refusal> {
         self.area_at(start).ok_or(Refusal::EFAULT)?;
-        let target = fixed(target)?;
+        let (target, end) = (fixed(target)?, end.min(TASK_END));
         self.may_keep((start, end), target, way)?;
         let parts: Vec<Area> = self.parts(start, end).collect();
         for part in parts {

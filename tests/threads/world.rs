@@ -7,6 +7,7 @@ use crate::atomic::Ordering::Relaxed;
 use crate::machine::{Deed, Machine, run_on};
 use crate::mm::machine::{PhysMem, WORDS};
 use crate::mm::mmap::{Mapping, Place};
+use crate::mm::mremap::{Remap, RemapFlags};
 use crate::mm::page_cache::{CachedFile, Read, ReadResult, Source};
 use crate::mm::page_table::Levels;
 use crate::mm::space::{Layout, Limits};
@@ -48,6 +49,10 @@ impl World {
 
     /// A space with `pages` pages of private memory, from [`FIRST`] on.
     pub(crate) fn space(&self, pages: u64, backing: Backing) -> Space {
+        self.space_with(mapping(FIRST, pages, backing))
+    }
+
+    fn space_with(&self, request: Mapping) -> Space {
         let layout = Layout {
             mmap_base: FIRST + 0x1000,
             bottom_up_base: FIRST + 0x2000,
@@ -55,7 +60,7 @@ impl World {
         };
         let mut space = AddressSpace::new(&self.memory, layout, Limits::default())
             .expect("there is a frame for the root");
-        let mapped = space.mmap(&self.memory, mapping(FIRST, pages, backing));
+        let mapped = space.mmap(&self.memory, request);
         mapped.expect("the place is free");
         Space(RwLock::new(space))
     }
@@ -68,6 +73,34 @@ impl World {
     /// A file of `pages` pages, none in memory, whose words are [`World::content`].
     pub(crate) fn file(&self, pages: u64) -> Arc<CachedFile> {
         Arc::new(CachedFile::new(0, Source::Device, pages * PAGE_SIZE))
+    }
+
+    /// A file of `pages` pages of zeroes that lives in memory.
+    pub(crate) fn memory_file(&self, pages: u64) -> Arc<CachedFile> {
+        Arc::new(CachedFile::new(1, Source::Memory, pages * PAGE_SIZE))
+    }
+
+    /// A space that shares the first `pages` pages of `file` with others.
+    pub(crate) fn sharing(&self, pages: u64, file: &Arc<CachedFile>) -> Space {
+        self.space_with(Self::shared_mapping(FIRST, pages, file))
+    }
+
+    /// A space that copies those of them that it writes.
+    pub(crate) fn copying(&self, pages: u64, file: &Arc<CachedFile>) -> Space {
+        let request = Self::shared_mapping(FIRST, pages, file);
+        self.space_with(Mapping {
+            flags: RW,
+            ..request
+        })
+    }
+
+    /// A request for the first `pages` pages of `file` at `page`, shared.
+    pub(crate) fn shared_mapping(page: Page, pages: u64, file: &Arc<CachedFile>) -> Mapping {
+        let file = file.clone();
+        Mapping {
+            flags: RW | VmFlags::SHARED,
+            ..mapping(page, pages, Backing::File { file, offset: 0 })
+        }
     }
 
     /// What the file holds in every word of page `index`.
@@ -135,6 +168,13 @@ impl World {
         }
     }
 
+    /// Stores to both ends of a page.
+    pub(crate) fn store_ends(&self, space: &Space, page: Page, value: u64) {
+        for word in ENDS {
+            self.store(space, page, word, value);
+        }
+    }
+
     /// Fails unless all invariants hold for `spaces` and `files`, which are all there are.
     pub(crate) fn check(&self, spaces: &[&Space], files: &[&CachedFile]) {
         let guards: Vec<_> = spaces.iter().map(|space| space.read()).collect();
@@ -194,6 +234,19 @@ impl Space {
     pub(crate) fn fork(&self, world: &World) -> Self {
         let child = self.write().fork(&world.memory);
         Self(RwLock::new(child.expect("memory is left")))
+    }
+
+    /// `mremap` of the `pages` pages at [`FIRST`] to `target`.
+    pub(crate) fn remap(&self, world: &World, pages: u64, target: Page) {
+        let request = Remap {
+            address: FIRST.address(),
+            old_length: pages * PAGE_SIZE,
+            new_length: pages * PAGE_SIZE,
+            flags: RemapFlags::MAY_MOVE | RemapFlags::FIXED,
+            new_address: target.address(),
+        };
+        let moved = self.write().mremap(&world.memory, request);
+        assert_eq!(moved, Ok(target.address()));
     }
 
     /// `munmap`.

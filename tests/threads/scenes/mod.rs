@@ -1,10 +1,12 @@
 //! Scenes: two or three threads meet in one place of `mm`, and afterwards every frame must be accounted for.
 //!
 //! A scene is one execution from an empty world to an empty world. Its name says what must not happen.
+mod advice;
 mod cache;
 mod cow;
 mod faults;
 mod frames;
+mod shared;
 mod verbs;
 
 /// Every scene by name.
@@ -56,5 +58,46 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     (
         "a_child_never_sees_a_later_store_alone",
         verbs::fork_beside_stores,
+    ),
+    (
+        "no_family_shares_a_page_that_one_has_written",
+        advice::fork_beside_copies,
+    ),
+    (
+        "no_store_to_a_lazily_freed_page_is_lost",
+        advice::reclaim_beside_store,
+    ),
+    ("no_dropped_page_is_a_strangers", advice::drop_beside_access),
+    ("no_move_forgets_a_store", advice::move_beside_store),
+    ("no_shared_page_is_made_twice", shared::two_spaces),
+    (
+        "no_fault_keeps_what_its_file_lost",
+        shared::cut_beside_faults,
+    ),
+    (
+        "no_copy_outlives_what_its_file_lost",
+        shared::cut_beside_copies,
+    ),
+    ("no_child_keeps_what_its_file_lost", shared::cut_beside_fork),
+    (
+        "no_table_is_searched_that_is_a_strangers",
+        shared::cut_beside_unmap,
+    ),
+    (
+        "no_lost_page_is_overlooked_on_its_way",
+        shared::cut_beside_move,
+    ),
+    (
+        "no_copy_is_made_of_a_strangers_page",
+        shared::hole_beside_copy,
+    ),
+    ("no_page_stays_behind_the_end", shared::cut_beside_write),
+    (
+        "no_length_comes_before_its_bytes",
+        shared::read_beside_write,
+    ),
+    (
+        "no_sealed_file_is_mapped_for_stores",
+        shared::seal_beside_map,
     ),
 ];

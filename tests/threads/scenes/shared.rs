@@ -1,0 +1,242 @@
+//! Memory files: one page for all who share it, and none for anybody once the file has lost it.
+//!
+//! Whoever cuts a file short changes entries of spaces that it does not lock, while those fault, fork, move and unmap.
+use std::sync::Arc;
+
+use crate::machine::Deed;
+use crate::mm::fault::Denial;
+use crate::mm::frame::Use;
+use crate::mm::page_cache::CachedFile;
+use crate::mm::{Outcome, PAGE_SIZE, Page};
+use crate::sync::Mutex;
+use crate::world::{ENDS, FIRST, Space, World, side_by_side};
+
+/// The second page of the scenes' areas: the one that files lose.
+const LOST: Page = Page::new(FIRST.number() + 1);
+
+/// A world and a file of two pages in its memory.
+fn world() -> (World, Arc<CachedFile>) {
+    let world = World::new(48);
+    let file = world.memory_file(2);
+    (world, file)
+}
+
+/// An access that may come too late for its page.
+fn try_to(world: &World, space: &Space, deed: Deed) {
+    match world.execute(space, LOST, 0, deed) {
+        Ok(_) | Err(Outcome::Denied(Denial::PastEnd)) => {}
+        other => panic!("{deed:?} ended with {other:?}"),
+    }
+}
+
+/// The file has lost its second page: no space shows it, in whatever state the scene left it.
+fn is_lost(world: &World, spaces: &[&Space]) {
+    for space in spaces {
+        let seen = world.execute(space, LOST, 0, Deed::Load);
+        let is_past_end = matches!(seen, Err(Outcome::Denied(Denial::PastEnd)));
+        assert!(is_past_end, "a page that the file lost: {seen:?}");
+    }
+}
+
+fn cut_to_one_page(world: &World, file: &CachedFile) {
+    let cut = file.set_size(&world.memory, PAGE_SIZE);
+    cut.expect("nothing is sealed");
+}
+
+/// Two spaces touch a page that nobody has touched: they get the same one.
+pub(crate) fn two_spaces() {
+    let (world, file) = world();
+    let spaces = [world.sharing(1, &file), world.sharing(1, &file)];
+    let [one, other] = &spaces;
+    let store = |space: &Space, word| world.store(space, FIRST, word, 7);
+    let load = || {
+        let seen = world.load(one, FIRST, ENDS[1]);
+        assert!(seen == 0 || seen == 7, "the page held {seen}");
+    };
+    side_by_side(&[&|| store(one, ENDS[0]), &|| store(other, ENDS[1]), &load]);
+    for space in &spaces {
+        assert_eq!(ENDS.map(|word| world.load(space, FIRST, word)), [7, 7]);
+    }
+    assert_eq!(world.memory.frames_used_for(Use::Shared), 1);
+    world.close(spaces.into(), vec![file]);
+}
+
+/// A file is cut short while two spaces touch what it loses.
+pub(crate) fn cut_beside_faults() {
+    let (world, file) = world();
+    let spaces = [world.sharing(2, &file), world.sharing(2, &file)];
+    let [one, other] = &spaces;
+    side_by_side(&[
+        &|| try_to(&world, one, Deed::Store(1)),
+        &|| cut_to_one_page(&world, &file),
+        &|| try_to(&world, other, Deed::Load),
+    ]);
+    is_lost(&world, &[one, other]);
+    assert_eq!(world.memory.frames_used_for(Use::Shared), 0);
+    world.close(spaces.into(), vec![file]);
+}
+
+/// A file is cut short while one space copies what it loses and another reads it.
+pub(crate) fn cut_beside_copies() {
+    let (world, file) = world();
+    let (copies, reads) = (world.copying(2, &file), world.copying(2, &file));
+    assert_eq!(world.load(&copies, LOST, 0), 0);
+    side_by_side(&[
+        &|| try_to(&world, &copies, Deed::Store(1)),
+        &|| cut_to_one_page(&world, &file),
+        &|| try_to(&world, &reads, Deed::Load),
+    ]);
+    is_lost(&world, &[&copies, &reads]);
+    assert_eq!(world.memory.frames_used_for(Use::Anonymous), 0);
+    world.close(vec![copies, reads], vec![file]);
+}
+
+/// A file is cut short while a space with a copy of what it loses forks.
+pub(crate) fn cut_beside_fork() {
+    let (world, file) = world();
+    let parent = world.copying(2, &file);
+    world.store(&parent, LOST, 0, 1);
+    let child = Mutex::new(None);
+    let fork = || {
+        let forked = parent.fork(&world);
+        *child.lock().expect("no thread has panicked") = Some(forked);
+    };
+    side_by_side(&[&fork, &|| cut_to_one_page(&world, &file)]);
+    let child = child.into_inner().expect("no thread has panicked");
+    let child = child.expect("it was forked");
+    is_lost(&world, &[&parent, &child]);
+    assert_eq!(world.memory.frames_used_for(Use::Anonymous), 0);
+    world.close(vec![parent, child], vec![file]);
+}
+
+/// A file is cut short while one of its areas goes, with its tables, and a stranger gets the frames of those.
+pub(crate) fn cut_beside_unmap() {
+    // What would pass for an entry of the zero page.
+    const LIKE_AN_ENTRY: u64 = 0x07;
+    let (world, file) = world();
+    let (space, stranger) = (world.sharing(2, &file), world.anonymous(2));
+    world.store(&space, FIRST, 0, 1);
+    world.store(&space, LOST, 0, 1);
+    let unmap = || {
+        space.munmap(&world, FIRST, 2).expect("nothing hinders it");
+        for page in [FIRST, LOST] {
+            world.store_ends(&stranger, page, LIKE_AN_ENTRY);
+        }
+    };
+    let cut = || {
+        let cut = file.set_size(&world.memory, 0);
+        cut.expect("nothing is sealed");
+    };
+    side_by_side(&[&unmap, &cut]);
+    for page in [FIRST, LOST] {
+        let seen = ENDS.map(|word| world.load(&stranger, page, word));
+        assert_eq!(seen, [LIKE_AN_ENTRY; 2], "a stranger's page was changed");
+    }
+    assert_eq!(world.memory.frames_used_for(Use::Shared), 0);
+    world.close(vec![space, stranger], vec![file]);
+}
+
+/// A file is cut short while an area with what it loses moves.
+pub(crate) fn cut_beside_move() {
+    let (world, file) = world();
+    let (moves, stays) = (world.sharing(2, &file), world.sharing(2, &file));
+    for space in [&moves, &stays] {
+        world.store(space, LOST, 0, 1);
+    }
+    let target = FIRST + 0x10;
+    side_by_side(&[
+        &|| moves.remap(&world, 2, target),
+        &|| cut_to_one_page(&world, &file),
+        &|| try_to(&world, &stays, Deed::Store(2)),
+    ]);
+    is_lost(&world, &[&stays]);
+    let seen = world.execute(&moves, target + 1, 0, Deed::Load);
+    let is_past_end = matches!(seen, Err(Outcome::Denied(Denial::PastEnd)));
+    assert!(is_past_end, "a page was overlooked on its way: {seen:?}");
+    assert_eq!(world.memory.frames_used_for(Use::Shared), 0);
+    world.close(vec![moves, stays], vec![file]);
+}
+
+/// A private view copies a page that is punched out of its file just then, and whose frame a stranger gets.
+pub(crate) fn hole_beside_copy() {
+    let (world, file) = world();
+    let (view, stranger) = (world.copying(1, &file), world.anonymous(1));
+    let written = file.write_at(&world.memory, 24, &5u64.to_le_bytes());
+    assert_eq!(written, Ok(8));
+    assert_eq!(world.load(&view, FIRST, 3), 5);
+    let punch = || {
+        let punched = file.punch_hole(&world.memory, 0..PAGE_SIZE);
+        punched.expect("nothing is sealed");
+        world.store(&stranger, FIRST, 3, 66);
+    };
+    let load = || {
+        let seen = world.load(&view, FIRST, 3);
+        assert!(seen == 0 || seen == 5, "the view held {seen}");
+    };
+    side_by_side(&[&|| world.store(&view, FIRST, 0, 7), &punch, &load]);
+    load();
+    assert_eq!(world.load(&view, FIRST, 0), 7);
+    world.close(vec![view, stranger], vec![file]);
+}
+
+/// A write by call makes the file longer while it is cut short, and a program stores to the page in question.
+pub(crate) fn cut_beside_write() {
+    let (world, file) = world();
+    let space = world.sharing(2, &file);
+    let write = || {
+        let written = file.write_at(&world.memory, PAGE_SIZE, &[7; 8]);
+        assert_eq!(written, Ok(8));
+    };
+    side_by_side(&[&write, &|| cut_to_one_page(&world, &file), &|| {
+        try_to(&world, &space, Deed::Store(9))
+    }]);
+    let seen = world.execute(&space, LOST, 0, Deed::Load).ok();
+    let bytes = u64::from_le_bytes([7; 8]);
+    let fits = match file.size() {
+        PAGE_SIZE => seen.is_none(),
+        _ => seen == Some(bytes) || seen == Some(9),
+    };
+    assert!(fits, "of {} bytes the page shows {seen:?}", file.size());
+    world.close(vec![space], vec![file]);
+}
+
+/// Who reads a file while it becomes longer reads nothing but what was written.
+pub(crate) fn read_beside_write() {
+    let world = World::new(24);
+    let file = world.memory_file(0);
+    let write = || {
+        let written = file.write_at(&world.memory, 0, &[7; 16]);
+        assert_eq!(written, Ok(16));
+    };
+    let read = || {
+        let mut bytes = [1; 16];
+        let count = file.read_at(&world.memory, 0, &mut bytes);
+        let is_true = bytes[..count].iter().all(|&byte| byte == 7);
+        assert!(is_true, "{count} bytes were read: {bytes:?}");
+    };
+    side_by_side(&[&write, &read, &read]);
+    world.close(vec![], vec![file]);
+}
+
+/// The contents are sealed while somebody maps them for stores: one of the two is refused.
+pub(crate) fn seal_beside_map() {
+    use crate::mm::Error;
+    use crate::mm::seal::Seals;
+    let (world, file) = world();
+    let space = world.anonymous(1);
+    let (sealed, mapped) = (Mutex::new(None), Mutex::new(None));
+    let seal = || *sealed.lock().expect("no panic") = Some(file.add_seals(Seals::WRITE));
+    let map = || {
+        let request = World::shared_mapping(FIRST + 8, 1, &file);
+        let address = space.write().mmap(&world.memory, request);
+        *mapped.lock().expect("no panic") = Some(address.map(drop));
+    };
+    side_by_side(&[&seal, &map]);
+    let result = |cell: Mutex<Option<_>>| cell.into_inner().expect("no panic");
+    match (result(sealed), result(mapped)) {
+        (Some(Ok(())), Some(Err(Error::NotPermitted))) => {}
+        (Some(Err(Error::Busy)), Some(Ok(()))) => {}
+        other => panic!("sealing and mapping ended with {other:?}"),
+    }
+    world.close(vec![space], vec![file]);
+}

@@ -13,8 +13,8 @@ use crate::page::Page;
 use crate::page_table::{PageTable, exchange};
 use crate::pte::{Pte, PteFlags};
 use crate::space::AddressSpace;
-use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use crate::sync::atomic::{AtomicU64, fence};
+use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::vma::{VmFlags, Vma};
 
 impl AddressSpace {
@@ -85,22 +85,15 @@ impl AddressSpace {
         // Where nothing was ever stored the child's own faults bring all of it, as on Linux, where programs can count them.
         let copied = |vma: &&Vma| !vma.flags.intersects(left_out) && !vma.identity().is_none();
         for vma in self.areas.iter().filter(copied) {
+            // Who cuts the file short could come by the child too early and by the parent too late.
+            let _books = vma.file().map(|file| file.mappings.lock());
             let mut pages = vma.pages();
             while let Some((first, entries)) = self.table.next_entries(memory, pages.clone()) {
                 child.share_entries(&mut gather, entries, first)?;
                 pages.start = first + entries.len() as u64;
             }
-            child.drop_past_end(memory, vma);
         }
         Ok(())
-    }
-
-    /// A file may have been cut short, and its areas' copies been dropped, while they were on their way here.
-    fn drop_past_end<M: Machine>(&self, memory: &Memory<M>, vma: &Vma) {
-        fence(SeqCst);
-        if let Some(lost) = vma.pages_past_end() {
-            self.zap(&mut Gather::new(memory, self.table.root()), lost);
-        }
     }
 
     /// Takes over what one of the parent's tables holds from page `first` on. The child's table is made when needed.

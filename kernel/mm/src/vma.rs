@@ -227,15 +227,6 @@ impl Vma {
         }
     }
 
-    /// The pages of the area that lie wholly behind the end of its file, if it has one.
-    pub(crate) fn pages_past_end(&self) -> Option<Range<Page>> {
-        let Backing::File { file, offset } = &self.backing else {
-            return None;
-        };
-        let shown = file.pages().saturating_sub(*offset).min(self.len());
-        Some(self.start + shown..self.end)
-    }
-
     /// The part of the area in `pages`, which must lie inside it.
     pub fn slice(&self, pages: Range<Page>) -> Self {
         debug_assert!(

@@ -88,10 +88,13 @@ pub(crate) const ALL: &[(&str, fn())] = &[
         shared::cut_beside_move,
     ),
     (
-        "no_copy_is_made_of_a_strangers_page",
+        "no_copy_brings_back_what_was_punched_out",
         shared::hole_beside_copy,
     ),
-    ("no_page_stays_behind_the_end", shared::cut_beside_write),
+    (
+        "no_page_is_dropped_that_was_written_again",
+        shared::cut_beside_write,
+    ),
     (
         "no_length_comes_before_its_bytes",
         shared::read_beside_write,

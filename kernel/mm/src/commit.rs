@@ -151,6 +151,18 @@ mod tests {
         assert!(it.space.fork(&it.memory).is_err());
         assert_eq!(it.memory.committed_pages(), 40);
         it.shows("..........");
+        // Of two areas the first is promised before the second is refused.
+        let elsewhere = FIRST + 200..FIRST + 215;
+        let request = mapping(elsewhere, Place::Fixed, RW);
+        assert!(it.space.mmap(&it.memory, request).is_ok());
+        it.unmap(&(" ".repeat(101) + &"-".repeat(30)))
+            .expect("allowed");
+        assert_eq!(it.memory.committed_pages(), 25);
+        let child = it.space.fork(&it.memory).expect("50 are below half");
+        assert!(it.space.fork(&it.memory).is_err());
+        assert_eq!(it.memory.committed_pages(), 50);
+        child.destroy(&it.memory);
+        assert_eq!(it.memory.committed_pages(), 25);
     }
 
     #[test]

@@ -45,9 +45,37 @@ impl AddressSpace {
 
 #[cfg(test)]
 mod tests {
+    use alloc::sync::Arc;
+
     use crate::error::Error;
     use crate::fault::Access;
-    use crate::testing::{Drawing, FIRST};
+    use crate::mmap::{Mapping, Place};
+    use crate::page::PAGE_SIZE;
+    use crate::page_cache::{CachedFile, Source};
+    use crate::testing::{Drawing, FIRST, mapping};
+    use crate::vma::{Backing, VmFlags};
+
+    #[test]
+    fn what_others_have_fetched_is_never_absent() {
+        let mut it = Drawing::of("..........");
+        let file = Arc::new(CachedFile::new(1, Source::Memory, 4 * PAGE_SIZE));
+        let written = file.write_at(&it.memory, 2 * PAGE_SIZE, b"there");
+        assert_eq!(written, Ok(5));
+        let backing = Backing::File {
+            file: file.clone(),
+            offset: 1,
+        };
+        let request = Mapping {
+            backing,
+            ..mapping(FIRST..FIRST + 3, Place::Fixed, VmFlags::READ)
+        };
+        it.space.mmap(&it.memory, request).expect("free");
+        let mut resident = [7; 3];
+        let count = it.space.mincore(&it.memory, FIRST, &mut resident);
+        assert_eq!((count, resident), (Ok(3), [0, 1, 0]));
+        it.unmap("---       ").expect("allowed");
+        file.release(&it.memory);
+    }
 
     #[test]
     fn no_promise_counts_as_memory() {

@@ -242,6 +242,55 @@ mod tests {
     }
 
     #[test]
+    fn a_page_is_locked_with_its_first_byte() {
+        //                               0123456789
+        let mut drawing = Drawing::of("Wwww......");
+        let (space, memory) = (&mut drawing.space, &drawing.memory);
+        let last = (FIRST + 1).address() - 1;
+        space.mlock(memory, last, 2, Lock::OnFault).expect("there");
+        drawing.shows("OoWw......");
+        lock(&mut drawing, 1, 1, Lock::Now).expect("there");
+        drawing.shows("OLWw......");
+    }
+
+    #[test]
+    fn what_is_to_come_is_never_locked_by_an_older_wish() {
+        //                               0123456789
+        let mut drawing = Drawing::of("W.........");
+        drawing.space.limits.locked = 2 * PAGE_SIZE;
+        let space = &mut drawing.space;
+        space.mlockall(None, Lock::Now).expect("allowed");
+        drawing.map("  --      ", 'w').expect("within the limit");
+        let more = drawing.map("     -    ", 'w');
+        assert_eq!(more, Err(Error::TryAgain));
+        drawing.shows("W.Ll......");
+        drawing
+            .space
+            .mlockall(Some(Lock::OnFault), Lock::Free)
+            .expect_err("three pages");
+        drawing.space.limits.locked = u64::MAX;
+        let space = &mut drawing.space;
+        space
+            .mlockall(Some(Lock::OnFault), Lock::Free)
+            .expect("allowed");
+        drawing.map("     -    ", 'w').expect("nobody locks it");
+        drawing.shows("O.Oo.W....");
+        drawing.space.mlockall(None, Lock::Now).expect("allowed");
+        drawing.space.munlockall();
+        drawing.map("       -  ", 'w').expect("nobody locks it");
+        drawing.shows("W.Ww.W.W..");
+        //                               0123456789
+        let mut drawing = Drawing::of("WwRWwNXx..");
+        let space = &mut drawing.space;
+        space
+            .mlockall(Some(Lock::Now), Lock::Free)
+            .expect("allowed");
+        assert_eq!(space.locked_pages(), 8, "each area, however short");
+        space.munlockall();
+        drawing.shows("WwRWwNXx..");
+    }
+
+    #[test]
     fn a_length_that_wraps_around_locks_nothing() {
         let mut drawing = Drawing::of("Ww........");
         let start = FIRST.address();

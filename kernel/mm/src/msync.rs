@@ -72,6 +72,10 @@ mod tests {
                 assert_eq!(got, Err(Error::OutOfMemory), "{first}, {count}");
             }
         }
+        let between = drawing
+            .space
+            .msync(FIRST.address() + 1, PAGE_SIZE, Sync::SYNC);
+        assert_eq!(between, Err(Error::Invalid));
         let both = Sync::SYNC | Sync::ASYNC;
         assert_eq!(sync(&drawing, 0, 2, both), Err(Error::Invalid));
         let page = (FIRST + 4).address();

@@ -112,7 +112,9 @@ mod tests {
     use super::Populate;
     use crate::error::Error;
     use crate::fault::{Access, Path};
-    use crate::testing::{Drawing, FIRST, path};
+    use crate::mmap::Place;
+    use crate::testing::{Drawing, FIRST, mapping, path};
+    use crate::vma::VmFlags;
 
     #[test]
     fn nothing_that_is_there_comes_in_again() {
@@ -164,6 +166,16 @@ mod tests {
                 assert_eq!(got, (pages.into(), end), "{wish:?} of {picture}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_shared_is_never_written_for_others_to_see() {
+        let mut drawing = Drawing::of("Ww........");
+        let flags = VmFlags::READ | VmFlags::WRITE | VmFlags::SHARED;
+        let request = mapping(FIRST + 2..FIRST + 4, Place::Fixed, flags);
+        let (space, memory) = (&mut drawing.space, &drawing.memory);
+        space.mmap(memory, request).expect("free");
+        assert_eq!(fetched(&drawing, Populate::Area), ("wwrr".into(), Ok(())));
     }
 
     #[test]

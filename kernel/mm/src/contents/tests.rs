@@ -82,6 +82,10 @@ fn no_sequence_of_calls_tells_the_file_from_a_vector() {
         }
         assert_eq!(file.size(), plain.len() as u64, "step {step}");
         assert!(contents(&memory, &file) == plain, "step {step}");
+        let (from, mut part) = (at as usize, [0xee; 100]);
+        let count = file.read_at(&memory, at, &mut part);
+        let expected = plain.iter().skip(from).take(part.len());
+        assert!(part[..count].iter().eq(expected), "step {step}");
     }
     file.release(&memory);
     assert_eq!(memory.free_frames(), 64);
@@ -101,6 +105,10 @@ fn reading_a_hole_takes_no_memory() {
     );
     assert_eq!(file.next_data(&memory, (1 << 39) + PAGE_SIZE), None);
     assert_eq!(file.next_hole(&memory, 1 << 40), None);
+    assert_eq!(file.next_data(&memory, (1 << 39) + 3), Some((1 << 39) + 3));
+    file.set_size(&memory, (1 << 39) + 10)
+        .expect("nothing is sealed");
+    assert_eq!(file.next_hole(&memory, 1 << 39), Some((1 << 39) + 10));
     file.release(&memory);
     assert_eq!(memory.free_frames(), 8);
 }
@@ -165,6 +173,8 @@ fn what_is_sealed_never_happens() {
     assert_eq!(inside, Err(Error::NotPermitted));
     assert_eq!(file.punch_hole(&memory, 0..10), refused);
     assert_eq!(file.add_seals(Seals::SEAL), Ok(()));
+    let all = Seals::SEAL | Seals::SHRINK | Seals::GROW | Seals::WRITE;
+    assert_eq!(file.seals(), all);
     assert_eq!(file.add_seals(Seals::EXEC), refused);
     assert_eq!(&contents(&memory, &file)[..4], b"kept");
     file.release(&memory);
@@ -178,6 +188,8 @@ fn nobody_stores_to_a_file_whose_contents_are_sealed() {
     // It could be given the right to store, by mprotect.
     assert_eq!(file.add_seals(Seals::WRITE), Err(Error::Busy));
     assert_eq!(file.add_seals(Seals::FUTURE_WRITE), Ok(()));
+    let written = file.write_at(&memory, 0, b"no");
+    assert_eq!(written, Err(Error::NotPermitted));
     let store = map(&memory, &mut space, &file, STORE);
     assert_eq!(store, Err(Error::NotPermitted));
     space

@@ -1,9 +1,14 @@
 //! Notes split and merge areas; pages are lost where the program said so, and nowhere else.
+use alloc::sync::Arc;
+
 use super::Advice;
 use crate::error::Error;
 use crate::fault::{Access, Path};
+use crate::mmap::{Mapping, Place};
 use crate::page::PAGE_SIZE;
-use crate::testing::{Drawing, FIRST};
+use crate::page_cache::{CachedFile, ReadResult, Source};
+use crate::testing::{Drawing, FIRST, mapping};
+use crate::vma::{Backing, VmFlags};
 
 fn advise(drawing: &mut Drawing, first: u64, count: u64, advice: Advice) -> Result<(), Error> {
     let address = (FIRST + first).address();
@@ -44,6 +49,49 @@ fn a_note_never_stays_when_it_is_taken_back() {
     drawing.shows("WwwDWwww..");
     advise(&mut drawing, 0, 8, Advice::DoFork).expect("allowed");
     drawing.shows("Wwwwwwww..");
+}
+
+#[test]
+fn no_note_is_taken_for_another() {
+    const HUGE: VmFlags = VmFlags::HUGE;
+    for (advice, noted, undone) in [
+        (Advice::Random, VmFlags::RANDOM, Advice::Normal),
+        (Advice::Sequential, VmFlags::SEQUENTIAL, Advice::Normal),
+        (Advice::DontFork, VmFlags::DONT_FORK, Advice::DoFork),
+        (
+            Advice::WipeOnFork,
+            VmFlags::WIPE_ON_FORK,
+            Advice::KeepOnFork,
+        ),
+        (Advice::DontDump, VmFlags::DONT_DUMP, Advice::DoDump),
+        (Advice::Mergeable, VmFlags::MERGEABLE, Advice::Unmergeable),
+    ] {
+        let mut drawing = Drawing::of("W.........");
+        let plain = flags(&drawing);
+        advise(&mut drawing, 0, 1, advice).expect("allowed");
+        assert_eq!(flags(&drawing), plain | noted, "{advice:?}");
+        advise(&mut drawing, 0, 1, undone).expect("allowed");
+        assert_eq!(flags(&drawing), plain, "{undone:?}");
+    }
+    // Each of these takes the other back.
+    let mut drawing = Drawing::of("W.........");
+    let plain = flags(&drawing);
+    for (advice, noted) in [
+        (Advice::HugePage, HUGE),
+        (Advice::NoHugePage, VmFlags::NO_HUGE),
+        (Advice::HugePage, HUGE),
+        (Advice::Random, HUGE | VmFlags::RANDOM),
+        (Advice::Sequential, HUGE | VmFlags::SEQUENTIAL),
+        (Advice::Random, HUGE | VmFlags::RANDOM),
+    ] {
+        advise(&mut drawing, 0, 1, advice).expect("allowed");
+        assert_eq!(flags(&drawing), plain | noted, "{advice:?}");
+    }
+}
+
+fn flags(drawing: &Drawing) -> VmFlags {
+    let vma = drawing.space.find_vma(FIRST.address());
+    vma.expect("it is drawn").flags
 }
 
 #[test]
@@ -107,6 +155,112 @@ fn no_lazily_freed_page_is_taken_from_a_child_or_a_lock() {
 }
 
 #[test]
+fn what_is_shared_is_never_given_up() {
+    let mut drawing = Drawing::of("Ww........");
+    (0..2).for_each(|page| write(&drawing, page, 1));
+    let child = drawing.space.fork(&drawing.memory).expect("memory is left");
+    advise(&mut drawing, 0, 2, Advice::Free).expect("allowed");
+    child.destroy(&drawing.memory);
+    assert_eq!(drawing.space.reclaim_lazy(&drawing.memory), 0);
+    assert_eq!([0, 1].map(|page| read(&drawing, page)), [1; 2]);
+}
+
+#[test]
+fn a_child_never_forgets_what_it_may_lose() {
+    //                               0123456789
+    let mut drawing = Drawing::of("Ww........");
+    (0..2).for_each(|page| write(&drawing, page, 1));
+    advise(&mut drawing, 0, 2, Advice::Free).expect("allowed");
+    let mut child = drawing.space.fork(&drawing.memory).expect("memory is left");
+    // The parent's stores leave the old frames to the child.
+    (0..2).for_each(|page| write(&drawing, page, 2));
+    assert_eq!(drawing.space.reclaim_lazy(&drawing.memory), 0);
+    assert_eq!(child.reclaim_lazy(&drawing.memory), 2);
+    drawing.shows_all("Ww........", &[&child]);
+    child.destroy(&drawing.memory);
+}
+
+#[test]
+fn only_what_can_be_read_again_is_paged_out() {
+    //                               0123456789
+    let mut drawing = Drawing::of("Ww........");
+    write(&drawing, 0, 1);
+    let file = Arc::new(CachedFile::new(1, Source::Device, 2 * PAGE_SIZE));
+    let backing = Backing::File {
+        file: file.clone(),
+        offset: 0,
+    };
+    let request = Mapping {
+        backing,
+        ..mapping(FIRST + 4..FIRST + 7, Place::Fixed, VmFlags::READ)
+    };
+    let (space, memory) = (&mut drawing.space, &drawing.memory);
+    space.mmap(memory, request).expect("free");
+    let mut rest = FIRST..FIRST + 7;
+    for index in 0..2 {
+        let next = space.next_to_read(memory, &rest);
+        let (next, read) = next.expect("it is not in memory");
+        assert_eq!((next, read.index()), (FIRST + 5 + index, index));
+        read.complete(memory, ReadResult::Filled);
+        rest.start = next;
+    }
+    let next = space.next_to_read(memory, &rest);
+    assert!(next.is_none(), "the file ends there");
+    drawing.fault(4, Access::Read);
+    assert_eq!(drawing.space.resident_pages(&drawing.memory), 2);
+    let got = advise(&mut drawing, 0, 6, Advice::PageOut);
+    assert_eq!(got, Err(Error::OutOfMemory), "there is a hole");
+    assert_eq!(drawing.space.resident_pages(&drawing.memory), 1);
+    assert_eq!(read(&drawing, 0), 1);
+    for advice in [Advice::Free, Advice::WipeOnFork] {
+        let got = advise(&mut drawing, 4, 1, advice);
+        assert_eq!(got, Err(Error::Invalid), "{advice:?}");
+    }
+    drawing.unmap("    ---   ").expect("allowed");
+    file.release(&drawing.memory);
+}
+
+#[test]
+fn nothing_is_removed_but_by_who_may_store_there() {
+    let mut drawing = Drawing::of("..........");
+    let file = Arc::new(CachedFile::new(1, Source::Memory, 4 * PAGE_SIZE));
+    let both = VmFlags::READ | VmFlags::WRITE;
+    // Pages 1 and 2 of the file, three times.
+    for (page, flags) in [
+        (0, both | VmFlags::SHARED),
+        (3, both),
+        (6, both | VmFlags::SHARED | VmFlags::LOCKED),
+    ] {
+        let backing = Backing::File {
+            file: file.clone(),
+            offset: 1,
+        };
+        let request = Mapping {
+            backing,
+            ..mapping(FIRST + page..FIRST + page + 2, Place::Fixed, flags)
+        };
+        let mapped = drawing.space.mmap(&drawing.memory, request);
+        mapped.expect("free");
+    }
+    let filled = file.write_at(&drawing.memory, 0, &[1; 4 * PAGE_SIZE as usize]);
+    assert_eq!(filled, Ok(4 * PAGE_SIZE as usize));
+    write(&drawing, 4, 2);
+    let refused = [3, 6].map(|page| advise(&mut drawing, page, 1, Advice::Remove));
+    assert_eq!(refused, [Err(Error::Forbidden), Err(Error::Invalid)]);
+    assert_eq!([0, 1, 3, 4].map(|page| read(&drawing, page)), [1, 1, 1, 2]);
+    advise(&mut drawing, 1, 1, Advice::Remove).expect("allowed");
+    let seen = [0, 1, 3, 4, 6, 7].map(|page| read(&drawing, page));
+    assert_eq!(seen, [1, 0, 1, 2, 1, 0], "copies stay");
+    assert_eq!(
+        file.resident_pages(),
+        4,
+        "the hole was read through an area"
+    );
+    drawing.unmap("--------  ").expect("allowed");
+    file.release(&drawing.memory);
+}
+
+#[test]
 fn a_child_never_gets_what_was_kept_from_it() {
     //                               0123456789
     let mut drawing = Drawing::of("Wwwwww....");
@@ -115,6 +269,8 @@ fn a_child_never_gets_what_was_kept_from_it() {
     advise(&mut drawing, 3, 2, Advice::WipeOnFork).expect("allowed");
     drawing.shows("WDdVvW....");
     let child = drawing.space.fork(&drawing.memory).expect("memory is left");
+    let totals = child.totals();
+    assert_eq!((totals.mapped, totals.peak), (4, 4), "nor ever had it");
     let mut family = Drawing {
         space: child,
         memory: drawing.memory,

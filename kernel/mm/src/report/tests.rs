@@ -6,10 +6,15 @@ use core::fmt::{Result, Write};
 use super::{Files, Frames, Identity, maps, pagemap, smaps, smaps_rollup};
 use crate::fault::Access;
 use crate::frame::Use;
+use crate::machine::{PhysMem, WORDS};
+use crate::madvise::Advice;
 use crate::mmap::{Mapping, Place};
 use crate::page::{PAGE_SIZE, Page};
 use crate::page_cache::{CachedFile, Source};
-use crate::testing::{Drawing, FIRST, mapping};
+use crate::page_table::Levels;
+use crate::space::USER_END;
+use crate::sync::atomic::Ordering::Relaxed;
+use crate::testing::{Drawing, FIRST, mapping, memory, space};
 use crate::vma::{Backing, VmFlags};
 
 const RW: VmFlags = VmFlags::READ.union(VmFlags::WRITE);
@@ -104,6 +109,7 @@ fn no_other_area_is_called_heap_or_stack() {
     drawing.space.set_stack_start(1);
     assert!(!all_maps(&drawing).contains('['), "an empty heap above");
     drawing.space.set_heap_start((FIRST + 10).address());
+    assert!(!all_maps(&drawing).contains('['), "an empty heap there");
     drawing.space.brk += 1;
     let text = all_maps(&drawing);
     let lines = text.lines().map(|line| line.ends_with("[heap]"));
@@ -141,6 +147,51 @@ fn no_page_is_counted_that_is_only_promised() {
     drawing.fault(0, Access::Write);
     drawing.fault(5, Access::Write);
     assert_eq!(chosen(&drawing, &LABELS), "32 8 8 8 8 8");
+}
+
+#[test]
+fn no_hidden_or_given_up_page_is_forgotten() {
+    const LABELS: [&str; 3] = ["Rss", "Anonymous", "LazyFree"];
+    //                               0123456789
+    let mut drawing = Drawing::of("Wwww......");
+    (0..3).for_each(|page| _ = drawing.fault(page, Access::Write));
+    let (space, memory) = (&mut drawing.space, &drawing.memory);
+    let freed = space.madvise(memory, FIRST.address(), 2 * PAGE_SIZE, Advice::Free);
+    freed.expect("allowed");
+    assert_eq!(chosen(&drawing, &LABELS), "12 12 8");
+    let written = drawing
+        .space
+        .write_remote(&drawing.memory, FIRST.address(), b"kept");
+    assert_eq!(written.ok(), Some(4));
+    assert_eq!(chosen(&drawing, &LABELS), "12 12 4");
+    drawing.protect("----      ", 'n').expect("allowed");
+    assert_eq!(chosen(&drawing, &LABELS), "12 12 4");
+}
+
+#[test]
+fn no_flag_is_shown_as_another() {
+    let plain = VmFlags::READ | VmFlags::WRITE;
+    for (flags, letters) in [
+        (plain, "rd wr mr mw me ac "),
+        (plain | VmFlags::DONT_FORK, "rd wr mr mw me dc ac "),
+        (plain | VmFlags::DONT_DUMP, "rd wr mr mw me ac dd "),
+        (plain | VmFlags::NO_RESERVE, "rd wr mr mw me nr "),
+        (plain | VmFlags::LOCK, "rd wr mr mw me lo lf ac "),
+        (VmFlags::READ | VmFlags::EXEC, "rd ex mr mw me "),
+        (
+            VmFlags::READ | VmFlags::SHARED | VmFlags::NEVER_WRITE,
+            "rd mr me ms ",
+        ),
+    ] {
+        let mut drawing = Drawing::of("..........");
+        let request = mapping(FIRST..FIRST + 1, Place::Fixed, flags);
+        let (space, memory) = (&mut drawing.space, &drawing.memory);
+        space.mmap(memory, request).expect("free");
+        let mut text = String::new();
+        smaps(space, memory, &Named, FIRST, &mut text).expect("strings grow");
+        let expected = alloc::format!("VmFlags: {letters}\n");
+        assert!(text.ends_with(&expected), "{letters}: {text}");
+    }
 }
 
 #[test]
@@ -201,15 +252,18 @@ fn no_word_of_pagemap_lies() {
     let shared = own | FILE;
     let expected = [PRESENT, own, own, own, 0, 0, 0, 0, shared, 0, 0, 0];
     assert_eq!(words, expected);
-    pagemap(space, memory, FIRST + 1, Frames::Shown, &mut words[..1]);
-    assert_ne!(words[0] & ((1 << 55) - 1), 0);
+    // The table of these pages begins at the third.
     pagemap(
         space,
         memory,
-        crate::space::USER_END,
-        Frames::Shown,
-        &mut words,
+        Page::new(FIRST.number() - 2),
+        Frames::Hidden,
+        &mut words[..4],
     );
+    assert_eq!(words[..4], [0, 0, PRESENT, own]);
+    pagemap(space, memory, FIRST + 1, Frames::Shown, &mut words[..1]);
+    assert_ne!(words[0] & ((1 << 55) - 1), 0);
+    pagemap(space, memory, USER_END, Frames::Shown, &mut words);
     assert_eq!(words, [0; 12], "behind the end");
     unmap_shared(&mut drawing);
 }
@@ -240,4 +294,30 @@ fn a_peak_never_falls() {
     let totals = drawing.space.totals();
     assert_eq!((totals.mapped, totals.peak), (3, 4));
     assert_eq!((totals.data, totals.stack, totals.code), (3, 0, 0));
+    //                               0123456789
+    let mut drawing = Drawing::of("XxSsT.....");
+    let flags = RW | VmFlags::EXEC;
+    let request = mapping(FIRST + 7..FIRST + 8, Place::Fixed, flags);
+    let (space, memory) = (&mut drawing.space, &drawing.memory);
+    space.mmap(memory, request).expect("free");
+    let totals = space.totals();
+    assert_eq!((totals.data, totals.stack, totals.code), (1, 3, 2));
+}
+
+#[test]
+fn nothing_of_the_kernels_half_is_shown() {
+    const PRESENT_WRITABLE_ACCESSED: u64 = 1 | 1 << 1 | 1 << 5;
+    let mut memory = memory(16, Levels::Four);
+    let [top, below] = [(); 2].map(|()| memory.allocate(0).expect("memory is left"));
+    let entry = below.address() | PRESENT_WRITABLE_ACCESSED;
+    for (table, first) in [(top, WORDS / 2), (below, 0)] {
+        let words = memory.machine.words(table).iter().enumerate();
+        words.for_each(|(index, word)| word.store(if index < first { 0 } else { entry }, Relaxed));
+    }
+    memory.set_kernel_half(top.address());
+    let space = space(&memory);
+    let mut words = [7; 4];
+    pagemap(&space, &memory, USER_END, Frames::Shown, &mut words);
+    assert_eq!(words, [0; 4]);
+    space.destroy(&memory);
 }

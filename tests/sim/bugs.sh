@@ -41,6 +41,19 @@ wanted() {
     return 1
 }
 
+# The files that a patch is about to change are kept: taken back, a hunk that only removes lines could land elsewhere.
+keep_whole() {
+    for file in $(changed_by "$1"); do cp "$file" "$file.whole"; done
+}
+
+make_whole() {
+    for file in $(changed_by "$1"); do mv "$file.whole" "$file" && touch "$file"; done
+}
+
+changed_by() {
+    sed -n 's|^--- a/||p' "$1"
+}
+
 # Runs tests of the broken copy; what they say is in the log.
 ask() {
     timeout "$patience" cargo test --quiet --profile bugs "$@" >"$log" 2>&1
@@ -101,6 +114,7 @@ for patch in "$here"/bugs/*.patch; do
     wanted "$name" "$@" || continue
     seeded=$((seeded + 1))
     printf '| %s | ' "$(echo "$name" | tr _ ' ')"
+    keep_whole "$patch"
     if ! patch --strip=1 --fuzz=0 --silent --forward --no-backup-if-mismatch <"$patch" >"$log" 2>&1; then
         echo "DOES NOT APPLY | |"
         cat "$log" >&2
@@ -113,7 +127,7 @@ for patch in "$here"/bugs/*.patch; do
     units) find_by_units && found=$((found + 1)) ;;
     *) find_bug && found=$((found + 1)) ;;
     esac
-    patch --strip=1 --fuzz=0 --silent --reverse --no-backup-if-mismatch <"$patch"
+    make_whole "$patch"
 done
 echo "$found of $seeded seeded bugs were found."
 [ "$found" -eq "$seeded" ]

@@ -331,6 +331,19 @@ fn an_area_that_makes_room_for_its_own_view_leaves_nothing_behind() {
 }
 
 #[test]
+fn showing_a_page_twice_never_cuts_its_area() {
+    let mut it = Drawing::of("..........");
+    shared(&mut it, 2, 3);
+    assert_eq!(remap(&mut it, (3, 0), (7, 2), FIXED), Ok(7));
+    let areas = it.space.areas().iter();
+    let shown: Vec<_> = areas
+        .map(|vma| (vma.start - FIRST, vma.len(), vma.file_index(vma.start)))
+        .collect();
+    assert_eq!(shown, [(2, 3, Some(0)), (7, 2, Some(1))]);
+    it.unmap("----------").expect("allowed");
+}
+
+#[test]
 fn a_move_that_stopped_half_way_is_never_begun_anew() {
     let mut it = Drawing::of("AW........");
     fill(&it, 0..2);

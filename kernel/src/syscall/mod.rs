@@ -55,10 +55,10 @@ pub(crate) fn dispatch(frame: &mut TrapFrame) {
 fn answer(frame: &mut TrapFrame) {
     let (number, arguments) = frame.call();
     let answer = match SERVERS.get(number as usize) {
-        Some(Server::Plain(serve)) => serve(),
-        Some(Server::Call(serve)) => serve(arguments),
-        Some(Server::Frame(serve)) => serve(frame),
-        None => missing(frame),
+        Some(Some(Server::Plain(serve))) => serve(),
+        Some(Some(Server::Call(serve))) => serve(arguments),
+        Some(Some(Server::Frame(serve))) => serve(frame),
+        Some(None) | None => missing(number),
     };
     if answer == Ok(COMPLETE) {
         return;
@@ -77,9 +77,7 @@ fn refusal(errno: Errno) -> u64 {
 /// The answer of calls after which the frame is complete: nobody reads it.
 const COMPLETE: u64 = u64::MAX;
 
-/// A number that nobody serves.
-fn missing(frame: &mut TrapFrame) -> Answer {
-    let (number, _) = frame.call();
+fn missing(number: u32) -> Answer {
     let counter = MISSING.get(number as usize);
     if counter.is_some_and(|counter| counter.fetch_add(1, Relaxed) == 0) {
         let name = Sysno::new(number as usize).map_or("unknown", |call| call.name());

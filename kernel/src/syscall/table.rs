@@ -2,8 +2,8 @@
 use abi::Sysno;
 
 use super::{
-    Answer, Arguments, advice, descriptor, extent, file, itimer, limits, memfd, memory, missing,
-    path, pipe, process, residency, signal, system, terminal, time, wait,
+    Answer, Arguments, advice, descriptor, extent, file, itimer, limits, memfd, memory, path, pipe,
+    process, residency, signal, system, terminal, time, wait,
 };
 use crate::arch::trap::TrapFrame;
 use Server::{Call, Frame, Plain};
@@ -23,7 +23,6 @@ pub(super) enum Server {
 pub(super) const KNOWN: usize = 512;
 
 /// All calls that are there.
-#[rustfmt::skip]
 const CALLS: &[(Sysno, Server)] = &[
     (Sysno::mmap, Call(memory::mmap)),
     (Sysno::munmap, Call(memory::munmap)),
@@ -38,7 +37,6 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::munlockall, Plain(residency::munlockall)),
     (Sysno::mincore, Call(residency::mincore)),
     (Sysno::msync, Call(residency::msync)),
-
     (Sysno::fork, Frame(process::fork)),
     (Sysno::vfork, Frame(process::vfork)),
     (Sysno::clone, Frame(process::clone)),
@@ -64,7 +62,6 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::geteuid, Plain(process::root)),
     (Sysno::getgid, Plain(process::root)),
     (Sysno::getegid, Plain(process::root)),
-
     (Sysno::kill, Call(signal::kill)),
     (Sysno::tkill, Call(signal::tkill)),
     (Sysno::tgkill, Call(signal::tgkill)),
@@ -79,7 +76,6 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::rt_sigaction, Call(signal::rt_sigaction)),
     (Sysno::rt_sigprocmask, Call(signal::rt_sigprocmask)),
     (Sysno::rt_sigpending, Call(signal::rt_sigpending)),
-
     (Sysno::read, Call(file::read)),
     (Sysno::write, Call(file::write)),
     (Sysno::readv, Call(file::readv)),
@@ -109,7 +105,6 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::dup2, Call(descriptor::dup2)),
     (Sysno::dup3, Call(descriptor::dup3)),
     (Sysno::getcwd, Call(path::getcwd)),
-
     (Sysno::nanosleep, Call(time::nanosleep)),
     (Sysno::clock_nanosleep, Call(time::clock_nanosleep)),
     (Sysno::setitimer, Call(itimer::setitimer)),
@@ -120,11 +115,9 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::gettimeofday, Call(time::gettimeofday)),
     (Sysno::time, Call(time::time)),
     (Sysno::times, Call(time::times)),
-
     (Sysno::getrlimit, Call(limits::getrlimit)),
     (Sysno::setrlimit, Call(limits::setrlimit)),
     (Sysno::prlimit64, Call(limits::prlimit64)),
-
     (Sysno::uname, Call(system::uname)),
     (Sysno::sysinfo, Call(system::sysinfo)),
     (Sysno::getrandom, Call(system::getrandom)),
@@ -132,13 +125,15 @@ const CALLS: &[(Sysno, Server)] = &[
 ];
 
 /// Who serves each number.
-pub(super) static SERVERS: [Server; KNOWN] = by_number();
+pub(super) static SERVERS: [Option<Server>; KNOWN] = by_number();
 
-const fn by_number() -> [Server; KNOWN] {
-    let mut servers: [Server; KNOWN] = [Frame(missing); KNOWN];
+const fn by_number() -> [Option<Server>; KNOWN] {
+    let mut servers = [None; KNOWN];
     let mut rest = CALLS;
     while let [(call, server), others @ ..] = rest {
-        servers[*call as usize] = *server;
+        let place = &mut servers[*call as usize];
+        assert!(place.is_none(), "a call stands there twice");
+        *place = Some(*server);
         rest = others;
     }
     servers

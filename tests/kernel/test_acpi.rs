@@ -76,6 +76,28 @@ fn off_and_reset_are_found() {
 }
 
 #[test]
+fn a_register_out_of_reach_is_never_used() {
+    let power = Power {
+        off: [
+            Some((Register::Memory(0xfed0_0000), 5)),
+            Some((Register::Port(0x604), 5)),
+        ],
+        enable: None,
+        reset: Some((Register::Memory(0xfed0_0004), 1)),
+    };
+    let port = |register| match register {
+        Register::Port(port) => Some(port),
+        Register::Memory(_) => None,
+    };
+    let expected = Power {
+        off: [None, Some((0x604, 5))],
+        enable: None,
+        reset: None,
+    };
+    assert_eq!(power.by(port), expected);
+}
+
+#[test]
 fn without_the_package_there_is_no_off() {
     for code in [
         &b""[..],

@@ -57,6 +57,7 @@ impl World {
             mmap_base: FIRST + 0x1000,
             bottom_up_base: FIRST + 0x2000,
             heap_start: (FIRST + 0x3000).address(),
+            data_size: 0,
         };
         let mut space = AddressSpace::new(&self.memory, layout, Limits::default())
             .expect("there is a frame for the root");

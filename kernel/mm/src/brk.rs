@@ -18,7 +18,11 @@ impl AddressSpace {
     }
 
     fn move_brk<M: Machine>(&mut self, memory: &Memory<M>, address: u64) -> Result<(), Error> {
-        if address > USER_END.address() || address - self.layout.heap_start > self.limits.data {
+        let heap = address - self.layout.heap_start;
+        if heap.saturating_add(self.layout.data_size) > self.limits.data {
+            return Err(Error::OutOfMemory);
+        }
+        if address > USER_END.address() {
             return Err(Error::OutOfMemory);
         }
         let (old, new) = (page_behind(self.brk), page_behind(address));
@@ -142,6 +146,12 @@ mod tests {
         let mut it = drawing('.');
         it.space.limits.data = 2 * PAGE_SIZE;
         assert_eq!(brk(&mut it, 34, 1), (32, 0));
+        assert_eq!(brk(&mut it, 34, 0), (34, 0));
+        it.space.set_data_size(1);
+        assert_eq!(brk(&mut it, 34, 0), (34, 0), "where it is");
+        assert_eq!(brk(&mut it, 33, 4095), (33, 4095), "with a byte of data");
+        assert_eq!(brk(&mut it, 34, 0), (33, 4095));
+        it.space.set_data_size(0);
         assert_eq!(brk(&mut it, 34, 0), (34, 0));
         it.space.limits.data = u64::MAX;
         it.space.limits.address_space = 3 * PAGE_SIZE;

@@ -34,6 +34,8 @@ pub struct Layout {
     pub bottom_up_base: Page,
     /// The address at which the heap of `brk` begins.
     pub heap_start: u64,
+    /// Bytes of the program's data, which RLIMIT_DATA counts beside the heap.
+    pub data_size: u64,
 }
 
 /// How much a space may hold; in bytes, `u64::MAX` for no limit. See getrlimit(2).
@@ -170,6 +172,11 @@ impl AddressSpace {
     pub fn set_heap_start(&mut self, address: u64) {
         self.layout.heap_start = address;
         self.brk = address;
+    }
+
+    /// How many bytes of data the program has: decided with [`Self::set_heap_start`].
+    pub fn set_data_size(&mut self, bytes: u64) {
+        self.layout.data_size = bytes;
     }
 
     /// Where the stack begins: decided late by `execve`, once it is filled.

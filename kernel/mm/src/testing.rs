@@ -94,6 +94,7 @@ pub(crate) fn space(memory: &Memory<TestMachine>) -> AddressSpace {
         mmap_base: FIRST + 64,
         bottom_up_base: FIRST + 128,
         heap_start: (FIRST + 32).address(),
+        data_size: 0,
     };
     AddressSpace::new(memory, layout, Limits::default()).expect("there is a frame for the root")
 }

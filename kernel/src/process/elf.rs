@@ -89,6 +89,15 @@ impl Image {
             .map(|header| segment(&header))
     }
 
+    /// Bytes of data, as Linux counts them: from where the highest segment begins to where the file's bytes end.
+    pub(super) fn data_size(&self) -> u64 {
+        let loadable = || self.headers().filter(|header| header.p_type == PT_LOAD);
+        let start = loadable().map(|header| header.p_vaddr).max();
+        let end = loadable().map(|header| header.p_vaddr.saturating_add(header.p_filesz));
+        let size = end.max().zip(start).map(|(end, start)| end - start);
+        size.unwrap_or(0)
+    }
+
     /// What is added to every address: 0 unless the program may lie anywhere.
     pub(super) fn bias(&self, base: u64) -> u64 {
         if self.header.e_type == ET_EXEC {

@@ -102,9 +102,11 @@ pub(super) fn load(
     let broken = |_| Failure::Broken;
     let bias = image.bias(plan.pie_base);
     let Extent { end, code } = map_segments(&space, file, &image, bias).map_err(broken)?;
-    space
-        .write()
-        .set_heap_start(end.next_multiple_of(PAGE_SIZE) + plan.heap_gap);
+    {
+        let mut space = space.write();
+        space.set_heap_start(end.next_multiple_of(PAGE_SIZE) + plan.heap_gap);
+        space.set_data_size(image.data_size());
+    }
     map_stack(&space, plan.stack_top, image.stack_access()).map_err(broken)?;
     let stack = fill_stack(&space, &image, bias, plan.stack_top, path, arguments);
     let stack = stack.map_err(broken)?;

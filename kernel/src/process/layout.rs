@@ -33,6 +33,7 @@ pub(super) fn choose(limits: &Limits) -> Plan {
         mmap_base: stack_top - gap - chance(28),
         bottom_up_base: Page::new(USER_END.number() / 3),
         heap_start: 0,
+        data_size: 0,
     };
     Plan {
         space,

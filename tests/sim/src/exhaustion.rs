@@ -259,6 +259,7 @@ fn config() -> Config {
             mmap_base: 0x7_fff0_0000,
             bottom_up_base: 0x2_aaaa_0000,
             heap_start: 0x40_6000,
+            data_size: 0,
             address_space: u64::MAX,
             data: u64::MAX,
             stack: 8 << 20,

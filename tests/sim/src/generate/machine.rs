@@ -42,6 +42,7 @@ pub(super) fn config(random: &mut Random) -> Config {
         mmap_base,
         bottom_up_base: 0x2_aaaa_0000,
         heap_start: 0x406_000 + random.below(3) * 0x800,
+        data_size: 0x1800,
         address_space: limit(random, 60, 800),
         data: limit(random, 30, 300),
         stack: match random.below(3) {

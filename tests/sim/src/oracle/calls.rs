@@ -170,7 +170,7 @@ impl Oracle {
 
     fn move_brk(&mut self, address: u64) -> Option<()> {
         if address > TASK_END * 4096
-            || address.checked_sub(self.rules.heap_start)? > self.rules.data
+            || address.checked_sub(self.rules.heap_start)? + self.rules.data_size > self.rules.data
         {
             return None;
         }

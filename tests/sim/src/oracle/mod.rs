@@ -55,6 +55,8 @@ pub struct Rules {
     pub bottom_up_base: u64,
     /// The heap's first byte.
     pub heap_start: u64,
+    /// Bytes of data that the program brought along.
+    pub data_size: u64,
     /// RLIMIT_AS, in bytes.
     pub address_space: u64,
     /// RLIMIT_DATA, in bytes.

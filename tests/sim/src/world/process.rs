@@ -54,6 +54,7 @@ impl World {
             mmap_base: Page::new(rules.mmap_base),
             bottom_up_base: Page::new(rules.bottom_up_base),
             heap_start: rules.heap_start,
+            data_size: rules.data_size,
         };
         let limits = Limits {
             address_space: rules.address_space,

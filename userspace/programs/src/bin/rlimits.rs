@@ -23,6 +23,14 @@ fn main() {
         data();
         0
     });
+    ends(
+        "RLIMIT_DATA and the program's own data",
+        Status::Exited(0),
+        || {
+            own_data();
+            0
+        },
+    );
     stack();
     assert_eq!(set_limit(RLIMIT_AS, 2, 1), Err(Errno::EINVAL));
     println!("more than the highest: EINVAL");
@@ -66,6 +74,29 @@ fn data() {
     set_limit(RLIMIT_DATA, 32 * MIB, 64 * MIB).expect("setrlimit");
     mprotect(start, 16 * MIB, RW).expect("mprotect");
     println!("with a higher limit all of it can");
+}
+
+/// For brk(2) the limit holds to the byte, for the program's data and the heap together: the least that allows 8 bytes of
+/// heap says how much data there is.
+fn own_data() {
+    const UNLIMITED: usize = usize::MAX;
+    let start = brk(0);
+    let is_enough = |data: usize| {
+        set_limit(RLIMIT_DATA, UNLIMITED, UNLIMITED).expect("setrlimit");
+        assert_eq!(brk(start + 7), start + 7);
+        set_limit(RLIMIT_DATA, data + 8, UNLIMITED).expect("setrlimit");
+        brk(start + 8) == start + 8
+    };
+    let (mut low, mut high) = (0, MIB);
+    while low < high {
+        let middle = (low + high) / 2;
+        if is_enough(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    println!("{low} bytes of data count beside the heap");
 }
 
 fn stack() {

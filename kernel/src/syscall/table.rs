@@ -3,7 +3,7 @@ use abi::Sysno;
 
 use super::{
     Answer, Arguments, advice, descriptor, extent, file, itimer, limits, memfd, memory, path, pipe,
-    process, residency, signal, system, terminal, time, wait,
+    poll, process, residency, select, signal, system, terminal, time, wait,
 };
 use crate::arch::trap::TrapFrame;
 use Server::{Call, Frame, Plain};
@@ -90,6 +90,10 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::fallocate, Call(extent::fallocate)),
     (Sysno::fsync, Call(extent::fsync)),
     (Sysno::fdatasync, Call(extent::fsync)),
+    (Sysno::poll, Call(poll::poll)),
+    (Sysno::ppoll, Call(poll::ppoll)),
+    (Sysno::select, Call(select::select)),
+    (Sysno::pselect6, Call(select::pselect6)),
     (Sysno::memfd_create, Call(memfd::memfd_create)),
     (Sysno::pipe, Call(pipe::pipe)),
     (Sysno::pipe2, Call(pipe::pipe2)),

@@ -112,6 +112,10 @@ const SHAPES: &[(Sysno, &[Kind])] = &[
     (Sysno::pipe, &[Pointer]),
     (Sysno::pipe2, &[Pointer, Named(names::OPEN)]),
     (Sysno::getcwd, &[Pointer, Size]),
+    (Sysno::poll, &[Pointer, Int, Int]),
+    (Sysno::ppoll, &[Pointer, Int, Pointer, Pointer, Size]),
+    (Sysno::select, &[Int, Pointer, Pointer, Pointer, Pointer]),
+    (Sysno::pselect6, &[Int, Pointer, Pointer, Pointer, Pointer, Pointer]),
     (Sysno::memfd_create, &[Path, Bits]),
 
     (Sysno::nanosleep, &[Pointer, Pointer]),

@@ -34,6 +34,7 @@ pub mod memory;
 mod panic;
 pub mod probe;
 pub mod process;
+pub mod ready;
 pub mod signal;
 pub mod syscall;
 pub mod system;

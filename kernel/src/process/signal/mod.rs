@@ -70,6 +70,27 @@ impl Signals {
         self.call_attention();
     }
 
+    /// Blocks `mask` alone until a handler has started, or until [`Signals::take_mask_back`].
+    pub(crate) fn lend_mask(&self, mask: SignalSet) {
+        self.change(|state| {
+            let thread = &mut state.thread;
+            thread.to_restore = Some(thread.blocked);
+            thread.blocked = mask & !SignalSet::UNBLOCKABLE;
+        });
+        self.call_attention();
+    }
+
+    /// Blocks again what was blocked before [`Signals::lend_mask`].
+    pub(crate) fn take_mask_back(&self) {
+        self.change(|state| {
+            let thread = &mut state.thread;
+            if let Some(mask) = thread.to_restore.take() {
+                thread.blocked = mask;
+            }
+        });
+        self.call_attention();
+    }
+
     /// The signals that wait because they are blocked.
     pub(crate) fn held_back(&self) -> SignalSet {
         self.look(|state| state.pending() & state.thread.blocked)

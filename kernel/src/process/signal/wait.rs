@@ -17,11 +17,7 @@ pub(crate) fn pause() -> Errno {
 
 /// Like [`pause`], with only `mask` blocked until the handler has started.
 pub(crate) fn suspend(mask: SignalSet) -> Errno {
-    current().signals.change(|state| {
-        let thread = &mut state.thread;
-        thread.to_restore = Some(thread.blocked);
-        thread.blocked = mask & !SignalSet::UNBLOCKABLE;
-    });
+    current().signals.lend_mask(mask);
     pause()
 }
 

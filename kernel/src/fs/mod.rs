@@ -14,6 +14,7 @@ mod names;
 mod node;
 pub(crate) mod open;
 pub(crate) mod path;
+pub(crate) mod pidfd;
 pub(crate) mod pipe;
 pub(crate) mod proc;
 pub(crate) mod stream;

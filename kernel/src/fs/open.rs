@@ -17,6 +17,7 @@ use mm::page_cache::CachedFile;
 use super::buffers::Buffers;
 use super::memfd::Memfd;
 use super::pipe::Pipe;
+use crate::process::Process;
 
 /// What fcntl(2) may change of a file's flags.
 const CHANGEABLE: u32 = O_APPEND | O_DIRECT | O_NOATIME | O_NONBLOCK;
@@ -130,6 +131,11 @@ pub(crate) trait Kind: Send + Sync {
 
     /// The memory file that it is.
     fn memfd(&self) -> Option<&Memfd> {
+        None
+    }
+
+    /// The process that it stands for.
+    fn process(&self) -> Option<&Arc<Process>> {
         None
     }
 

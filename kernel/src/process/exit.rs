@@ -6,7 +6,7 @@ use abi::general::SIGKILL;
 
 use super::table::{self, INIT};
 use super::wait::{Children, Found, Status, Wanted};
-use super::{Process, audit, current, itimer, sched, signal};
+use super::{Process, audit, current, itimer, sched, signal, waiting};
 use crate::arch::memory::memory;
 use crate::arch::{context, exit as machine, interrupts};
 use crate::trace;
@@ -54,6 +54,7 @@ fn tell_parent(process: &Process, status: Status) {
         signal::tell_of_child(&init, process, status);
         init.wake();
     }
+    waiting::wake(process.key());
 }
 
 /// Init has ended, and the run with it: so does everyone else, and what every process held must be back.

@@ -198,6 +198,11 @@ impl Process {
         thread.is_none_or(|thread| thread.parked.load(Relaxed))
     }
 
+    /// What those wait for who wait for its end: see `waiting.rs`.
+    pub(crate) fn key(&self) -> usize {
+        core::ptr::from_ref(self) as usize
+    }
+
     /// Wakes the process's thread from a wait.
     pub(crate) fn wake(&self) {
         let thread = self.thread.lock().upgrade();

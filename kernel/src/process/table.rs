@@ -114,6 +114,16 @@ enum State {
     Zombie(Arc<Process>, Status),
 }
 
+/// What is left of a process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Alive,
+    /// It waits to be noticed by its parent.
+    Ended,
+    /// Its number is nobody's, or another's.
+    Forgotten,
+}
+
 impl Table {
     fn entry(&mut self, pid: u32) -> &mut Entry {
         self.entries
@@ -265,6 +275,16 @@ impl Drop for Reserved {
 /// The process with number `pid`, dead or alive.
 pub(crate) fn find(pid: u32) -> Option<Arc<Process>> {
     TABLE.lock().process(pid)
+}
+
+/// What is left of `process`.
+pub(crate) fn presence(process: &Arc<Process>) -> Presence {
+    let table = TABLE.lock();
+    match table.entries.get(process.pid).map(|entry| &entry.state) {
+        Some(State::Alive(found)) if Arc::ptr_eq(found, process) => Presence::Alive,
+        Some(State::Zombie(found, _)) if Arc::ptr_eq(found, process) => Presence::Ended,
+        _ => Presence::Forgotten,
+    }
 }
 
 /// The numbers of all that exist now; some may be gone by the time they are looked at.

@@ -6,7 +6,7 @@ use abi::general::{CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SIGCONT};
 use bitflags::bitflags;
 
 use super::table::reap;
-use super::{Process, current, sched, signal};
+use super::{Process, current, sched, signal, waiting};
 
 /// How a process ended, as wait(2) encodes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +115,11 @@ pub(crate) fn wait(children: Children, wanted: Wanted, patience: Patience) -> Re
         match reap(process.pid, children, wanted) {
             Found::Nobody => return Err(Errno::ECHILD),
             Found::Alive if patience == Patience::Wait => {}
+            Found::Ended(child, status) => {
+                // It is forgotten, and some may wait for that.
+                waiting::wake(child.key());
+                return Ok(Found::Ended(child, status));
+            }
             found => return Ok(found),
         }
         if signal::interrupted() {

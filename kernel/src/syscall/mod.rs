@@ -11,6 +11,7 @@ mod limits;
 mod memfd;
 mod memory;
 mod path;
+mod pidfd;
 mod pipe;
 mod poll;
 mod process;

@@ -58,12 +58,15 @@ pub(super) fn tgkill([process, thread, number, ..]: Arguments) -> Answer {
     tkill([thread, number, 0, 0, 0, 0])
 }
 
-/// The `siginfo_t` at `address`, for signal `number`. Unknown layouts must fit into what is kept.
-fn read_info(address: u64, number: u32) -> Result<Info, Errno> {
+/// The `siginfo_t` at `address`, for signal `number` or the one that it names. Unknown layouts must fit into what is kept.
+pub(super) fn read_info(address: u64, number: Option<u32>) -> Result<Info, Errno> {
     let mut bytes = [0; SIZE];
     user::read_bytes(address, &mut bytes)?;
     let (kept, rest) = bytes.split_first_chunk::<KEPT>().ok_or(Errno::EFAULT)?;
-    let info = Info::of_program(number, kept);
+    let [named, ..] = kept.as_chunks().0 else {
+        return Err(Errno::EFAULT);
+    };
+    let info = Info::of_program(number.unwrap_or(u32::from_le_bytes(*named)), kept);
     if !info.has_known_layout() && rest.iter().any(|&byte| byte != 0) {
         return Err(Errno::E2BIG);
     }
@@ -82,7 +85,7 @@ fn check_forgery(info: &Info, receiver: u64) -> Result<(), Errno> {
 /// rt_sigqueueinfo(2).
 pub(super) fn rt_sigqueueinfo([process, number, info, ..]: Arguments) -> Answer {
     let number = number as u32;
-    let info = read_info(info, number)?;
+    let info = read_info(info, Some(number))?;
     check_forgery(&info, process)?;
     let target = table::find(process as u32).ok_or(Errno::ESRCH)?;
     if number > SIGNALS {
@@ -97,7 +100,7 @@ pub(super) fn rt_sigqueueinfo([process, number, info, ..]: Arguments) -> Answer 
 /// rt_tgsigqueueinfo(2).
 pub(super) fn rt_tgsigqueueinfo([process, thread, number, info, ..]: Arguments) -> Answer {
     let number = number as u32;
-    let info = read_info(info, number)?;
+    let info = read_info(info, Some(number))?;
     let (process, receiver) = (positive(process)?, positive(thread)?);
     check_forgery(&info, thread)?;
     let target = table::find(receiver).filter(|_| process == receiver);

@@ -2,8 +2,8 @@
 use abi::Sysno;
 
 use super::{
-    Answer, Arguments, advice, descriptor, extent, file, itimer, limits, memfd, memory, path, pipe,
-    poll, process, residency, select, signal, system, terminal, time, wait,
+    Answer, Arguments, advice, descriptor, extent, file, itimer, limits, memfd, memory, path,
+    pidfd, pipe, poll, process, residency, select, signal, system, terminal, time, wait,
 };
 use crate::arch::trap::TrapFrame;
 use Server::{Call, Frame, Plain};
@@ -63,6 +63,8 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::getgid, Plain(process::root)),
     (Sysno::getegid, Plain(process::root)),
     (Sysno::kill, Call(signal::kill)),
+    (Sysno::pidfd_open, Call(pidfd::pidfd_open)),
+    (Sysno::pidfd_send_signal, Call(pidfd::pidfd_send_signal)),
     (Sysno::tkill, Call(signal::tkill)),
     (Sysno::tgkill, Call(signal::tgkill)),
     (Sysno::rt_sigqueueinfo, Call(signal::rt_sigqueueinfo)),

@@ -1,11 +1,11 @@
 //! Waiting for children: `wait4` and `waitid`.
 use abi::Errno;
 use abi::general::{
-    __WALL, __WCLONE, __WNOTHREAD, P_ALL, P_PGID, P_PID, SIGCHLD, WCONTINUED, WEXITED, WNOHANG,
-    WNOWAIT, WSTOPPED, WUNTRACED,
+    __WALL, __WCLONE, __WNOTHREAD, P_ALL, P_PGID, P_PID, P_PIDFD, SIGCHLD, WCONTINUED, WEXITED,
+    WNOHANG, WNOWAIT, WSTOPPED, WUNTRACED,
 };
 
-use super::{Answer, Arguments, user};
+use super::{Answer, Arguments, pidfd, user};
 use crate::process::usage::Counters;
 use crate::process::wait::{self, Children, Found, Patience, Status, Wanted};
 use crate::process::{current, table};
@@ -90,7 +90,13 @@ pub(super) fn waitid([kind, id, info, options, usage, _]: Arguments) -> Answer {
     if options & !(what | how) != 0 || options & what == 0 {
         return Err(Errno::EINVAL);
     }
+    let mut impatient = false;
     let children = match kind as u32 {
+        P_PIDFD if id >= 0 => {
+            let (pid, nonblocking) = pidfd::waited_for(id as u64)?;
+            impatient = nonblocking && options & WNOHANG == 0;
+            Children::One(pid)
+        }
         P_ALL => Children::Any,
         P_PID if id > 0 => Children::One(id as u32),
         P_PGID if id > 0 => Children::Group(id as u32),
@@ -102,7 +108,11 @@ pub(super) fn waitid([kind, id, info, options, usage, _]: Arguments) -> Answer {
     wanted.set(Wanted::STOPPED, options & WSTOPPED != 0);
     wanted.set(Wanted::CONTINUED, options & WCONTINUED != 0);
     wanted.set(Wanted::KEPT, options & WNOWAIT != 0);
-    let child = find(children, wanted, options)?;
+    let hurry = if impatient { WNOHANG } else { 0 };
+    let child = find(children, wanted, options | hurry)?;
+    if child.is_none() && impatient {
+        return Err(Errno::EAGAIN);
+    }
     if let Some(child) = child.as_ref().filter(|_| usage != 0) {
         user::write_words(usage, child.used.to_words())?;
     }

@@ -82,6 +82,8 @@ const SHAPES: &[(Sysno, &[Kind])] = &[
     (Sysno::rt_sigreturn, &[]),
     (Sysno::sigaltstack, &[Pointer, Pointer]),
     (Sysno::pause, &[]),
+    (Sysno::pidfd_open, &[Int, Bits]),
+    (Sysno::pidfd_send_signal, &[Int, Named(names::SIGNAL), Pointer, Bits]),
     (Sysno::alarm, &[Size]),
 
     (Sysno::read, &[Int, Pointer, Size]),

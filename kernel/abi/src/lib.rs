@@ -8,7 +8,7 @@
 
 pub mod signal;
 
-pub use linux_raw_sys::{auxvec, elf, general, ioctl, system};
+pub use linux_raw_sys::{auxvec, elf, general, ioctl, prctl, system};
 pub use syscalls::{Errno, Sysno};
 
 /// Sub-functions of `arch_prctl`, as in Linux's `asm/prctl.h` (linux-raw-sys has only one of them).

@@ -82,6 +82,7 @@ fn enter(process: &Process, program: &Program) {
     process.files.close_on_exec();
     process.signals.exec();
     process.membership.note_exec();
+    process.attributes.exec();
     *process.name.lock() = program.name;
     percpu::with_current(|thread| thread.fpu.reset());
     Bases::default().restore();

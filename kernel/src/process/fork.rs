@@ -66,7 +66,7 @@ fn try_fork(frame: &TrapFrame, memory: Memory, start: Start) -> Result<u32, Errn
 
 fn copy(parent: &Process, pid: u32, space: Arc<Space>) -> Result<Arc<Process>, Errno> {
     let files = parent.files.fork().map_err(|_| Errno::ENOMEM)?;
-    let child = Process::new(
+    let mut child = Process::new(
         pid,
         parent.name(),
         space,
@@ -76,6 +76,7 @@ fn copy(parent: &Process, pid: u32, space: Arc<Space>) -> Result<Arc<Process>, E
         parent.limits(),
     );
     child.set_oom_adjustment(parent.oom_adjustment());
+    child.attributes = parent.attributes.fork();
     Arc::try_new(child).map_err(|_| Errno::ENOMEM)
 }
 

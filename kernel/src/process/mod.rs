@@ -3,6 +3,7 @@
 //! A process is made by `fork`, changed by `execve` and ended by `exit` (a file each); `table` knows who is whose child.
 //! Ending happens in one place, on the way back to ring 3 ([`before_user`]), where nothing is left on the kernel stack
 //! that would need to be given up first.
+pub(crate) mod attributes;
 mod audit;
 mod deadlines;
 mod death;
@@ -50,6 +51,7 @@ use crate::drivers::framebuffer;
 use crate::fs::files::Files;
 use crate::lock::{IrqLock, Rank};
 use crate::trace;
+use attributes::Attributes;
 use group::Membership;
 use limits::{Limit, Limits};
 use load::Ran;
@@ -63,6 +65,8 @@ pub(crate) struct Process {
     pub(crate) files: Files,
     /// Signals: what to do about each, which wait, and the end that was decided.
     pub(crate) signals: Signals,
+    /// What it says of itself.
+    pub(crate) attributes: Attributes,
     /// Its group and session.
     pub(crate) membership: Membership,
     /// Timers that send signals.
@@ -90,20 +94,34 @@ pub(crate) struct Process {
 /// The first 15 bytes of the program's file name.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Name {
-    bytes: [u8; 15],
+    bytes: [u8; Self::LENGTH],
     len: usize,
 }
 
 impl Name {
+    /// How much of a name is kept, in bytes.
+    pub(crate) const LENGTH: usize = 15;
+
     /// The name for the program at `path`.
     pub(crate) fn of(path: &[u8]) -> Self {
-        let file = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        Self::from_bytes(path.rsplit(|&byte| byte == b'/').next().unwrap_or_default())
+    }
+
+    /// The name that begins `bytes`.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let mut name = Self {
-            len: file.len().min(15),
+            len: bytes.len().min(Self::LENGTH),
             ..Self::default()
         };
-        name.bytes[..name.len].copy_from_slice(&file[..name.len]);
+        name.bytes[..name.len].copy_from_slice(&bytes[..name.len]);
         name
+    }
+
+    /// The name, with NUL bytes behind it.
+    pub(crate) fn to_bytes(self) -> [u8; Self::LENGTH + 1] {
+        let mut bytes = [0; Self::LENGTH + 1];
+        bytes[..Self::LENGTH].copy_from_slice(&self.bytes);
+        bytes
     }
 }
 
@@ -128,6 +146,7 @@ impl Process {
             files,
             signals,
             membership,
+            attributes: Attributes::new(),
             timers: itimer::Timers::default(),
             usage: Usage::new(),
             limits: IrqLock::new(Rank::Process, limits),
@@ -161,6 +180,11 @@ impl Process {
     /// The program's name.
     pub(crate) fn name(&self) -> Name {
         *self.name.lock()
+    }
+
+    /// Gives it another name.
+    pub(crate) fn set_name(&self, name: Name) {
+        *self.name.lock() = name;
     }
 
     /// The process's memory; `None` once it has ended.

@@ -2,8 +2,9 @@
 use abi::Sysno;
 
 use super::{
-    Answer, Arguments, advice, descriptor, extent, file, itimer, limits, memfd, memory, path,
-    pidfd, pipe, poll, process, residency, select, signal, system, terminal, time, wait,
+    Answer, Arguments, advice, descriptor, extent, file, identity, itimer, limits, memfd, memory,
+    path, pidfd, pipe, poll, prctl, process, residency, scheduling, select, signal, system,
+    terminal, time, wait,
 };
 use crate::arch::trap::TrapFrame;
 use Server::{Call, Frame, Plain};
@@ -62,6 +63,43 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::geteuid, Plain(process::root)),
     (Sysno::getgid, Plain(process::root)),
     (Sysno::getegid, Plain(process::root)),
+    (Sysno::prctl, Call(prctl::prctl)),
+    (Sysno::setuid, Call(identity::set_one)),
+    (Sysno::setgid, Call(identity::set_one)),
+    (Sysno::setreuid, Call(identity::set_two)),
+    (Sysno::setregid, Call(identity::set_two)),
+    (Sysno::setresuid, Call(identity::set_three)),
+    (Sysno::setresgid, Call(identity::set_three)),
+    (Sysno::getresuid, Call(identity::get_three)),
+    (Sysno::getresgid, Call(identity::get_three)),
+    (Sysno::setfsuid, Call(identity::set_for_files)),
+    (Sysno::setfsgid, Call(identity::set_for_files)),
+    (Sysno::getgroups, Call(identity::getgroups)),
+    (Sysno::setgroups, Call(identity::setgroups)),
+    (Sysno::capget, Call(identity::capget)),
+    (
+        Sysno::sched_getaffinity,
+        Call(scheduling::sched_getaffinity),
+    ),
+    (
+        Sysno::sched_setaffinity,
+        Call(scheduling::sched_setaffinity),
+    ),
+    (Sysno::getcpu, Call(scheduling::getcpu)),
+    (
+        Sysno::sched_getscheduler,
+        Call(scheduling::sched_getscheduler),
+    ),
+    (Sysno::sched_getparam, Call(scheduling::sched_getparam)),
+    (
+        Sysno::sched_get_priority_max,
+        Call(scheduling::highest_priority),
+    ),
+    (
+        Sysno::sched_get_priority_min,
+        Call(scheduling::lowest_priority),
+    ),
+    (Sysno::getpriority, Call(scheduling::getpriority)),
     (Sysno::kill, Call(signal::kill)),
     (Sysno::pidfd_open, Call(pidfd::pidfd_open)),
     (Sysno::pidfd_send_signal, Call(pidfd::pidfd_send_signal)),

@@ -22,8 +22,7 @@ fn main() -> ExitCode {
     let trials = vec![
         trial("oracle::simulator", None, simulate::agrees),
         trial("oracle::regressions", missing, regressions::all_agree),
-        trial("oracle::seeds", missing, seeds::agree).with_ignored_flag(true),
-        // 10 of 1,000 seeds still differ (README.md).
+        trial("oracle::seeds", missing, seeds::agree),
         // A kernel that looks at everything after each process takes half a minute: `make oracle`.
         trial("oracle::checked_kernel", missing, seeds::agree_checked).with_ignored_flag(true),
     ];

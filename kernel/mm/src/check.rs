@@ -8,7 +8,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::books::Books;
-use crate::frame::{Frame, Use};
+use crate::frame::{Frame, FrameRecord, Use};
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::Page;
@@ -18,7 +18,7 @@ use crate::pte::{Leaf, Pte, PteFlags};
 use crate::rmap::Mapping;
 use crate::space::AddressSpace;
 use crate::tree::Item;
-use crate::vma::{Backing, VmFlags};
+use crate::vma::{Backing, VmFlags, Vma};
 
 type Verdict = Result<(), String>;
 
@@ -241,8 +241,25 @@ impl AddressSpace {
                 record.references()
             ));
         }
-        Ok(())
+        check_exclusive(record, vma, page, leaf)
     }
+}
+
+/// What says that it is this space's alone is, and of private pages all that can be written says so.
+fn check_exclusive(record: &FrameRecord, vma: &Vma, page: Page, leaf: Leaf) -> Verdict {
+    let is_private = !vma.flags.contains(VmFlags::SHARED);
+    let is_alone = is_private && record.usage() == Use::Anonymous && record.references() == 1;
+    let is_exclusive = leaf.flags.contains(PteFlags::EXCLUSIVE);
+    if is_exclusive && !is_alone || leaf.is_writable() && is_private && !is_exclusive {
+        return Err(format!(
+            "page {:#x} is {:?} on frame {}, which has {} holders",
+            page.number(),
+            leaf.flags,
+            leaf.frame.number(),
+            record.references()
+        ));
+    }
+    Ok(())
 }
 
 /// Compares what the holders of a frame say with its record.

@@ -127,7 +127,7 @@ impl AddressSpace {
     fn share_leaf<M: Machine>(&self, memory: &Memory<M>, entry: &AtomicU64, own: &AtomicU64) {
         let mut before = entry.load(Acquire);
         while let Some(leaf) = Pte::decode(before).leaf() {
-            let bits = before & !PteFlags::WRITABLE.bits();
+            let bits = before & !(PteFlags::WRITABLE | PteFlags::EXCLUSIVE).bits();
             let share = || exchange(entry, before, bits);
             // Whoever finds the entry by the reverse map may take the frame away: it is ours where it was held before the
             // entry was changed. What the processor noted until then goes to both sides.

@@ -1,8 +1,8 @@
 //! `mprotect`: change what may be done with pages, in the areas and in the entries that exist.
 //!
 //! Rights only ever shrink by surprise: an entry whose area becomes writable stays read-only unless the frame belongs to
-//! this space alone or is meant to be shared, and the next store decides by fault. PROT_NONE keeps the frame in an entry that the processor does
-//! not see.
+//! this space alone or is meant to be shared, and the next store decides by fault. Only that fault finds out, as on Linux,
+//! that the other side of a `fork` has gone. PROT_NONE keeps the frame in an entry that the processor does not see.
 use core::ops::Range;
 
 use crate::error::Error;
@@ -149,7 +149,7 @@ impl AddressSpace {
                 let change = |bits| {
                     Pte::decode(bits)
                         .leaf()
-                        .map(|leaf| reprotect(memory, leaf, flags).encode())
+                        .map(|leaf| reprotect(leaf, flags).encode())
                 };
                 if entry.fetch_update(AcqRel, Acquire, change).is_ok() {
                     gather.changed(first + number as u64);
@@ -172,9 +172,13 @@ fn gains_promise(old: VmFlags, new: VmFlags) -> bool {
 }
 
 /// The entry that maps `leaf` with the rights of an area with `flags`.
-fn reprotect<M: Machine>(memory: &Memory<M>, leaf: Leaf, flags: VmFlags) -> Pte {
-    let kept = leaf.flags & (PteFlags::ACCESSED | PteFlags::DIRTY | PteFlags::LAZY);
-    let is_ours = flags.contains(VmFlags::SHARED) || is_exclusive(memory, leaf);
+fn reprotect(leaf: Leaf, flags: VmFlags) -> Pte {
+    const KEPT: PteFlags = PteFlags::ACCESSED
+        .union(PteFlags::DIRTY)
+        .union(PteFlags::LAZY)
+        .union(PteFlags::EXCLUSIVE);
+    let kept = leaf.flags & KEPT;
+    let is_ours = flags.contains(VmFlags::SHARED) || leaf.flags.contains(PteFlags::EXCLUSIVE);
     let rights = if is_ours {
         flags.entry_flags()
     } else {

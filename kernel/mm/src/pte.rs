@@ -7,8 +7,8 @@
 //! ```text
 //!             63 62......52 51..........12 11 10  9  8  7  6  5 4 3  2  1  0
 //! Empty        0     0            0         0  0  0  0  0  0  0 0 0  0  0  0
-//! Mapped      NX     0       frame number   0  0  L  G  0  D  A 0 0  U  W  1     Intel SDM 3A, 4.5; L: lazily free
-//! Protected   NX     0       frame number   0  0  L  1  0  D  A 0 0  U  W  0
+//! Mapped      NX     0       frame number   0  E  L  G  0  D  A 0 0  U  W  1     Intel SDM 3A, 4.5; L: lazily free
+//! Protected   NX     0       frame number   0  E  L  1  0  D  A 0 0  U  W  0     E: exclusive
 //! Swapped      0     0       slot number    0  0  0  0  area(5 bits)  0  1  0
 //! ```
 use bitflags::bitflags;
@@ -30,6 +30,9 @@ bitflags! {
         const DIRTY = 1 << 6;
         /// Ours (Linux has a flag of the page): MADV_FREE gave the page up, unless it is dirty again.
         const LAZY = 1 << 9;
+        /// Ours (Linux's `PG_anon_exclusive`): a private page that no `fork` shared since this entry could last be
+        /// stored through.
+        const EXCLUSIVE = 1 << 10;
         /// Instructions are not fetched.
         const NO_EXECUTE = 1 << 63;
     }

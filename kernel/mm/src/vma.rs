@@ -98,6 +98,8 @@ impl VmFlags {
     pub(crate) fn entry_flags(self) -> PteFlags {
         let mut flags = self.read_only_entry_flags();
         flags.set(PteFlags::WRITABLE, self.contains(Self::WRITE));
+        let is_private = self & (Self::WRITE | Self::SHARED) == Self::WRITE;
+        flags.set(PteFlags::EXCLUSIVE, is_private);
         flags
     }
 

@@ -90,6 +90,21 @@ fn no_shared_frame_becomes_writable() {
 }
 
 #[test]
+fn no_page_is_its_own_again_before_a_store_found_out() {
+    //                               0123456789
+    let mut drawing = Drawing::of("Wwww......");
+    assert_eq!(drawing.fault(1, Access::Write), Path::ZeroWrite);
+    let child = drawing.space.fork(&drawing.memory).expect("memory is left");
+    child.destroy(&drawing.memory);
+    for path in [Path::CowReuse, Path::Spurious] {
+        drawing.protect("----      ", 'r').expect("allowed");
+        drawing.protect("----      ", 'w').expect("allowed");
+        assert_eq!(drawing.fault(1, Access::Write), path);
+    }
+    drawing.shows("Wwww......");
+}
+
+#[test]
 fn nothing_is_done_for_no_pages() {
     let mut drawing = Drawing::of("Ww........");
     let (space, memory) = (&mut drawing.space, &drawing.memory);

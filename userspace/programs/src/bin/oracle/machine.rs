@@ -37,6 +37,9 @@ const RETURN: u8 = 0xc3;
 /// More than any program may have.
 const TOO_LONG: usize = 1 << 46;
 
+/// The bit of an error code that says that a page was there.
+const PRESENT: u64 = 1;
+
 /// No file.
 const NONE: usize = usize::MAX;
 
@@ -258,13 +261,19 @@ impl Machine {
     fn say_fault(&mut self, fault: Fault) {
         let address = fault.address as usize;
         let base = if address < WINDOW { self.heap } else { WINDOW };
+        // Whether a page was there is chance where its file is.
+        let hidden = if self.log.is(mode::COUNTED) {
+            0
+        } else {
+            PRESENT
+        };
         let _ = write!(
             self.log,
             " signal {} code {} at {:x} error {:x}",
             fault.signal,
             fault.code,
             address.wrapping_sub(base),
-            fault.error
+            fault.error & !hidden
         );
     }
 

@@ -266,7 +266,7 @@ fn judge(oracle: &mut Oracle, touch: Touch, end: End) -> Sound {
         (End::Done(_), Ok(()), Kind::Write(value)) => oracle.store(address, value),
         (End::Done(_), Ok(()), Kind::Execute) => {}
         (End::Signal(got), Err(expected), _) if got == expected => {}
-        (End::Signal(Signal::Bus), Ok(()), _) if oracle.may_lack_promise(address) => {}
+        (End::Signal(Signal::Bus), ..) if arrival.is_ok() && oracle.may_lack_promise(address) => {}
         // Tables come before the look into the file.
         (End::NoMemory(free), ..) if matches!(arrival, Ok(()) | Err(Signal::Bus)) => demand!(
             free == 0,

@@ -25,7 +25,8 @@ fn process(pid: u64) -> Result<Arc<Process>, Errno> {
 
 /// sched_getaffinity(2): how many bytes were stored.
 pub(super) fn sched_getaffinity([pid, length, set, ..]: Arguments) -> Answer {
-    if length as u32 % SET as u32 != 0 || u64::from(length as u32) < SET {
+    let length = u64::from(length as u32);
+    if !length.is_multiple_of(SET) || length < SET {
         return Err(Errno::EINVAL);
     }
     process(pid)?;

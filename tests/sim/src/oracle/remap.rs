@@ -207,6 +207,8 @@ impl Oracle {
             .extract_if(.., |&(page, _), _| inside(page))
             .collect();
         let lazy: Vec<_> = self.lazy.extract_if(.., |&page| inside(page)).collect();
+        // The new area comes first, as on Linux: where it makes one of its neighbours, the old place is of them.
+        self.add(moved);
         if !way.keeps() && start < end {
             self.erase(start, end);
         }
@@ -215,7 +217,6 @@ impl Oracle {
         self.words
             .extend(words.map(|((page, index), word)| ((to(page), index), word)));
         self.lazy.extend(lazy.into_iter().map(to));
-        self.add(moved);
         if way.keeps() {
             self.leave_behind(start, moved_whole);
         }

@@ -189,7 +189,8 @@ impl World {
                     kind,
                     disk: Disk::Prompt,
                 };
-                process.judge(touch, end)?;
+                // Pages before this one may have taken what was left to promise.
+                self.judge(pid, touch, end)?;
                 return Ok(Answer::End(end));
             }
         }

@@ -48,6 +48,11 @@ pub fn check<M: Machine>(
             }
         })?;
     }
+    let members = spaces
+        .iter()
+        .map(|space| (space.table.root(), space.family));
+    let members: Vec<_> = members.collect();
+    memory.families.check(memory, &members)?;
     let files = all_files(spaces, files);
     check_promises(memory, spaces, &files)?;
     for file in files {
@@ -153,6 +158,7 @@ impl AddressSpace {
     ) -> Verdict {
         self.areas.check()?;
         self.check_books()?;
+        self.check_shifts(memory)?;
         let (mut resident, mut tables) = (0, 0);
         let mut first_wrong = None;
         self.table.survey(memory, &mut |seen| {
@@ -234,6 +240,9 @@ impl AddressSpace {
         } else {
             record.usage() == Use::Anonymous && record.references() == 1
         };
+        if record.usage() == Use::Anonymous {
+            self.check_home(memory, page, leaf.frame)?;
+        }
         if leaf.is_writable() && !may_be_written {
             return Err(format!(
                 "page {at:#x} writes to frame {frame}, which is {:?} and has {} holders",
@@ -260,6 +269,34 @@ fn check_exclusive(record: &FrameRecord, vma: &Vma, page: Page, leaf: Leaf) -> V
         ));
     }
     Ok(())
+}
+
+impl AddressSpace {
+    /// Private pages to come will be found where they are, too.
+    fn check_shifts<M: Machine>(&self, memory: &Memory<M>) -> Verdict {
+        let root = self.table.root();
+        let is_lost = |vma: &&Vma| !memory.families.knows_shift(memory, root, vma.shift());
+        match self.areas.iter().find(is_lost) {
+            Some(vma) => Err(format!("no walk knows how far {vma:x?} has moved")),
+            None => Ok(()),
+        }
+    }
+
+    /// Whoever asks a private page where it is mapped finds this entry.
+    fn check_home<M: Machine>(&self, memory: &Memory<M>, page: Page, frame: Frame) -> Verdict {
+        let root = self.table.root();
+        if memory
+            .families
+            .reaches(memory, memory.record(frame), root, page)
+        {
+            return Ok(());
+        }
+        Err(format!(
+            "page {:#x} maps frame {}, whose reverse map does not lead there",
+            page.number(),
+            frame.number()
+        ))
+    }
 }
 
 /// Compares what the holders of a frame say with its record.

@@ -11,6 +11,7 @@ impl AddressSpace {
     pub fn destroy<M: Machine>(mut self, memory: &Memory<M>) {
         let everything = Page::new(0)..self.table.user_end();
         self.leave(&everything);
+        memory.families.leave(memory, self.table.root());
         self.empty(memory, &everything.clone(), everything);
         memory.uncommit(self.books.promised);
         self.areas.into_iter().for_each(|vma| vma.release(memory));

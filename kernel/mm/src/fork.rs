@@ -27,12 +27,14 @@ impl AddressSpace {
         })?;
         let table = PageTable::new(memory)?;
         let mut child = Self::with_parts(areas, table, self.layout, self.brk, self.limits);
+        child.family = self.family;
         child.identities = heirs.into_identities();
         child.lazy = self.lazy;
         child.stack_start = self.stack_start;
         child.leave_out(&self.areas);
         let shared = child
             .promise_all(memory, self.books.mapped)
+            .and_then(|()| self.adopt(memory, &child))
             .and_then(|()| self.share_with(memory, &child));
         match shared {
             Ok(()) => Ok(child),
@@ -72,6 +74,12 @@ impl AddressSpace {
         }
         self.books.promised = wanted;
         Ok(())
+    }
+
+    /// Takes the child into the family: walks find its entries from the first on.
+    fn adopt<M: Machine>(&self, memory: &Memory<M>, child: &Self) -> Result<(), OutOfMemory> {
+        let [parent, child] = [self, child].map(|space| space.table.root());
+        memory.families.join(memory, parent, child)
     }
 
     /// Fills the child's tables. The gather's shootdown at the end comes on failure too: entries have lost rights.

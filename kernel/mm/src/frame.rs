@@ -93,9 +93,10 @@ pub struct FrameRecord {
     /// space has in memory: whoever empties an entry through the reverse map knows of the space only its root.
     next: AtomicU32,
     prev: AtomicU32,
-    /// For whoever owns the frame: the slab keeps its count of live objects here.
+    /// For whoever owns the frame: the slab keeps its count of live objects here, a private page its family.
     pub private: AtomicU32,
-    /// For whoever owns the frame: a second, wider word.
+    /// For whoever owns the frame: a second, wider word. Where a private page was mapped; of a top-level table, which
+    /// member of a family its space is (`families.rs`).
     pub owner: AtomicU64,
 }
 

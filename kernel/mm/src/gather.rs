@@ -21,6 +21,7 @@ pub(crate) struct Gather<'m, M: Machine> {
     pages: Range<Page>,
     frames: [Option<Frame>; CAPACITY],
     len: usize,
+    has_tables: bool,
 }
 
 impl<'m, M: Machine> Gather<'m, M> {
@@ -31,6 +32,7 @@ impl<'m, M: Machine> Gather<'m, M> {
             pages: NOTHING,
             frames: [None; CAPACITY],
             len: 0,
+            has_tables: false,
         }
     }
 
@@ -63,6 +65,7 @@ impl<'m, M: Machine> Gather<'m, M> {
         self.changed(pages.start);
         self.changed(pages.end - 1);
         self.push(frame);
+        self.has_tables = true;
     }
 
     fn push(&mut self, frame: Frame) {
@@ -78,6 +81,10 @@ impl<'m, M: Machine> Gather<'m, M> {
         if page::count(&self.pages) != 0 {
             self.memory.machine.shootdown(self.root, self.pages.clone());
             self.pages = NOTHING;
+        }
+        if core::mem::take(&mut self.has_tables) {
+            // Who walks the reverse map may have come into a table before it was unlinked.
+            drop(self.memory.families.keep_walks_out());
         }
         for frame in self.frames[..self.len].iter_mut().filter_map(Option::take) {
             self.memory.put(frame);

@@ -17,6 +17,7 @@ pub mod commit;
 pub mod contents;
 pub mod error;
 pub mod exit;
+pub mod families;
 pub mod fault;
 pub mod fork;
 pub mod frame;

@@ -8,6 +8,7 @@ use core::ops::Range;
 use crate::buddy::Buddy;
 use crate::commit::Commitment;
 use crate::error::OutOfMemory;
+use crate::families::Families;
 use crate::frame::{Frame, FrameRecord, Use};
 use crate::machine::{Machine, WORDS};
 use crate::page_table::Levels;
@@ -29,6 +30,7 @@ pub struct Memory<M> {
     pub scarcity: Scarcity,
     pub(crate) buddy: Buddy,
     pub(crate) commitment: Commitment,
+    pub(crate) families: Families,
     zero: Frame,
     /// Address spaces that exist: top-level tables that were given out.
     spaces: AtomicUsize,
@@ -57,6 +59,7 @@ impl<M: Machine> Memory<M> {
             scarcity: Scarcity::new(),
             buddy,
             commitment: Commitment::new(),
+            families: Families::new(),
             zero,
             spaces: AtomicUsize::new(0),
             kernel_half: None,
@@ -222,6 +225,11 @@ impl<M: Machine> Memory<M> {
         }
     }
 
+    /// Whether others hold the frame of `leaf`, too; of the zero page nobody asks.
+    pub(crate) fn is_shared(&self, leaf: Leaf) -> bool {
+        leaf.frame != self.zero && self.record(leaf.frame).references() > 1
+    }
+
     /// How many address spaces there are.
     pub(crate) fn spaces(&self) -> usize {
         self.spaces.load(Relaxed)
@@ -237,6 +245,7 @@ impl<M: Machine> Memory<M> {
     pub(crate) fn allocate_root(&self) -> Result<Frame, OutOfMemory> {
         let root = self.allocate_zeroed(Use::Table)?;
         self.spaces.fetch_add(1, Relaxed);
+        self.record(root).owner.store(u64::MAX, Relaxed);
         for usage in COUNTED {
             if let Some(count) = self.record(root).resident(usage) {
                 count.store(0, Relaxed);

@@ -82,6 +82,8 @@ pub struct AddressSpace {
     pub(crate) lazy: u64,
     /// What areas are told apart by.
     pub(crate) identities: Identities,
+    /// Who may map the same private pages: see `families.rs`.
+    pub(crate) family: u32,
 }
 
 impl AddressSpace {
@@ -92,13 +94,16 @@ impl AddressSpace {
         limits: Limits,
     ) -> Result<Self, OutOfMemory> {
         let table = PageTable::new(memory)?;
-        Ok(Self::with_parts(
-            Areas::new(),
-            table,
-            layout,
-            layout.heap_start,
-            limits,
-        ))
+        let family = memory.families.found(memory, table.root());
+        let mut space = Self::with_parts(Areas::new(), table, layout, layout.heap_start, limits);
+        match family {
+            Ok(family) => space.family = family,
+            Err(OutOfMemory) => {
+                space.destroy(memory);
+                return Err(OutOfMemory);
+            }
+        }
+        Ok(space)
     }
 
     pub(crate) fn with_parts(
@@ -123,6 +128,7 @@ impl AddressSpace {
             future: VmFlags::empty(),
             lazy: 0,
             identities: Identities::new(0),
+            family: 0,
         }
     }
 

@@ -73,7 +73,7 @@ pub(crate) fn reader_of_the_last_copy() {
     world.close(vec![space], vec![]);
 }
 
-fn end_once(world: &World, space: &Mutex<Option<Space>>) {
+pub(super) fn end_once(world: &World, space: &Mutex<Option<Space>>) {
     let space = space.lock().expect("no thread has panicked").take();
     world.end(space.expect("it ends once"));
 }

@@ -6,6 +6,7 @@ mod cache;
 mod cow;
 mod faults;
 mod frames;
+mod reverse;
 mod shared;
 mod verbs;
 
@@ -102,5 +103,13 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     (
         "no_sealed_file_is_mapped_for_stores",
         shared::seal_beside_map,
+    ),
+    (
+        "a_page_taken_from_all_never_stays_with_a_relative",
+        reverse::expel_beside_relatives,
+    ),
+    (
+        "no_walk_looks_into_a_table_that_is_gone",
+        reverse::expel_beside_moves,
     ),
 ];

@@ -248,9 +248,11 @@ impl AddressSpace {
             (Pte::Mapped(leaf), _) if access != Access::Write || leaf.is_writable() => {
                 return self.spurious(memory, page, before);
             }
-            (Pte::Mapped(leaf), Backing::Anonymous) => cow::resolve(fault, leaf, cow::ALONE),
-            (Pte::Mapped(leaf), Backing::File { .. }) => {
-                // Who cuts the file short takes frames away at any time. Unless it is held, this one could be another
+            (Pte::Mapped(leaf), Backing::Anonymous) if !memory.is_shared(leaf) => {
+                cow::resolve(fault, leaf, cow::ALONE)
+            }
+            (Pte::Mapped(leaf), _) => {
+                // Who walks a reverse map takes frames away at any time. Unless it is held, this one could be another
                 // page's by the time that its copy is installed, or the entry's again and no longer what was copied.
                 if !memory.hold_if(leaf.frame, || entry.load(Acquire) == before) {
                     return self.spurious(memory, page, before);
@@ -289,6 +291,7 @@ impl AddressSpace {
         if is_new && leaf.frame != memory.zero_frame() {
             memory.record(leaf.frame).mapped();
             memory.count_resident(self.table.root(), leaf);
+            self.note_home(memory, leaf.frame, fault.vma.home(page));
         }
         let after = Pte::Mapped(leaf).encode();
         let is_installed = match frame {

@@ -32,9 +32,13 @@ impl AddressSpace {
         self.lazy += marked;
     }
 
-    /// MADV_COLD: pages look as if they had not been used.
+    /// MADV_COLD: pages look as if they had not been used. As on Linux not those that others map, too.
     pub(super) fn cool<M: Machine>(&self, gather: &mut Gather<'_, M>, pages: Range<Page>) {
-        self.change_leaves(gather, pages, |leaf| Some(leaf.flags - PteFlags::ACCESSED));
+        let memory = gather.memory();
+        self.change_leaves(gather, pages, |leaf| {
+            let is_ours = memory.record(leaf.frame).mappings() == 1;
+            is_ours.then_some(leaf.flags - PteFlags::ACCESSED)
+        });
     }
 
     /// MADV_PAGEOUT: pages of files are given up, which can be read again. There is no swap for others: they become cold.
@@ -43,7 +47,8 @@ impl AddressSpace {
         let memory = gather.memory();
         self.zap_if(gather, pages, |leaf| {
             let is_clean = !leaf.flags.contains(PteFlags::DIRTY);
-            is_clean && memory.record(leaf.frame).usage() == Use::File
+            let record = memory.record(leaf.frame);
+            is_clean && record.usage() == Use::File && record.mappings() == 1
         });
     }
 

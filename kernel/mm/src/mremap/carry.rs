@@ -53,6 +53,8 @@ impl AddressSpace {
         self.reserve(memory, to, 9)?;
         let vma = self.areas.at(from.start).ok_or(Error::BadAddress)?;
         let moved = vma.slice(from.start..vma.end).moved_to(to.clone());
+        let (families, root) = (&memory.families, self.table.root());
+        families.enter_shift(memory, root, moved.shift(), &self.areas)?;
         self.make_tables(memory, step)?;
         let ready = match self.enter(memory, &moved) {
             Ok(()) => self
@@ -157,6 +159,7 @@ impl AddressSpace {
     ) {
         // Who walks the reverse map could look at the new place too early and at the old one too late.
         let _books = vma.file().map(|file| file.mappings.lock());
+        let _walks = memory.families.keep_walks_out();
         let mut gather = Gather::new(memory, self.table.root());
         let mut rest = from.clone();
         while let Some((first, entries)) = self.table.next_entries(memory, rest.clone()) {

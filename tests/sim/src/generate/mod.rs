@@ -57,6 +57,7 @@ enum Verb {
     Advise,
     Remap,
     Reclaim,
+    Expel,
     Touch,
     Peek,
     Poke,
@@ -72,7 +73,7 @@ enum Verb {
 }
 
 /// How often each verb happens where a seed is average.
-const USUAL: [(u64, Verb); 25] = [
+const USUAL: [(u64, Verb); 26] = [
     (20, Verb::Spawn),
     (1, Verb::Exec),
     (10, Verb::Fork),
@@ -86,6 +87,7 @@ const USUAL: [(u64, Verb); 25] = [
     (40, Verb::Advise),
     (30, Verb::Remap),
     (6, Verb::Reclaim),
+    (6, Verb::Expel),
     (400, Verb::Touch),
     (10, Verb::Peek),
     (10, Verb::Poke),
@@ -152,6 +154,7 @@ impl Author<'_> {
             Verb::Advise => Op::Call(pid, self.advise(pid)),
             Verb::Remap => Op::Call(pid, self.remap(pid)),
             Verb::Reclaim => Op::Call(pid, Call::Reclaim),
+            Verb::Expel => Op::Call(pid, Call::Expel(self.random.below(1000))),
             Verb::Touch => self.touch(pid),
             Verb::Peek => Op::Peek(pid, self.bytes(pid)),
             Verb::Poke => Op::Poke(pid, self.bytes(pid), self.random.word()),

@@ -22,6 +22,8 @@ pub enum Call {
     Remap(Remap),
     /// No call: memory runs short, and what was given up lazily goes.
     Reclaim,
+    /// No call: one of its pages, counted around, is taken from all who map it.
+    Expel(u64),
 }
 
 /// How pages are locked.
@@ -124,6 +126,7 @@ impl fmt::Display for Call {
                 remap.old, remap.length, remap.way, remap.target
             ),
             Self::Reclaim => write!(f, "loses what it gave up"),
+            Self::Expel(number) => write!(f, "loses page number {number}, as do its relatives"),
         }
     }
 }

@@ -1,4 +1,6 @@
 //! mlock(2), madvise(2) and their kin.
+use std::collections::BTreeSet;
+
 use super::{Area, Oracle, Refusal};
 use crate::op::{Advice, Call, Lock, Source, Span};
 
@@ -28,7 +30,7 @@ impl Oracle {
             Call::Resident(span) => self.resident(span),
             Call::Advise(span, advice) => self.advise(span, advice),
             Call::Remap(remap) => self.remap(&remap),
-            Call::Reclaim => Ok(0),
+            Call::Reclaim | Call::Expel(_) => Ok(0),
         }
     }
 
@@ -151,6 +153,11 @@ impl Oracle {
     /// Pages that may be lost at any time.
     pub fn lazy_pages(&self) -> impl Iterator<Item = u64> {
         self.lazy.iter().copied()
+    }
+
+    /// Private pages that were written.
+    pub fn written_pages(&self) -> BTreeSet<u64> {
+        self.words.keys().map(|&(page, _)| page).collect()
     }
 
     /// The page's own contents are gone: it is again what its source says.

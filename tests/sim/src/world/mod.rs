@@ -7,6 +7,7 @@ mod calls;
 mod files;
 mod inspect;
 mod process;
+mod reverse;
 mod verbs;
 
 use std::fmt;

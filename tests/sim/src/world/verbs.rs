@@ -22,6 +22,7 @@ impl World {
     pub(super) fn make_call(&mut self, pid: Pid, call: &Call) -> Sound<Answer> {
         match *call {
             Call::Reclaim => return self.reclaim(pid),
+            Call::Expel(choice) => return self.expel(pid, choice),
             Call::Resident(span) => return self.resident(pid, span),
             _ => {}
         }
@@ -181,7 +182,7 @@ fn on_mm(
             done.map(|()| 0)
         }
         Call::Remap(remap) => space.mremap(memory, remap_of(remap)),
-        Call::Resident(_) | Call::Reclaim => Ok(0),
+        Call::Resident(_) | Call::Reclaim | Call::Expel(_) => Ok(0),
     }
 }
 

@@ -5,9 +5,10 @@
 //! partition serves both. The loader is told to be silent: the log belongs to the kernel.
 
 use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bootloader::{BootConfig, DiskImageBuilder};
 use mbrman::{BOOT_ACTIVE, BOOT_INACTIVE, CHS, MBR};
 
@@ -16,6 +17,10 @@ pub(crate) const SECTOR: u32 = 512;
 
 /// Where UEFI firmware looks on a disk that it has not been told about.
 const UEFI_LOADER: &str = "efi/boot/bootx64.efi";
+
+/// Places in the partition table.
+const LOADER: usize = 1;
+const FILES: usize = 2;
 
 /// Writes a bootable disk with a kernel and its initramfs.
 pub(crate) fn write(kernel: &Path, initramfs: &Path, to: &Path) -> Result<()> {
@@ -32,7 +37,8 @@ fn write_disk(kernel: &Path, initramfs: &Path, to: &Path) -> Result<()> {
         .set_boot_config(&config)
         .set_file_contents(UEFI_LOADER.to_owned(), uefi_loader()?)
         .create_bios_image(to)?;
-    please_picky_firmware(to)
+    please_picky_firmware(to)?;
+    please_loader(to)
 }
 
 /// The crate gives its UEFI loader away only as a folder for booting from a network.
@@ -46,8 +52,6 @@ fn uefi_loader() -> Result<Vec<u8>> {
 /// one, and some reads a disk's geometry off the table, where nothing but zeroes make it divide by zero. The loader
 /// looks at neither.
 fn please_picky_firmware(disk: &Path) -> Result<()> {
-    const LOADER: usize = 1;
-    const FILES: usize = 2;
     let mut file = File::options().read(true).write(true).open(disk)?;
     let mut table = MBR::read_from(&mut file, SECTOR)?;
     for (index, boot) in [(LOADER, BOOT_INACTIVE), (FILES, BOOT_ACTIVE)] {
@@ -57,5 +61,24 @@ fn please_picky_firmware(disk: &Path) -> Result<()> {
         (partition.boot, partition.first_chs, partition.last_chs) = (boot, beyond, beyond);
     }
     table.write_into(&mut file)?;
+    Ok(())
+}
+
+/// Lets the loader on BIOS read file systems of more than 32 MiB. It takes whatever counts its sectors in 32 bits for FAT32,
+/// whose size of a table stands where FAT16 has its drive, a mark that says that a label follows, and the label's number.
+/// With zeroes there it finds FAT16's own, and nobody else misses them.
+fn please_loader(disk: &Path) -> Result<()> {
+    const TABLE_SECTORS_16: usize = 22;
+    const TABLE_SECTORS_32: usize = 36;
+    let mut file = File::options().read(true).write(true).open(disk)?;
+    let table = MBR::read_from(&mut file, SECTOR)?;
+    let start = u64::from(table[FILES].starting_lba) * u64::from(SECTOR);
+    let mut sector = [0; SECTOR as usize];
+    file.read_exact_at(&mut sector, start)?;
+    ensure!(
+        sector[TABLE_SECTORS_16..][..2] != [0; 2],
+        "kernel and programs together are too large for the loader, which reads less than 512 MiB; add less"
+    );
+    file.write_all_at(&[0; 4], start + TABLE_SECTORS_32 as u64)?;
     Ok(())
 }

@@ -66,6 +66,10 @@ const TESTS: &[(&str, Body)] = &[
         a_folder_is_added_whole_with_links_and_modes,
     ),
     (
+        "programs_of_forty_mebibytes_come_along",
+        programs_of_forty_mebibytes_come_along,
+    ),
+    (
         "the_log_goes_to_standard_error_and_quiet_hides_it",
         the_log_goes_to_standard_error_and_quiet_hides_it,
     ),
@@ -243,6 +247,22 @@ fn a_folder_is_added_whole_with_links_and_modes() -> Result<()> {
         refused.ended.code != 0,
         "a file without the right to be executed was executed"
     );
+    Ok(())
+}
+
+/// FAT16 counts sectors of up to 32 MiB in 16 bits, those of more in 32, and the loader is not at home in the second kind.
+fn programs_of_forty_mebibytes_come_along() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    fs::File::create(folder.path().join("before"))?.set_len(40 << 20)?;
+    fs::write(folder.path().join("behind"), "still here\n")?;
+    let request = format!("{}:/opt", folder.path().display());
+    for firmware in [&[][..], &["--uefi"]] {
+        let words = ["--add", &request, "cat", "/opt/behind"];
+        let ended = Run::boot(firmware.iter().chain(&words))?.end(Input::Nothing)?;
+        ended.expect_code(0)?;
+        let text = String::from_utf8_lossy(&ended.ended.output);
+        ensure!(text == "still here\n", "it printed {text:?}");
+    }
     Ok(())
 }
 

@@ -77,6 +77,7 @@ fn config(random: &mut Random) -> Config {
             bottom_up_base: 0x2_aaaa_0000,
             heap_start: HEAP_START,
             address_space: u64::MAX,
+            data_size: 0,
             data: u64::MAX,
             stack: 8 << 20,
             locked: u64::MAX,

@@ -4,12 +4,11 @@
 //! an absent page means is the file's [`Source`]: behind a device whoever finds it absent may begin the read and gets a
 //! [`Read`] that must be completed, until then others wait; in a file that lives in memory alone it is a page of zeroes
 //! that the first access makes. Shared anonymous memory is such a file without a name, as on Linux.
-mod name;
+mod owner;
 mod promise;
 mod read;
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use crate::error::{NoPage, OutOfMemory};
 use crate::frame::{Frame, Use};
@@ -22,6 +21,8 @@ use crate::seal::Seals;
 use crate::sync::Mutex;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::sync::atomic::{AtomicU64, Ordering::SeqCst, fence};
+use owner::Identity;
+pub use owner::Owner;
 
 pub use promise::Reserve;
 pub use read::{Read, ReadResult};
@@ -47,7 +48,7 @@ pub enum Source {
 #[derive(Debug)]
 pub struct CachedFile {
     id: u64,
-    name: Option<Vec<u8>>,
+    identity: Identity,
     source: Source,
     /// In bytes.
     size: AtomicU64,
@@ -80,7 +81,7 @@ impl CachedFile {
     pub const fn new(id: u64, source: Source, size: u64) -> Self {
         Self {
             id,
-            name: None,
+            identity: Identity::NONE,
             source,
             size: AtomicU64::new(size),
             pages: Index::new(),

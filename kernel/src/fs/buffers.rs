@@ -39,6 +39,11 @@ impl<'a> Buffers<'a> {
         self.left
     }
 
+    /// No more than `count` bytes are to be moved from here on.
+    pub(crate) fn limit(&mut self, count: u64) {
+        self.left = self.left.min(count);
+    }
+
     /// Moves `bytes` to ring 3, and returns how many there was room for.
     pub(crate) fn fill(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
         self.each(bytes.len(), |address, range| {

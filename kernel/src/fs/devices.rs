@@ -1,20 +1,23 @@
-//! The devices that are nothing but a rule for bytes: null, zero, full, random and urandom.
+//! `/dev`: its entries, and the devices that are nothing but a rule for bytes: null, zero, full, random and urandom.
+use alloc::sync::Arc;
+
 use abi::Errno;
-use abi::general::{S_IFCHR, S_IFDIR};
+use abi::general::{S_IFCHR, S_IFIFO, S_IFLNK};
 
 use super::buffers::Buffers;
-use super::node::Node;
-use super::open::{Kind, Order, Status, Step};
+use super::inode::{Directory, New};
+use super::open::{Kind, OpenFile, Order, Status, Step};
+use super::place::Place;
+use super::stream::Stream;
+use super::tmpfs::Node;
 use crate::random;
 
 /// Bytes made at a time.
 const PIECE: usize = 256;
 
-/// A device of `/dev`.
+/// A device that is nothing but a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Device {
-    /// The folder that they stand in.
-    Folder,
+enum Rule {
     /// Nothing to read; whatever is written is gone.
     Null,
     /// Zeroes without end.
@@ -23,57 +26,97 @@ pub(crate) enum Device {
     Full,
     /// Bytes that nobody can foresee.
     Random,
-    /// The same.
-    Urandom,
 }
 
-const DEVICES: [(&[u8], Device); 6] = [
-    (b"", Device::Folder),
-    (b"null", Device::Null),
-    (b"zero", Device::Zero),
-    (b"full", Device::Full),
-    (b"random", Device::Random),
-    (b"urandom", Device::Urandom),
+/// An open one.
+struct Device {
+    rule: Rule,
+    place: Place,
+}
+
+/// Major number of Linux's memory devices, and of its consoles.
+const MEMORY: u32 = 1;
+const CONSOLES: u32 = 5;
+
+/// What `/dev` begins with: name, permissions, major and minor number.
+const NAMES: [(&[u8], u32, u32, u32); 7] = [
+    (b"null", 0o666, MEMORY, 3),
+    (b"zero", 0o666, MEMORY, 5),
+    (b"full", 0o666, MEMORY, 7),
+    (b"random", 0o666, MEMORY, 8),
+    (b"urandom", 0o666, MEMORY, 9),
+    (b"tty", 0o666, CONSOLES, 0),
+    (b"console", 0o600, CONSOLES, 1),
 ];
 
-/// The device called `name`.
-pub(super) fn find(name: &[u8]) -> Option<Node> {
-    let known = DEVICES.iter().find(|(known, _)| *known == name)?;
-    Some(Node::Device(known.1))
+/// Its links.
+const LINKS: [(&[u8], &[u8]); 4] = [
+    (b"fd", b"/proc/self/fd"),
+    (b"stdin", b"/proc/self/fd/0"),
+    (b"stdout", b"/proc/self/fd/1"),
+    (b"stderr", b"/proc/self/fd/2"),
+];
+
+/// A device's number, as Linux packs it for programs.
+pub(crate) fn number(major: u32, minor: u32) -> u64 {
+    let (major, minor) = (u64::from(major), u64::from(minor));
+    minor & 0xff | (major & 0xfff) << 8 | (minor & !0xff) << 12 | (major & !0xfff) << 32
 }
 
-impl Device {
-    fn minor(self) -> u64 {
-        match self {
-            Self::Folder => 0,
-            Self::Null => 3,
-            Self::Zero => 5,
-            Self::Full => 7,
-            Self::Random => 8,
-            Self::Urandom => 9,
-        }
+/// Fills the folder that is to be `/dev`.
+pub(super) fn populate(folder: &Arc<Node>) -> Result<(), Errno> {
+    for (name, permissions, major, minor) in NAMES {
+        let new = New {
+            mode: S_IFCHR | permissions,
+            target: &[],
+            special: number(major, minor),
+        };
+        folder.create(name, &new)?;
     }
+    for (name, target) in LINKS {
+        let new = New {
+            mode: S_IFLNK | 0o777,
+            target,
+            special: 0,
+        };
+        folder.create(name, &new)?;
+    }
+    Ok(())
+}
+
+/// Opens what stands at `place`: a device of that kind and number. `ENXIO` where nothing answers to it.
+pub(super) fn open(
+    kind: u32,
+    special: u64,
+    place: &Place,
+    flags: u32,
+) -> Result<Arc<OpenFile>, Errno> {
+    if kind == S_IFIFO || kind != S_IFCHR {
+        return Err(Errno::ENXIO);
+    }
+    let is = |major, minor| special == number(major, minor);
+    if is(CONSOLES, 0) || is(CONSOLES, 1) {
+        return OpenFile::at(place, Stream, flags);
+    }
+    let rules = [
+        (3, Rule::Null),
+        (5, Rule::Zero),
+        (7, Rule::Full),
+        (8, Rule::Random),
+        (9, Rule::Random),
+    ];
+    let known = rules.into_iter().find(|&(minor, _)| is(MEMORY, minor));
+    let (_, rule) = known.ok_or(Errno::ENXIO)?;
+    let device = Device {
+        rule,
+        place: place.clone(),
+    };
+    OpenFile::at(place, device, flags)
 }
 
 impl Kind for Device {
     fn status(&self) -> Status {
-        /// Major number of Linux's memory devices.
-        const MEMORY: u64 = 1 << 8;
-        /// Of the tree: major 0, minor 6.
-        const TREE: u64 = 6;
-        let (mode, special) = match self {
-            Self::Folder => (S_IFDIR | 0o755, 0),
-            device => (S_IFCHR | 0o666, MEMORY | device.minor()),
-        };
-        Status {
-            device: TREE,
-            number: 1 + self.minor(),
-            links: 1,
-            mode,
-            special,
-            block_size: mm::PAGE_SIZE,
-            ..Status::default()
-        }
+        self.place.inode.status()
     }
 
     fn order(&self) -> Order {
@@ -81,26 +124,24 @@ impl Kind for Device {
     }
 
     fn is_zeroes(&self) -> bool {
-        *self == Self::Zero
+        self.rule == Rule::Zero
     }
 
     fn read(&self, _at: u64, into: &mut Buffers<'_>) -> Result<Step, Errno> {
         let mut piece = [0; PIECE];
         let count = into.left().min(PIECE as u64) as usize;
-        match self {
-            Self::Folder => return Err(Errno::EISDIR),
-            Self::Null => return Ok(Step::Done),
-            Self::Zero | Self::Full => {}
-            Self::Random | Self::Urandom => random::fill(&mut piece[..count]),
+        match self.rule {
+            Rule::Null => return Ok(Step::Done),
+            Rule::Zero | Rule::Full => {}
+            Rule::Random => random::fill(&mut piece[..count]),
         }
         into.fill(&piece[..count]).map(|_| Step::More)
     }
 
     /// Takes all there is, and does not look at it.
     fn write(&self, _at: u64, from: &mut Buffers<'_>) -> Result<Step, Errno> {
-        match self {
-            Self::Folder => return Err(Errno::EISDIR),
-            Self::Full if from.left() > 0 => return Err(Errno::ENOSPC),
+        match self.rule {
+            Rule::Full if from.left() > 0 => return Err(Errno::ENOSPC),
             _ => from.skip(from.left() as usize),
         }
         Ok(Step::Done)

@@ -3,16 +3,19 @@
 //! All the work is `mm`'s. The last descriptor and the last mapping may go in any order; who goes last gives the pages back.
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use abi::Errno;
 use abi::general::S_IFREG;
 use mm::Error;
+use mm::contents::Reach;
 use mm::page_cache::{CachedFile, Reserve, Source};
 use mm::seal::Seals;
 
 use super::buffers::Buffers;
-use super::open::{Kind, Order, Status, Step};
+use super::gate::{Gate, Turn};
+use super::open::{Allocation, Kind, MAX_SIZE, Order, Status, Step};
 use crate::arch::memory::memory;
 
 /// Bytes copied at a time.
@@ -20,9 +23,6 @@ const PIECE: usize = 512;
 
 /// Permission to execute, for all.
 const EXECUTE: u32 = 0o111;
-
-/// The longest file, in bytes.
-const MAX_SIZE: u64 = i64::MAX as u64;
 
 /// The number of the next one.
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -33,6 +33,8 @@ pub(crate) struct Memfd {
     pages: Option<Arc<CachedFile>>,
     number: u64,
     permissions: u32,
+    /// Held by a write, which is whole for all other writes.
+    writing: Gate<()>,
 }
 
 /// The `length` bytes, in whole pages, that a shared anonymous mapping shows to its process and all who come of it.
@@ -54,6 +56,7 @@ impl Memfd {
             pages: Some(pages),
             number,
             permissions,
+            writing: Gate::new(()),
         })
     }
 
@@ -89,10 +92,10 @@ impl Kind for Memfd {
             number: self.number,
             links: 0,
             mode: S_IFREG | self.permissions,
-            special: 0,
             size: self.file().size(),
             block_size: mm::PAGE_SIZE,
             blocks: self.file().resident_pages() * (mm::PAGE_SIZE / 512),
+            ..Status::default()
         }
     }
 
@@ -135,6 +138,27 @@ impl Kind for Memfd {
 
     fn pages(&self) -> Option<&Arc<CachedFile>> {
         Some(self.file())
+    }
+
+    fn is_regular(&self) -> bool {
+        true
+    }
+
+    fn writers_turn(&self) -> Option<Turn<'_, ()>> {
+        Some(self.writing.enter())
+    }
+
+    fn set_size(&self, size: u64) -> Result<(), Errno> {
+        self.file().set_size(memory(), size).map_err(refusal)
+    }
+
+    fn allocate(&self, bytes: Range<u64>, how: Allocation) -> Result<(), Errno> {
+        let done = match how {
+            Allocation::PunchHole => self.file().punch_hole(memory(), bytes),
+            Allocation::Extend => self.file().allocate(memory(), bytes, Reach::Extend),
+            Allocation::Keep => self.file().allocate(memory(), bytes, Reach::Keep),
+        };
+        done.map_err(refusal)
     }
 
     fn memfd(&self) -> Option<&Memfd> {

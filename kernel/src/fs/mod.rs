@@ -1,53 +1,55 @@
-//! The files that came with the boot image: an archive in memory, found by path, read by the page cache page by page; and
-//! beside them `/proc`, `/sys` and `/dev`, which the kernel makes up.
+//! Files: paths, mounts, open files, and the file systems behind them.
 //!
-//! The archive stays where the loader put it. A page that a program needs is copied into a frame of its own when it is
-//! first touched: the disk read of this first file system, served at once.
-mod archived;
+//! The root is in memory and begins as the archive that came with the boot image; `/dev` is one of the same kind. What is
+//! below `/proc` and `/sys` the kernel makes up. A path leads to a [`place`](place::Place), which is an inode of some
+//! mount; opening it gives an [`OpenFile`](open::OpenFile), which is all that most system calls see.
+mod again;
 pub(crate) mod buffers;
 pub(crate) mod devices;
 pub(crate) mod files;
-mod initramfs;
+pub(crate) mod gate;
+pub(crate) mod inode;
+pub(crate) mod listing;
 pub(crate) mod memfd;
-mod mount;
+pub(crate) mod mount;
 mod names;
-mod node;
 pub(crate) mod open;
 pub(crate) mod path;
 pub(crate) mod pidfd;
 pub(crate) mod pipe;
+pub(crate) mod place;
 pub(crate) mod proc;
+pub(crate) mod program;
 pub(crate) mod stream;
+pub(crate) mod tmpfs;
+pub(crate) mod working;
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use abi::Errno;
-use abi::general::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
-use mm::page_cache::{CachedFile, Read, ReadResult, Source};
-use mm::{PAGE_SIZE, remote};
+use abi::general::{PROC_SUPER_MAGIC, SYSFS_MAGIC, TMPFS_MAGIC};
+use mm::page_cache::Read;
 use spin::Once;
 
-use crate::arch::memory::memory;
-use initramfs::Archive;
-pub(crate) use node::Node;
+use inode::{Change, Inode};
+use mount::Mount;
+use path::Links;
+use place::Place;
+use program::Program;
+use tmpfs::{Node, Volume};
 
-/// Permission to execute, for anyone.
-const EXECUTE: u32 = 0o111;
-
-/// A file, folder or link of the archive.
-pub(crate) struct File {
-    mode: u32,
-    data: &'static [u8],
-    cached: Arc<CachedFile>,
-}
-
-/// Where files in memory are, as `st_dev`: major 0, minor 1, as on Linux.
+/// Where files in memory without a path are, as `st_dev`: major 0, minor 1, as on Linux.
 const MEMORY_DEVICE: u64 = 1;
 
-/// Where the archive's are: Linux's root file system has this number.
-const ARCHIVE_DEVICE: u64 = 2;
+/// Where the root's are: Linux's has this number too.
+const ROOT_DEVICE: u64 = 2;
 
-static ARCHIVE: Once<Archive> = Once::new();
+/// Where those of `/dev` are.
+const DEV_DEVICE: u64 = 6;
+
+/// The volumes in memory, whose contents are the run's.
+static VOLUMES: Once<[Arc<Node>; 2]> = Once::new();
 
 /// The kernel's command line: the archive's first file. Needs no memory.
 pub(crate) fn command_line(archive: &'static [u8]) -> &'static [u8] {
@@ -57,111 +59,50 @@ pub(crate) fn command_line(archive: &'static [u8]) -> &'static [u8] {
         .map_or(&[], |entry| entry.file())
 }
 
-/// Reads the archive's table. Call once, before the first process.
+/// Makes the tree, with what is in `archive`. Call once, before the first process.
 pub(crate) fn init(archive: &'static [u8]) {
-    ARCHIVE.call_once(|| Archive::read(archive));
-}
-
-fn archive() -> &'static Archive {
-    ARCHIVE
-        .get()
-        .expect("the archive is read before the first process")
-}
-
-impl File {
-    fn new(number: u64, mode: u32, data: &'static [u8]) -> Self {
-        let cached = CachedFile::new(number, Source::Device, data.len() as u64);
-        Self {
-            mode,
-            data,
-            cached: Arc::new(cached),
-        }
-    }
-
-    /// The file's pages.
-    pub(crate) fn cached(&self) -> &Arc<CachedFile> {
-        &self.cached
-    }
-
-    /// Type and permissions, as `st_mode`.
-    pub(crate) fn mode(&self) -> u32 {
-        self.mode
-    }
-
-    /// Its number, as `st_ino`.
-    pub(crate) fn number(&self) -> u64 {
-        self.cached.id() + 1
-    }
-
-    /// Length in bytes.
-    pub(crate) fn size(&self) -> u64 {
-        self.data.len() as u64
-    }
-
-    pub(crate) fn is_directory(&self) -> bool {
-        self.mode & S_IFMT == S_IFDIR
-    }
-
-    pub(crate) fn is_link(&self) -> bool {
-        self.mode & S_IFMT == S_IFLNK
-    }
-
-    /// Copies bytes from `offset` on and returns how many there were.
-    pub(crate) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
-        let rest = usize::try_from(offset)
-            .ok()
-            .and_then(|offset| self.data.get(offset..))
-            .unwrap_or_default();
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        count
+    if let Err(errno) = mount_all(archive) {
+        panic!("the root can't be made of the boot image: {errno:?}");
     }
 }
 
-/// Whether the last part of a path is followed where it is a link.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Links {
-    Follow,
-    Keep,
+fn mount_all(archive: &'static [u8]) -> Result<(), Errno> {
+    let root = Volume::try_new(ROOT_DEVICE, 0o755)?;
+    tmpfs::unpack(&root, archive)?;
+    tmpfs::folder_in(&root, b"tmp")?.change(Change::Permissions(0o1777))?;
+    let dev = Volume::try_new(DEV_DEVICE, 0o755)?;
+    devices::populate(&dev)?;
+    tmpfs::folder_in(&dev, b"shm")?.change(Change::Permissions(0o1777))?;
+    let (proc, sys) = (proc::root()?, proc::root_of_sys()?);
+    let mut mounts = Vec::new();
+    mounts.push(Mount::new("rootfs", TMPFS_MAGIC, root.clone(), None));
+    let others: [(_, _, Arc<dyn Inode>, &'static [u8]); 3] = [
+        ("proc", PROC_SUPER_MAGIC, proc, b"proc"),
+        ("sysfs", SYSFS_MAGIC, sys, b"sys"),
+        ("devtmpfs", TMPFS_MAGIC, dev.clone(), b"dev"),
+    ];
+    for (kind, magic, its_root, name) in others {
+        let covered = tmpfs::folder_in(&root, name)?;
+        mounts.push(Mount::new(kind, magic, its_root, Some((name, covered))));
+    }
+    mount::init(mounts);
+    VOLUMES.call_once(|| [root, dev]);
+    Ok(())
 }
 
-/// What stands at `path`, from the root where it doesn't begin there.
-pub(crate) fn lookup(path: &[u8], links: Links) -> Result<Node, Errno> {
-    path::resolve(path, links)
-}
-
-/// The file at `path`, if it may be executed.
-pub(crate) fn open_program(path: &[u8]) -> Result<Arc<File>, Errno> {
-    let Node::File(file) = lookup(path, Links::Follow)? else {
-        return Err(Errno::EACCES);
-    };
-    let executable = file.mode & S_IFMT == S_IFREG && file.mode & EXECUTE != 0;
-    if executable {
-        Ok(file)
-    } else {
-        Err(Errno::EACCES)
+/// Takes everything out of the volumes in memory: the run is over, and what they held must be free again.
+pub(crate) fn close() {
+    for root in VOLUMES.get().into_iter().flatten() {
+        root.clear();
     }
 }
 
-/// The path of the archive's file with that number.
-pub(crate) fn path_of(number: u64) -> Option<&'static [u8]> {
-    archive().path(number)
+/// The program at `path`, from the root where it doesn't begin there.
+pub(crate) fn open_program(path: &[u8]) -> Result<Arc<Program>, Errno> {
+    Program::try_new(path::resolve(Place::root(), path, Links::Follow)?)
 }
 
 /// Performs a read that a fault asked for.
 pub(crate) fn complete(read: Read) {
-    let file = archive().file(read.file().id());
-    let start = (read.index() * PAGE_SIZE) as usize;
-    let end = file.data.len().min(start + PAGE_SIZE as usize);
-    let words = mm::machine::PhysMem::words(&memory().machine, read.frame());
-    remote::write_bytes(words, 0, &file.data[start..end]);
-    read.complete(memory(), ReadResult::Filled);
-}
-
-/// How many pages of files are in memory.
-pub(crate) fn resident_pages() -> u64 {
-    archive()
-        .files()
-        .map(|file| file.cached.resident_pages())
-        .sum()
+    tmpfs::complete(read);
 }

@@ -1,17 +1,22 @@
 //! What files are called where they are mapped: for `maps` and its kin.
-use core::fmt::{Result, Write};
+use alloc::vec::Vec;
+use core::fmt::{Error, Result, Write};
 
-use mm::page_cache::{CachedFile, Source};
+use mm::page_cache::CachedFile;
 use mm::report::{Files, Identity};
+
+use super::inode::Whereabouts;
+use super::mount::{self, Mount};
+use super::tmpfs::{self, Card};
 
 /// The names of all files.
 pub(super) struct Names;
 
 impl Files for Names {
     fn identity(&self, file: &CachedFile) -> Identity {
-        let (device, inode) = match file.source() {
-            Source::Device => (super::ARCHIVE_DEVICE, file.id() + 1),
-            Source::Memory => (super::MEMORY_DEVICE, file.id()),
+        let (device, inode) = match tmpfs::of_cached(file) {
+            Some(card) => (card.device, card.number),
+            None => (super::MEMORY_DEVICE, file.id()),
         };
         Identity {
             device: (0, device as u32),
@@ -20,22 +25,31 @@ impl Files for Names {
     }
 
     fn write_name(&self, file: &CachedFile, out: &mut dyn Write) -> Result {
-        match file.source() {
-            Source::Memory => {
-                match file.name() {
-                    Some(name) => {
-                        out.write_str("/memfd:")?;
-                        write_bytes(name, out)?;
-                    }
-                    None => out.write_str("/dev/zero")?,
-                }
-                out.write_str(" (deleted)")
-            }
-            Source::Device => {
-                out.write_char('/')?;
-                write_bytes(super::path_of(file.id()).unwrap_or_default(), out)
-            }
+        if let Some(card) = tmpfs::of_cached(file) {
+            return write_path(card, out);
         }
+        match file.name() {
+            Some(name) => {
+                out.write_str("/memfd:")?;
+                write_bytes(name, out)?;
+            }
+            None => out.write_str("/dev/zero")?,
+        }
+        out.write_str(" (deleted)")
+    }
+}
+
+/// The path of a file that has one, or had.
+fn write_path(card: &Card, out: &mut dyn Write) -> Result {
+    let mut mounts = mount::all().iter();
+    let mount = mounts.find(|mount| mount.root.status().device == card.device);
+    let path = mount.map_or(Ok(Vec::new()), Mount::path);
+    let mut path = path.map_err(|_| Error)?;
+    let whereabouts = card.write_path(&mut path).map_err(|_| Error)?;
+    write_bytes(&path, out)?;
+    match whereabouts {
+        Whereabouts::There => Ok(()),
+        Whereabouts::Removed => out.write_str(" (deleted)"),
     }
 }
 

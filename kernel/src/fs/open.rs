@@ -4,19 +4,23 @@
 //! method waits: one that can't go on says [`Step::Blocked`], and its caller, who holds no lock, waits for what
 //! [`Kind::wakes`] names.
 use alloc::sync::Arc;
+use core::ops::Range;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use abi::Errno;
 use abi::general::{
-    O_ACCMODE, O_APPEND, O_DIRECT, O_NOATIME, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, POLLIN,
-    POLLOUT, POLLRDNORM, POLLWRNORM,
+    O_ACCMODE, O_APPEND, O_DIRECT, O_NOATIME, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY,
+    POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM,
 };
 use mm::OutOfMemory;
 use mm::page_cache::CachedFile;
 
 use super::buffers::Buffers;
+use super::gate::Turn;
+use super::inode::Time;
 use super::memfd::Memfd;
 use super::pipe::Pipe;
+use super::place::Place;
 use crate::process::Process;
 
 /// What fcntl(2) may change of a file's flags.
@@ -25,8 +29,13 @@ const CHANGEABLE: u32 = O_APPEND | O_DIRECT | O_NOATIME | O_NONBLOCK;
 /// What poll(2) says of a file that never makes anybody wait.
 const ALWAYS: u32 = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 
+/// The longest file, in bytes.
+pub(crate) const MAX_SIZE: u64 = i64::MAX as u64;
+
 /// An open file description.
 pub(crate) struct OpenFile<K: ?Sized = dyn Kind> {
+    /// What was opened, if it was by a path.
+    pub(crate) place: Option<Place>,
     /// Where the next `read` begins, in bytes.
     position: AtomicU64,
     /// Access mode and flags, as open(2) has them.
@@ -73,12 +82,29 @@ pub(crate) struct Status {
     pub(crate) number: u64,
     pub(crate) links: u64,
     pub(crate) mode: u32,
+    pub(crate) user: u32,
+    pub(crate) group: u32,
     /// The device that the file itself is.
     pub(crate) special: u64,
     pub(crate) size: u64,
     pub(crate) block_size: u64,
     /// Of 512 bytes.
     pub(crate) blocks: u64,
+    pub(crate) accessed: Time,
+    pub(crate) modified: Time,
+    pub(crate) changed: Time,
+    pub(crate) born: Time,
+}
+
+/// What fallocate(2) is to do with a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Allocation {
+    /// Reserve it; the file reaches to its end.
+    Extend,
+    /// Reserve it, and leave the length alone.
+    Keep,
+    /// Make it a hole.
+    PunchHole,
 }
 
 /// A kind of open file.
@@ -129,6 +155,26 @@ pub(crate) trait Kind: Send + Sync {
         false
     }
 
+    /// Whether RLIMIT_FSIZE is about it.
+    fn is_regular(&self) -> bool {
+        false
+    }
+
+    /// What a writer holds until its call is over, so that calls don't mix.
+    fn writers_turn(&self) -> Option<Turn<'_, ()>> {
+        None
+    }
+
+    /// Gives it another length: ftruncate(2).
+    fn set_size(&self, _size: u64) -> Result<(), Errno> {
+        Err(Errno::EINVAL)
+    }
+
+    /// Reserves bytes, or frees them: fallocate(2).
+    fn allocate(&self, _bytes: Range<u64>, _how: Allocation) -> Result<(), Errno> {
+        Err(Errno::ENODEV)
+    }
+
     /// The memory file that it is.
     fn memfd(&self) -> Option<&Memfd> {
         None
@@ -169,7 +215,17 @@ pub(crate) trait Kind: Send + Sync {
 impl<K: Kind + 'static> OpenFile<K> {
     /// An open file with open(2)'s `flags`.
     pub(crate) fn try_new(kind: K, flags: u32) -> Result<Arc<OpenFile>, OutOfMemory> {
+        Self::with_place(kind, flags, None)
+    }
+
+    /// The same, opened by a path that led to `place`.
+    pub(crate) fn at(place: &Place, kind: K, flags: u32) -> Result<Arc<OpenFile>, Errno> {
+        Self::with_place(kind, flags, Some(place.clone())).map_err(|_| Errno::ENOMEM)
+    }
+
+    fn with_place(kind: K, flags: u32, place: Option<Place>) -> Result<Arc<OpenFile>, OutOfMemory> {
         let file = Arc::try_new(Self {
+            place,
             position: AtomicU64::new(0),
             flags: AtomicU32::new(flags),
             kind,
@@ -205,6 +261,11 @@ impl OpenFile {
         self.flags() & O_NONBLOCK != 0
     }
 
+    /// Whether it stands for a place, and for nothing that could be read: O_PATH.
+    pub(crate) fn is_path(&self) -> bool {
+        self.flags() & O_PATH != 0
+    }
+
     /// `EBADF` unless it was opened for reading.
     pub(crate) fn check_readable(&self) -> Result<(), Errno> {
         self.check([O_RDONLY, O_RDWR])
@@ -216,7 +277,7 @@ impl OpenFile {
     }
 
     fn check(&self, modes: [u32; 2]) -> Result<(), Errno> {
-        if modes.contains(&(self.flags() & O_ACCMODE)) {
+        if modes.contains(&(self.flags() & O_ACCMODE)) && !self.is_path() {
             Ok(())
         } else {
             Err(Errno::EBADF)

@@ -1,99 +1,191 @@
-//! From a path to a file: part by part, through links, as path_resolution(7) says.
+//! From a path to a place: part by part, through links, as path_resolution(7) says.
 use alloc::vec::Vec;
 
 use abi::Errno;
 
-use super::node::Node;
-use super::{Links, mount};
+use super::inode::{self, Link};
+use super::place::Place;
 
 /// Longest path with its end, in bytes.
 pub(crate) const PATH_MAX: usize = 4096;
 
 /// Longest part of a path.
-const NAME_MAX: usize = 255;
+pub(crate) const NAME_MAX: usize = 255;
 
 /// Links followed in one path at most.
 const MAX_LINKS: usize = 40;
 
-pub(super) fn resolve(path: &[u8], links: Links) -> Result<Node, Errno> {
-    if path.is_empty() {
-        return Err(Errno::ENOENT);
-    }
-    let mut walk = Walk {
-        at: Vec::new(),
-        followed: 0,
-    };
-    walk.go(path, links)?;
-    let node = mount::find(&walk.at).ok_or(Errno::ENOENT)?;
-    let wants_directory = path.ends_with(b"/");
-    if wants_directory && !node.is_directory() {
-        Err(Errno::ENOTDIR)
-    } else {
-        Ok(node)
-    }
+/// Whether the last part of a path is followed where it is a link.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Links {
+    Follow,
+    Keep,
 }
 
-struct Walk {
-    /// The path so far, without links, `.` and `..`.
-    at: Vec<u8>,
+/// The end of a path that was walked up to its last part.
+pub(crate) struct Last {
+    /// The folder that it leads to.
+    pub(crate) directory: Place,
+    pub(crate) part: Part,
+    /// Whether a slash is behind it.
+    pub(crate) slash: bool,
+}
+
+/// The last part of a path.
+pub(crate) enum Part {
+    /// A name in the folder.
+    Name(Vec<u8>),
+    /// `.`, or nothing but slashes: the folder.
+    Dot,
+    /// `..`: the folder, which the path reached by it.
+    DotDot,
+}
+
+/// What a path with its last part led to.
+pub(crate) enum Found {
+    /// Something that exists.
+    Place(Place),
+    /// Nothing yet, but the folder is there.
+    Missing(Last),
+}
+
+/// A path that is being walked, and what came of it.
+#[derive(Default)]
+pub(crate) struct Walk {
     followed: usize,
 }
 
+/// What `path` leads to from `start`.
+pub(crate) fn resolve(start: Place, path: &[u8], links: Links) -> Result<Place, Errno> {
+    Walk::default().go(start, path, links)
+}
+
+/// The folder that `path` leads to from `start`, with the last part.
+pub(crate) fn to_last(start: Place, path: &[u8]) -> Result<Last, Errno> {
+    Walk::default().to_last(start, path)
+}
+
+/// As [`resolve`], where the last part need not exist.
+pub(crate) fn find(start: Place, path: &[u8], links: Links) -> Result<Found, Errno> {
+    Walk::default().find(start, path, links)
+}
+
 impl Walk {
-    fn go(&mut self, path: &[u8], links: Links) -> Result<(), Errno> {
-        if path.starts_with(b"/") {
-            self.at.clear();
+    fn go(&mut self, start: Place, path: &[u8], links: Links) -> Result<Place, Errno> {
+        match self.find(start, path, links)? {
+            Found::Place(place) => Ok(place),
+            Found::Missing(_) => Err(Errno::ENOENT),
         }
+    }
+
+    fn find(&mut self, start: Place, path: &[u8], links: Links) -> Result<Found, Errno> {
+        let last = self.to_last(start, path)?;
+        let Part::Name(name) = &last.part else {
+            return Ok(Found::Place(last.directory));
+        };
+        let place = match last.directory.enter(name) {
+            Ok(place) => place,
+            Err(Errno::ENOENT) => return Ok(Found::Missing(last)),
+            Err(errno) => return Err(errno),
+        };
+        if place.inode.is_link() && (links == Links::Follow || last.slash) {
+            let found = self.follow(last.directory, &place)?;
+            return self.check_slash(found, last.slash);
+        }
+        self.check_slash(Found::Place(place), last.slash)
+    }
+
+    /// What has a slash behind it must be a folder.
+    fn check_slash(&self, found: Found, slash: bool) -> Result<Found, Errno> {
+        match found {
+            Found::Place(place) if slash && !place.inode.is_directory() => Err(Errno::ENOTDIR),
+            Found::Missing(last) => Ok(Found::Missing(Last {
+                slash: last.slash || slash,
+                ..last
+            })),
+            found => Ok(found),
+        }
+    }
+
+    fn to_last(&mut self, start: Place, path: &[u8]) -> Result<Last, Errno> {
+        if path.is_empty() {
+            return Err(Errno::ENOENT);
+        }
+        let mut at = if path.starts_with(b"/") {
+            Place::root()
+        } else {
+            start
+        };
+        let slash = path.ends_with(b"/");
         let mut parts = path
             .split(|&byte| byte == b'/')
             .filter(|part| !part.is_empty())
             .peekable();
         while let Some(part) = parts.next() {
-            let last = parts.peek().is_none() && !path.ends_with(b"/");
-            self.step(part, if last { links } else { Links::Follow })?;
+            check(&at, part)?;
+            if parts.peek().is_none() {
+                return last(at, part, slash);
+            }
+            at = self.step(at, part)?;
         }
-        Ok(())
+        Ok(Last {
+            directory: at,
+            part: Part::Dot,
+            slash,
+        })
     }
 
-    fn step(&mut self, part: &[u8], links: Links) -> Result<(), Errno> {
-        let here = mount::find(&self.at).ok_or(Errno::ENOENT)?;
-        if !here.is_directory() {
-            return Err(Errno::ENOTDIR);
-        }
+    /// Goes on by a part that is not the last.
+    fn step(&mut self, at: Place, part: &[u8]) -> Result<Place, Errno> {
         match part {
-            b"." => return Ok(()),
-            b".." => {
-                self.leave();
-                return Ok(());
+            b"." => Ok(at),
+            b".." => at.parent(),
+            part => {
+                let place = at.enter(part)?;
+                if !place.inode.is_link() {
+                    return Ok(place);
+                }
+                match self.follow(at, &place)? {
+                    Found::Place(place) => Ok(place),
+                    Found::Missing(_) => Err(Errno::ENOENT),
+                }
             }
-            part if part.len() > NAME_MAX => return Err(Errno::ENAMETOOLONG),
-            part => self.enter(part)?,
         }
-        let node = mount::find(&self.at).ok_or(Errno::ENOENT)?;
-        if !node.is_link() || links == Links::Keep {
-            return Ok(());
-        }
+    }
+
+    /// Where the link at `place` leads, which is in `directory`.
+    fn follow(&mut self, directory: Place, place: &Place) -> Result<Found, Errno> {
         self.followed += 1;
         if self.followed > MAX_LINKS {
             return Err(Errno::ELOOP);
         }
-        self.leave();
-        self.go(&node.target()?, Links::Follow)
-    }
-
-    fn enter(&mut self, part: &[u8]) -> Result<(), Errno> {
-        self.at
-            .try_reserve(part.len() + 1)
-            .map_err(|_| Errno::ENOMEM)?;
-        if !self.at.is_empty() {
-            self.at.push(b'/');
+        match place.inode.link()? {
+            Link::Path(path) => self.find(directory, &path, Links::Follow),
+            Link::Place(place) => Ok(Found::Place(place)),
         }
-        self.at.extend_from_slice(part);
+    }
+}
+
+/// Whether there can be a `part` in `at`.
+fn check(at: &Place, part: &[u8]) -> Result<(), Errno> {
+    if !at.inode.is_directory() {
+        Err(Errno::ENOTDIR)
+    } else if part.len() > NAME_MAX {
+        Err(Errno::ENAMETOOLONG)
+    } else {
         Ok(())
     }
+}
 
-    fn leave(&mut self) {
-        let parent = self.at.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
-        self.at.truncate(parent);
-    }
+fn last(at: Place, part: &[u8], slash: bool) -> Result<Last, Errno> {
+    let (directory, part) = match part {
+        b"." => (at, Part::Dot),
+        b".." => (at.parent()?, Part::DotDot),
+        name => (at, Part::Name(inode::copy(name)?)),
+    };
+    Ok(Last {
+        directory,
+        part,
+        slash,
+    })
 }

@@ -13,8 +13,9 @@ use elf::parse::ParsingTable;
 use elf::segment::ProgramHeader;
 use mm::{PAGE_SIZE, VmFlags};
 
+use crate::fs;
 use crate::fs::path::PATH_MAX;
-use crate::fs::{self, File};
+use crate::fs::program::Program;
 
 /// Bytes of the file header.
 const HEADER: usize = 64;
@@ -53,9 +54,9 @@ impl Segment {
 
 impl Image {
     /// Reads the headers; `ENOEXEC` for all that is not a static program for this machine.
-    pub(super) fn parse(file: &File) -> Result<Self, Errno> {
+    pub(super) fn parse(file: &Program) -> Result<Self, Errno> {
         let mut start = [0; HEADER];
-        if file.read_at(0, &mut start) < HEADER {
+        if file.read_at(0, &mut start)? < HEADER {
             return Err(Errno::ENOEXEC);
         }
         let header = parse_header(&start).ok_or(Errno::ENOEXEC)?;
@@ -67,7 +68,7 @@ impl Image {
         let mut table = Vec::new();
         table.try_reserve_exact(size).map_err(|_| Errno::ENOMEM)?;
         table.resize(size, 0);
-        if file.read_at(header.e_phoff, &mut table) < size {
+        if file.read_at(header.e_phoff, &mut table)? < size {
             return Err(Errno::ENOEXEC);
         }
         let image = Self { header, table };
@@ -155,10 +156,12 @@ impl Image {
 }
 
 /// Why a program that wants an interpreter can't be run: there is none by that name, or none can be used yet.
-fn refuse_interpreted(file: &File, header: &ProgramHeader) -> Errno {
+fn refuse_interpreted(file: &Program, header: &ProgramHeader) -> Errno {
     let mut path = [0; PATH_MAX];
     let size = header.p_filesz as usize;
-    if !(2..=PATH_MAX).contains(&size) || file.read_at(header.p_offset, &mut path[..size]) < size {
+    if !(2..=PATH_MAX).contains(&size)
+        || file.read_at(header.p_offset, &mut path[..size]) != Ok(size)
+    {
         return Errno::ENOEXEC;
     }
     match path[..size].split_last() {

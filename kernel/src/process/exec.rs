@@ -21,7 +21,7 @@ use crate::arch::percpu;
 use crate::arch::trap::TrapFrame;
 use crate::arch::user::Bases;
 use crate::arch::{context, features};
-use crate::fs::File;
+use crate::fs::program;
 use crate::{fault, random};
 use abi::auxvec::*;
 
@@ -53,7 +53,7 @@ impl From<Errno> for Failure {
 /// program's first moment.
 pub(crate) fn execve(
     frame: &mut TrapFrame,
-    file: &Arc<File>,
+    file: &Arc<program::Program>,
     path: &[u8],
     arguments: Arguments,
 ) -> Result<(), Errno> {
@@ -90,7 +90,7 @@ fn enter(process: &Process, program: &Program) {
 
 /// Builds the space of a program.
 pub(super) fn load(
-    file: &Arc<File>,
+    file: &Arc<program::Program>,
     path: &[u8],
     arguments: Arguments,
     limits: Limits,
@@ -136,7 +136,7 @@ struct Extent {
 /// Promises all segments.
 fn map_segments(
     space: &Space,
-    file: &Arc<File>,
+    file: &Arc<program::Program>,
     image: &Image,
     bias: u64,
 ) -> Result<Extent, Errno> {
@@ -160,7 +160,11 @@ fn map_segments(
 }
 
 /// Promises one segment: what the file has of it, then zeroes.
-fn map_segment(space: &Space, file: &Arc<File>, segment: &Segment) -> Result<(), Errno> {
+fn map_segment(
+    space: &Space,
+    file: &Arc<program::Program>,
+    segment: &Segment,
+) -> Result<(), Errno> {
     let (start, end) = (segment.memory.start, segment.memory.end);
     if end > USER_END.address() || start > end {
         return Err(Errno::ENOEXEC);
@@ -172,7 +176,7 @@ fn map_segment(space: &Space, file: &Arc<File>, segment: &Segment) -> Result<(),
     if segment.file_size > 0 {
         let offset = segment.offset / PAGE_SIZE;
         let backing = Backing::File {
-            file: file.cached().clone(),
+            file: file.pages()?.clone(),
             offset,
         };
         map(space, first, behind_file, segment.access, backing)?;

@@ -9,7 +9,7 @@ use super::wait::{Children, Found, Status, Wanted};
 use super::{Process, audit, current, itimer, sched, signal, waiting};
 use crate::arch::memory::memory;
 use crate::arch::{context, exit as machine, interrupts};
-use crate::trace;
+use crate::{fs, trace};
 
 /// Ends the running process, whose end is decided. Called with nothing of worth on the kernel stack.
 pub(super) fn exit_current() -> ! {
@@ -40,6 +40,7 @@ fn give_up(process: &Arc<Process>) {
     itimer::stop(process);
     process.signals.give_up();
     process.files.close_all();
+    process.working.leave();
     process.gone.store(true, Relaxed);
     process.give_space_back();
 }
@@ -65,6 +66,7 @@ fn end_machine(status: Status) -> ! {
         while let Found::Ended(..) = table::reap(INIT, Children::Any, Wanted::ENDED) {}
         sched::yield_now();
     }
+    fs::close();
     trace::write_all();
     log::info!("{}", audit::Faults);
     match audit::verdict() {

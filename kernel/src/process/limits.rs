@@ -96,6 +96,11 @@ impl Limits {
         }
     }
 
+    /// How long a file may become, in bytes.
+    pub(crate) fn file_size(&self) -> u64 {
+        self.0[RLIMIT_FSIZE as usize].soft
+    }
+
     /// How many descriptors there may be.
     pub(crate) fn files(&self) -> usize {
         self.0[RLIMIT_NOFILE as usize].soft as usize

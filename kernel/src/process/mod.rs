@@ -49,6 +49,7 @@ use crate::bugs::{self, Moment};
 use crate::console;
 use crate::drivers::framebuffer;
 use crate::fs::files::Files;
+use crate::fs::working::Working;
 use crate::lock::{IrqLock, Rank};
 use crate::trace;
 use attributes::Attributes;
@@ -63,6 +64,8 @@ pub(crate) struct Process {
     pub(crate) pid: u32,
     /// Its open files.
     pub(crate) files: Files,
+    /// Where its paths begin, and umask(2).
+    pub(crate) working: Working,
     /// Signals: what to do about each, which wait, and the end that was decided.
     pub(crate) signals: Signals,
     /// What it says of itself.
@@ -144,6 +147,7 @@ impl Process {
         Self {
             pid,
             files,
+            working: Working::new(),
             signals,
             membership,
             attributes: Attributes::new(),

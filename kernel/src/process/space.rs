@@ -14,12 +14,12 @@ use spin::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::sched;
 use crate::arch::memory::memory;
 use crate::arch::percpu;
-use crate::fs::File;
+use crate::fs::program::Program;
 
 /// What `execve` laid out, for proc(5). Addresses are in bytes.
 #[derive(Clone)]
 pub(crate) struct Facts {
-    pub(crate) program: Arc<File>,
+    pub(crate) program: Arc<Program>,
     /// Code as far as the program's file has it.
     pub(crate) code: Range<u64>,
     /// The strings of the arguments, and those of the environment.

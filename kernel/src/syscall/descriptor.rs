@@ -7,7 +7,7 @@ use abi::general::{
     F_SETFL, F_SETPIPE_SZ, FD_CLOEXEC, O_CLOEXEC,
 };
 
-use super::file::descriptor;
+use super::file::any_descriptor;
 use super::{Answer, Arguments, memfd};
 use crate::fs::files::{Descriptor, OnExec};
 use crate::fs::open::OpenFile;
@@ -20,7 +20,11 @@ pub(super) fn close([number, ..]: Arguments) -> Answer {
 
 /// fcntl(2).
 pub(super) fn fcntl([number, command, argument, ..]: Arguments) -> Answer {
-    let open = descriptor(number)?;
+    let open = any_descriptor(number)?;
+    let of_all = [F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL];
+    if open.file.is_path() && !of_all.contains(&(command as u32)) {
+        return Err(Errno::EBADF);
+    }
     match command as u32 {
         F_DUPFD => duplicate(open, argument, OnExec::Keep),
         F_DUPFD_CLOEXEC => duplicate(open, argument, OnExec::Close),
@@ -80,12 +84,12 @@ fn duplicate(open: Descriptor, lowest: u64, on_exec: OnExec) -> Answer {
 
 /// dup(2).
 pub(super) fn dup([number, ..]: Arguments) -> Answer {
-    duplicate(descriptor(number)?, 0, OnExec::Keep)
+    duplicate(any_descriptor(number)?, 0, OnExec::Keep)
 }
 
 /// dup2(2).
 pub(super) fn dup2([old, new, ..]: Arguments) -> Answer {
-    let open = descriptor(old)?;
+    let open = any_descriptor(old)?;
     if old as u32 != new as u32 {
         put(open, new, OnExec::Keep)?;
     }
@@ -98,7 +102,7 @@ pub(super) fn dup3([old, new, flags, ..]: Arguments) -> Answer {
         return Err(Errno::EINVAL);
     }
     put(
-        descriptor(old)?,
+        any_descriptor(old)?,
         new,
         if flags == 0 {
             OnExec::Keep

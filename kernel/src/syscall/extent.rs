@@ -2,14 +2,13 @@
 use abi::Errno;
 use abi::general::{
     FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET,
+    SIGXFSZ,
 };
-use mm::contents::Reach;
 
 use super::file::descriptor;
 use super::{Answer, Arguments};
-use crate::arch::memory::memory;
-use crate::fs::memfd::refusal;
-use crate::fs::open::Order;
+use crate::fs::open::{Allocation, OpenFile, Order};
+use crate::process::{current, signal};
 
 /// lseek(2).
 pub(super) fn lseek([number, offset, whence, ..]: Arguments) -> Answer {
@@ -49,9 +48,27 @@ pub(super) fn ftruncate([number, size, ..]: Arguments) -> Answer {
     }
     let open = descriptor(number)?.file;
     open.check_writable().map_err(|_| Errno::EINVAL)?;
-    let file = open.kind.memfd().ok_or(Errno::EINVAL)?.file();
-    let done = file.set_size(memory(), size);
-    done.map(|()| 0).map_err(refusal)
+    set_size(&open, size)
+}
+
+/// Gives an open file another length, up to RLIMIT_FSIZE.
+pub(super) fn set_size(open: &OpenFile, size: u64) -> Answer {
+    let (Order::Random(now), true) = (open.kind.order(), open.kind.is_regular()) else {
+        return Err(Errno::EINVAL);
+    };
+    if size > now {
+        check_limit(size)?;
+    }
+    open.kind.set_size(size).map(|()| 0)
+}
+
+/// `EFBIG`, and SIGXFSZ, for a file that is to be longer than RLIMIT_FSIZE.
+fn check_limit(size: u64) -> Result<(), Errno> {
+    if size <= current().limits().file_size() {
+        return Ok(());
+    }
+    signal::send_to_self(SIGXFSZ);
+    Err(Errno::EFBIG)
 }
 
 /// fallocate(2).
@@ -65,25 +82,28 @@ pub(super) fn fallocate([number, mode, offset, length, ..]: Arguments) -> Answer
         return Err(Errno::EOPNOTSUPP);
     }
     open.check_writable()?;
-    let Some(file) = open.kind.memfd() else {
+    if !open.kind.is_regular() {
         return Err(match open.kind.pipe() {
             Some(_) => Errno::ESPIPE,
             None => Errno::ENODEV,
         });
-    };
+    }
     let end = offset + length;
     if (end as i64) < 0 {
         return Err(Errno::EFBIG);
     }
-    let (file, bytes) = (file.file(), offset..end);
     const PUNCH: u32 = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-    let done = match mode {
-        PUNCH => file.punch_hole(memory(), bytes),
-        0 => file.allocate(memory(), bytes, Reach::Extend),
-        FALLOC_FL_KEEP_SIZE => file.allocate(memory(), bytes, Reach::Keep),
+    let how = match mode {
+        PUNCH => Allocation::PunchHole,
+        0 => Allocation::Extend,
+        FALLOC_FL_KEEP_SIZE => Allocation::Keep,
         _ => return Err(Errno::EOPNOTSUPP),
     };
-    done.map(|()| 0).map_err(refusal)
+    let size = open.kind.status().size;
+    if how == Allocation::Extend && end > size {
+        check_limit(end)?;
+    }
+    open.kind.allocate(offset..end, how).map(|()| 0)
 }
 
 /// fsync(2) and fdatasync(2): what is in memory is where it belongs.

@@ -4,15 +4,14 @@
 use alloc::vec::Vec;
 
 use abi::Errno;
-use abi::general::{POLLERR, POLLHUP, POLLIN, POLLOUT, SI_USER, SIGPIPE};
+use abi::general::{O_APPEND, POLLERR, POLLHUP, POLLIN, POLLOUT, SIGPIPE, SIGXFSZ};
 
 use super::{Answer, Arguments, user};
 use crate::arch::timer;
 use crate::fs::buffers::{Buffer, Buffers};
 use crate::fs::files::Descriptor;
 use crate::fs::open::{Kind, OpenFile, Order, Step, Wakes};
-use crate::process::signal::{self, Info};
-use crate::process::{current, sched, waiting};
+use crate::process::{current, sched, signal, waiting};
 
 /// Most bytes that one call transfers: Linux's MAX_RW_COUNT.
 const MAX_COUNT: u64 = 0x7fff_f000;
@@ -20,8 +19,17 @@ const MAX_COUNT: u64 = 0x7fff_f000;
 /// Most buffers in a vector.
 const MAX_VECTOR: u64 = 1024;
 
-/// What descriptor `number` of the running process stands for.
+/// What descriptor `number` of the running process stands for; `EBADF` where that is only a place.
 pub(super) fn descriptor(number: u64) -> Result<Descriptor, Errno> {
+    let descriptor = any_descriptor(number)?;
+    if descriptor.file.is_path() {
+        return Err(Errno::EBADF);
+    }
+    Ok(descriptor)
+}
+
+/// What it stands for, a place among them.
+pub(super) fn any_descriptor(number: u64) -> Result<Descriptor, Errno> {
     current().files.get(u64::from(number as u32))
 }
 
@@ -67,6 +75,22 @@ pub(super) fn pwrite64([number, buffer, length, offset, ..]: Arguments) -> Answe
     transfer(&place, Direction::Write, offset, &buffers)
 }
 
+/// preadv(2).
+pub(super) fn preadv([number, vector, count, offset, ..]: Arguments) -> Answer {
+    let place = seekable(number, offset)?;
+    place.check_readable()?;
+    let buffers = read_vector(vector, count)?;
+    transfer(&place, Direction::Read, offset, &buffers)
+}
+
+/// pwritev(2).
+pub(super) fn pwritev([number, vector, count, offset, ..]: Arguments) -> Answer {
+    let place = seekable(number, offset)?;
+    place.check_writable()?;
+    let buffers = read_vector(vector, count)?;
+    transfer(&place, Direction::Write, offset, &buffers)
+}
+
 type Open = alloc::sync::Arc<OpenFile>;
 
 fn readable(number: u64) -> Result<Open, Errno> {
@@ -104,17 +128,30 @@ enum Direction {
 
 /// Transfers at the file's position, and moves that on.
 fn at_position(open: &OpenFile, direction: Direction, buffers: &[Buffer]) -> Answer {
-    let position = open.position();
-    let count = transfer(open, direction, position, buffers)?;
+    let mut position = open.position();
+    let count = transfer_from(open, direction, &mut position, buffers)?;
     if open.kind.order() != Order::Stream {
         open.set_position(position + count);
     }
     Ok(count)
 }
 
+/// Transfers from `at` on, whatever the file's position is.
+fn transfer(open: &OpenFile, direction: Direction, mut at: u64, list: &[Buffer]) -> Answer {
+    transfer_from(open, direction, &mut at, list)
+}
+
 /// Transfers as much as the call is to: a read what there is, a write all of it.
-fn transfer(open: &OpenFile, direction: Direction, at: u64, list: &[Buffer]) -> Answer {
+fn transfer_from(open: &OpenFile, direction: Direction, at: &mut u64, list: &[Buffer]) -> Answer {
     let mut buffers = Buffers::new(list);
+    let writers_turn = match direction {
+        Direction::Write => open.kind.writers_turn(),
+        Direction::Read => None,
+    };
+    if direction == Direction::Write {
+        prepare_write(open, at, &mut buffers)?;
+    }
+    let at = *at;
     if open.kind.order() != Order::Stream && (at.wrapping_add(buffers.left()) as i64) < 0 {
         return Err(Errno::EINVAL);
     }
@@ -141,8 +178,9 @@ fn transfer(open: &OpenFile, direction: Direction, at: u64, list: &[Buffer]) -> 
             break Err(Errno::ERESTARTSYS);
         }
     };
+    drop(writers_turn);
     if end == Err(Errno::EPIPE) {
-        nobody_reads();
+        signal::send_to_self(SIGPIPE);
     }
     match end {
         Err(errno) if buffers.moved() == 0 => Err(errno),
@@ -171,12 +209,23 @@ fn wait(kind: &dyn Kind, direction: Direction, soon: u64) {
     }
 }
 
-/// SIGPIPE, as the writer's own doing.
-fn nobody_reads() {
-    let process = current();
-    let info = Info::of_process(SIGPIPE, SI_USER as i32, process.pid);
-    // Always kept: a standard signal waits once at most.
-    let _ = signal::send_to_thread(&process, info);
+/// Where a write to a regular file begins, and how far RLIMIT_FSIZE lets it go.
+fn prepare_write(open: &OpenFile, at: &mut u64, buffers: &mut Buffers<'_>) -> Result<(), Errno> {
+    if !open.kind.is_regular() || buffers.left() == 0 {
+        return Ok(());
+    }
+    if open.flags() & O_APPEND != 0
+        && let Order::Random(size) = open.kind.order()
+    {
+        *at = size;
+    }
+    let limit = current().limits().file_size();
+    if *at >= limit {
+        signal::send_to_self(SIGXFSZ);
+        return Err(Errno::EFBIG);
+    }
+    buffers.limit(limit - *at);
+    Ok(())
 }
 
 /// Refuses buffers that reach out of the user half, as Linux does before it touches them.

@@ -13,7 +13,7 @@ use mm::commit::Overcommit;
 use mm::mmap::{Mapping, Place};
 use mm::mprotect::Extent;
 use mm::mremap::{Remap, RemapFlags};
-use mm::page_cache::{Reserve, Source};
+use mm::page_cache::Reserve;
 use mm::populate::Populate;
 use mm::{Backing, Error, PAGE_SIZE, Page, VmFlags};
 
@@ -42,10 +42,10 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
         address,
         length,
         place: place(flags),
-        flags: vm_flags(protection as u32, flags, &backing),
+        flags: vm_flags(protection as u32, flags, open.as_deref()),
         backing,
     };
-    let mapped = map(flags, &mapping);
+    let mapped = map(flags, &mapping, open.as_deref());
     if let Backing::File { file, .. } = mapping.backing {
         // Others may have unmapped it by now: then this was the last hold on its pages.
         file.release(memory());
@@ -54,8 +54,11 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
 }
 
 /// Makes the mapping, with its pages where that is wished; its address.
-fn map(flags: u32, mapping: &Mapping) -> Answer {
-    let kind = check_kind(flags, mapping);
+fn map(flags: u32, mapping: &Mapping, open: Option<&OpenFile>) -> Answer {
+    let kind = check_kind(flags, mapping).and_then(|()| match open {
+        Some(open) if open.check_readable().is_err() => Err(Errno::EACCES),
+        _ => Ok(()),
+    });
     let space = current().space().ok_or(Errno::ENOMEM)?;
     let (start, is_locked) = oom::retry(Need::Area, || {
         let mut space = space.write();
@@ -86,14 +89,14 @@ fn place(flags: u32) -> Place {
     }
 }
 
-fn vm_flags(protection: u32, flags: u32, backing: &Backing) -> VmFlags {
+fn vm_flags(protection: u32, flags: u32, open: Option<&OpenFile>) -> VmFlags {
     let mut vm = access(protection);
     vm.set(VmFlags::GROWS_DOWN, flags & MAP_GROWSDOWN != 0);
     vm.set(VmFlags::NO_RESERVE, flags & MAP_NORESERVE != 0);
     vm.set(VmFlags::LOCKED, flags & MAP_LOCKED != 0);
     if flags & MAP_TYPE != MAP_PRIVATE {
         vm.insert(VmFlags::SHARED);
-        vm.set(VmFlags::NEVER_WRITE, is_read_only(backing));
+        vm.set(VmFlags::NEVER_WRITE, is_read_only(open));
     }
     vm
 }
@@ -106,12 +109,9 @@ fn access(protection: u32) -> VmFlags {
     vm
 }
 
-/// Whether stores must not reach what is behind the mapping: files of the archive are opened for reading only.
-fn is_read_only(backing: &Backing) -> bool {
-    match backing {
-        Backing::Anonymous => false,
-        Backing::File { file, .. } => file.source() == Source::Device,
-    }
+/// Whether stores must not reach what is behind the mapping: it was opened for reading only.
+fn is_read_only(open: Option<&OpenFile>) -> bool {
+    open.is_some_and(|open| open.check_writable().is_err())
 }
 
 /// What the pages are to come from.

@@ -3,7 +3,9 @@
 //!
 //! A number that isn't in the table answers `ENOSYS`, is counted, and is logged once for each number.
 mod advice;
+mod attributes;
 mod descriptor;
+mod directory;
 mod extent;
 mod file;
 mod identity;
@@ -11,6 +13,8 @@ mod itimer;
 mod limits;
 mod memfd;
 mod memory;
+mod names;
+mod open;
 mod path;
 mod pidfd;
 mod pipe;
@@ -21,6 +25,7 @@ mod residency;
 mod scheduling;
 mod select;
 mod signal;
+mod status;
 mod system;
 mod table;
 mod terminal;

@@ -11,7 +11,7 @@ use crate::gather::Gather;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::{self, PAGE_SIZE, Page};
-use crate::page_cache::Read;
+use crate::page_cache::{Read, Source};
 use crate::space::AddressSpace;
 use crate::vma::{Backing, VmFlags, Vma};
 
@@ -152,9 +152,9 @@ fn remove<M: Machine>(memory: &Memory<M>, vma: &Vma, piece: &Range<Page>) -> Res
 
 /// Whether the area can't take the advice.
 fn refuse(vma: &Vma, advice: Advice) -> Result<(), Error> {
-    let is_anonymous = match &vma.backing {
-        Backing::Anonymous => true,
-        Backing::File { .. } => false,
+    let (is_anonymous, is_read_in) = match &vma.backing {
+        Backing::Anonymous => (true, false),
+        Backing::File { file, .. } => (false, file.source() == Source::Device),
     };
     let is_locked = vma.flags.contains(VmFlags::LOCKED);
     let is_senseless = match advice {
@@ -167,6 +167,8 @@ fn refuse(vma: &Vma, advice: Advice) -> Result<(), Error> {
     match advice {
         _ if is_senseless => Err(Error::Invalid),
         Advice::Remove if !may_store_to_file(vma) => Err(Error::Forbidden),
+        // What leaves memory there would be read in again.
+        Advice::Remove if is_read_in => Err(Error::Invalid),
         _ => Ok(()),
     }
 }

@@ -76,7 +76,7 @@ impl CachedFile {
         &'a self,
         memory: &'a Memory<M>,
     ) -> Result<PagePromise<'a, M>, NoPage> {
-        if self.reserve == Reserve::ByPage {
+        if self.reserve == Reserve::ByPage && self.source == Source::Memory {
             memory.commit(1, 0).map_err(|_| NoPage::NotPromised)?;
         }
         Ok(PagePromise { file: self, memory })

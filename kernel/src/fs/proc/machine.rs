@@ -10,6 +10,7 @@ use super::text::Text;
 use super::{Content, Entry, cpuinfo, entry};
 use crate::arch::memory::memory;
 use crate::arch::{stack, timer};
+use crate::fs::mount;
 use crate::process::{load, table};
 use crate::{options, syscall};
 
@@ -97,10 +98,11 @@ fn filesystems(out: &mut Text) -> Written {
 }
 
 pub(super) fn mounts(out: &mut Text) -> Written {
-    out.write_str(
-        "rootfs / rootfs ro 0 0\nproc /proc proc rw,relatime 0 0\nsysfs /sys sysfs ro,relatime 0 0\n\
-         devtmpfs /dev devtmpfs rw,relatime 0 0\n",
-    )
+    mount::all().iter().try_for_each(|mount| {
+        let name = mount.name().escape_ascii();
+        let (kind, options) = (mount.kind, mount.options());
+        writeln!(out, "{kind} /{name} {kind} {options} 0 0")
+    })
 }
 
 /// Time since boot, and how much of it nobody used.

@@ -3,6 +3,7 @@
 //! Each is an entry of a table: a path, and what produces its bytes. Folders are there because paths have slashes. What is
 //! below `/proc/PID` is one table for all processes; `/proc/self` is a link to the reader's own.
 mod cpuinfo;
+mod inode;
 mod machine;
 mod memory;
 mod open;
@@ -12,17 +13,16 @@ mod status;
 mod text;
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::fmt::{Error, Result as Written, Write};
+use core::fmt::{Error, Result as Written};
 use core::ops::Range;
 
 use abi::Errno;
 use abi::general::{S_IFDIR, S_IFLNK, S_IFREG};
 use mm::{AddressSpace, Page};
 
-use super::node;
+use super::inode::Inode;
 use super::open::Status;
-use crate::process::{Facts, Process, current, table};
+use crate::process::{Facts, Process, table};
 pub(crate) use open::Open;
 use text::Text;
 
@@ -43,8 +43,12 @@ enum Content {
     Pagemap,
     /// `oom_score_adj`, which can be written.
     Adjustment,
-    /// The path of a process's program.
+    /// A link to a process's program.
     Program,
+    /// A link to where its paths begin.
+    WorkingDirectory,
+    /// A link to the root.
+    Root,
 }
 
 /// A file below `/proc`, `/proc/PID` or `/sys`.
@@ -68,8 +72,15 @@ enum Tree {
 /// What stands at a path.
 #[derive(Clone, Copy)]
 enum Kind {
-    Folder,
+    /// A folder, by its path below the tree's root.
+    Folder(&'static str),
     File(&'static Entry),
+    /// `task`, whose one entry is the process once more.
+    Tasks,
+    /// `fd`: the descriptors of a process.
+    Descriptors,
+    /// One of them: a link to what it stands for.
+    Descriptor(u32),
     /// `/proc/self`: a link to a folder.
     Own,
     /// `/proc/thread-self`: a link to the same, by way of `task`.
@@ -92,62 +103,79 @@ impl Tree {
         }
     }
 
-    /// What stands at `path` below the tree's root.
-    fn find(self, path: &[u8]) -> Option<Node> {
-        let kind = |kind| Some(Node { tree: self, kind });
-        if path.is_empty() {
-            return kind(Kind::Folder);
+    fn root(self) -> Node {
+        Node {
+            tree: self,
+            kind: Kind::Folder(""),
         }
-        for entry in self.entries() {
-            match entry.path.as_bytes().strip_prefix(path) {
-                Some([]) => return kind(Kind::File(entry)),
-                Some([b'/', ..]) => return kind(Kind::Folder),
-                _ => {}
-            }
-        }
-        None
+    }
+
+    /// What is called `name` in the folder at path `folder`.
+    fn find(self, folder: &'static str, name: &[u8]) -> Option<Node> {
+        let (kind, _) = self
+            .kinds(folder, 0)
+            .find(|&(kind, _)| kind_name(folder, kind) == name)?;
+        Some(Node { tree: self, kind })
+    }
+
+    /// What the table has in the folder at path `folder`, from the place `from` of the table on, and the place of each. A
+    /// folder comes with the first of its entries.
+    fn kinds(self, folder: &'static str, from: usize) -> impl Iterator<Item = (Kind, usize)> {
+        let entries = self.entries();
+        let places = from.min(entries.len())..entries.len();
+        places.filter_map(move |place| {
+            let kind = kind_in(folder, &entries[place])?;
+            let is_first = |kind| {
+                let name = kind_name(folder, kind);
+                let mut before = entries[..place].iter();
+                !before.any(|entry| {
+                    kind_in(folder, entry).is_some_and(|other| kind_name(folder, other) == name)
+                })
+            };
+            is_first(kind).then_some((kind, place))
+        })
     }
 }
 
-/// What stands at `path` below `/sys`.
-pub(super) fn find_in_sys(path: &[u8]) -> Option<super::Node> {
-    Tree::Sys.find(path).map(super::Node::Proc)
-}
-
-/// What stands at `path` below `/proc`.
-pub(super) fn find(path: &[u8]) -> Option<super::Node> {
-    let own = |kind| Node {
-        tree: Tree::Machine,
-        kind,
+/// What of `entry` is in the folder at path `folder`: itself, a folder in which it is, or nothing.
+fn kind_in(folder: &'static str, entry: &'static Entry) -> Option<Kind> {
+    let rest = entry.path.strip_prefix(folder)?;
+    let rest = match folder {
+        "" => rest,
+        _ => rest.strip_prefix('/')?,
     };
-    let node = match path {
-        b"self" => Some(own(Kind::Own)),
-        b"thread-self" => Some(own(Kind::OwnThread)),
-        _ => Tree::Machine.find(path).or_else(|| of_process(path)),
+    Some(match rest.find('/') {
+        Some(slash) => Kind::Folder(&entry.path[..entry.path.len() - rest.len() + slash]),
+        None => Kind::File(entry),
+    })
+}
+
+/// What `kind` of the folder at path `folder` is called.
+fn kind_name(folder: &str, kind: Kind) -> &'static [u8] {
+    let path = match kind {
+        Kind::Folder(path) => path,
+        Kind::File(entry) => entry.path,
+        _ => "",
     };
-    node.map(super::Node::Proc)
+    let start = match folder {
+        "" => 0,
+        _ => folder.len() + 1,
+    };
+    path.as_bytes().get(start..).unwrap_or_default()
 }
 
-/// What stands at `PID/...`. A process's one thread has the same files.
-fn of_process(path: &[u8]) -> Option<Node> {
-    let (name, mut below) = split(path);
-    let pid = number(name)?;
-    table::find(pid)?;
-    if let Some(in_task) = below.strip_prefix(b"task") {
-        let (thread, file) = split(in_task.strip_prefix(b"/").unwrap_or_default());
-        if in_task.is_empty() || thread == name {
-            below = file;
-        }
-    }
-    Tree::Process(pid).find(below)
+/// The root of `/proc`.
+pub(super) fn root() -> Result<Arc<dyn Inode>, Errno> {
+    node(Tree::Machine.root())
 }
 
-/// The part before the first slash, and what is behind it.
-fn split(path: &[u8]) -> (&[u8], &[u8]) {
-    match path.iter().position(|&byte| byte == b'/') {
-        Some(slash) => (&path[..slash], &path[slash + 1..]),
-        None => (path, &[]),
-    }
+/// The root of `/sys`.
+pub(super) fn root_of_sys() -> Result<Arc<dyn Inode>, Errno> {
+    node(Tree::Sys.root())
+}
+
+fn node(node: Node) -> Result<Arc<dyn Inode>, Errno> {
+    Ok(Arc::try_new(node).map_err(|_| Errno::ENOMEM)?)
 }
 
 /// A number as Linux writes it: no sign, no zero in front.
@@ -169,7 +197,11 @@ impl Node {
             Tree::Sys => (SYS, 1),
         };
         let (number, mode) = match self.kind {
-            Kind::Folder => (0, S_IFDIR | 0o555),
+            Kind::Folder("") => (0, S_IFDIR | 0o555),
+            Kind::Folder(path) => (0x4000 + self.place_below(path), S_IFDIR | 0o555),
+            Kind::Tasks => (0x8002, S_IFDIR | 0o555),
+            Kind::Descriptors => (0x8003, S_IFDIR | 0o500),
+            Kind::Descriptor(number) => (0x9000 + u64::from(number), S_IFLNK | 0o700),
             Kind::File(entry) => (1 + self.place(entry), entry.mode()),
             Kind::Own => (0x8000, S_IFLNK | 0o777),
             Kind::OwnThread => (0x8001, S_IFLNK | 0o777),
@@ -190,24 +222,12 @@ impl Node {
         place.count() as u64
     }
 
-    /// Where the link leads.
-    pub(super) fn target(&self) -> Result<Vec<u8>, Errno> {
-        let mut text = Text::default();
-        let pid = current().pid;
-        let written = match self.kind {
-            Kind::Own => write!(text, "{pid}"),
-            Kind::OwnThread => write!(text, "{pid}/task/{pid}"),
-            Kind::File(Entry {
-                content: Content::Program,
-                ..
-            }) => {
-                let process = self.process()?.ok_or(Errno::ENOENT)?;
-                process::write_program(&process, &mut text)
-            }
-            Kind::File(_) | Kind::Folder => return Err(Errno::EINVAL),
-        };
-        written.map_err(|_| Errno::ENOENT)?;
-        node::copy(text.bytes())
+    /// The place of the first entry in the folder at `path`.
+    fn place_below(&self, path: &str) -> u64 {
+        let entries = self.tree.entries().iter();
+        entries
+            .take_while(|entry| !entry.path.starts_with(path))
+            .count() as u64
     }
 
     /// The process that the file is about, if it is about one.
@@ -222,7 +242,7 @@ impl Node {
 impl Entry {
     fn mode(&self) -> u32 {
         match self.content {
-            Content::Program => S_IFLNK | 0o777,
+            Content::Program | Content::WorkingDirectory | Content::Root => S_IFLNK | 0o777,
             Content::Adjustment => S_IFREG | 0o644,
             Content::Pagemap => S_IFREG | 0o400,
             _ => S_IFREG | 0o444,

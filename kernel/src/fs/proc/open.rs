@@ -194,7 +194,11 @@ impl Open {
                 let next = write(&space.read(), page, text).map_err(|_| Errno::ENOMEM)?;
                 return Ok(next.map_or(Next::Nothing, Next::From));
             }
-            Content::Strings(_) | Content::Pagemap | Content::Program => return Err(Errno::EINVAL),
+            Content::Strings(_)
+            | Content::Pagemap
+            | Content::Program
+            | Content::WorkingDirectory
+            | Content::Root => return Err(Errno::EINVAL),
         };
         written.map_err(|_| Errno::ENOMEM)?;
         Ok(Next::Nothing)

@@ -1,12 +1,11 @@
 //! `/proc/PID`: what is known of a process, a file each.
-use core::fmt::{Error, Result as Written, Write};
+use core::fmt::{Result as Written, Write};
 
 use abi::Errno;
 
 use super::text::Text;
 use super::{Content, Entry, entry, memory, stat, status};
 use crate::arch::memory::memory as world;
-use crate::fs;
 use crate::process::limits::NAMES;
 use crate::process::{Process, Space, oom};
 
@@ -18,6 +17,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "environ",
         Content::Strings(|facts| facts.environment.clone()),
     ),
+    entry("cwd", Content::WorkingDirectory),
     entry("exe", Content::Program),
     entry("limits", Content::Process(limits)),
     entry("maps", Content::Areas(memory::maps)),
@@ -25,6 +25,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("oom_score", Content::Process(oom_score)),
     entry("oom_score_adj", Content::Adjustment),
     entry("pagemap", Content::Pagemap),
+    entry("root", Content::Root),
     entry("smaps", Content::Areas(memory::smaps)),
     entry("smaps_rollup", Content::Memory(memory::smaps_rollup)),
     entry("stat", Content::Process(stat::write)),
@@ -34,15 +35,6 @@ pub(super) const ENTRIES: &[Entry] = &[
 
 fn comm(process: &Process, out: &mut Text) -> Written {
     writeln!(out, "{}", process.name())
-}
-
-/// The path of the program; an error where there is no memory left to have one.
-pub(super) fn write_program(process: &Process, out: &mut Text) -> Written {
-    let space = process.space().ok_or(Error)?;
-    let facts = space.facts().ok_or(Error)?;
-    out.write_char('/')?;
-    let path = fs::path_of(facts.program.cached().id());
-    out.push(path.unwrap_or_default())
 }
 
 /// `statm`: sizes in pages.

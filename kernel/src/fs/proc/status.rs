@@ -38,7 +38,8 @@ fn identity(process: &Process, out: &mut Text) -> Written {
     let pid = process.pid;
     let (letter, word) = state(process);
     let parent = table::parent_of(pid).unwrap_or(0);
-    write!(out, "Name:\t{}\nUmask:\t0022\n", process.name())?;
+    let mask = process.working.mask();
+    write!(out, "Name:\t{}\nUmask:\t{mask:04o}\n", process.name())?;
     write!(out, "State:\t{letter} ({word})\nTgid:\t{pid}\nNgid:\t0\n")?;
     write!(out, "Pid:\t{pid}\nPPid:\t{parent}\nTracerPid:\t0\n")?;
     out.write_str("Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n")?;

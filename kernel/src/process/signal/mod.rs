@@ -31,7 +31,7 @@ pub(crate) use force::{Cause, force, force_denied};
 pub(crate) use info::Info;
 pub(crate) use pending::entries as queued;
 pub(super) use send::tell_of_child;
-pub(crate) use send::{kill, kill_all, kill_group, send, send_to_thread};
+pub(crate) use send::{kill, kill_all, kill_group, send, send_to_self, send_to_thread};
 pub(crate) use set::{SIGNALS, SignalSet};
 pub(crate) use state::{Signals, Sleep, Trap};
 

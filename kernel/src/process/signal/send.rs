@@ -29,6 +29,14 @@ pub(crate) fn send_to_thread(process: &Arc<Process>, info: Info) -> Result<(), E
     send_to(process, info, Target::Thread)
 }
 
+/// Sends a signal to the running process for what it did itself.
+pub(crate) fn send_to_self(signal: u32) {
+    let process = current();
+    let info = Info::of_process(signal, SI_USER as i32, process.pid);
+    // Always kept: a standard signal waits once at most.
+    let _ = send_to_thread(&process, info);
+}
+
 /// `EAGAIN` where the signal has to carry something and there is no room for it.
 fn send_to(process: &Arc<Process>, info: Info, target: Target) -> Result<(), Errno> {
     let room = room(process, &info);

@@ -1,0 +1,49 @@
+//! Whose a file is, and what it is called where nobody else knows: for those who are shown nothing but the pages, in a read
+//! or a report.
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::any::Any;
+
+use super::CachedFile;
+
+/// What a file system knows of a file, in its own type.
+pub type Owner = Arc<dyn Any + Send + Sync>;
+
+/// What a file is known as.
+#[derive(Debug)]
+pub(super) struct Identity {
+    /// Of files that no path leads to: the name must outlive their descriptors.
+    name: Option<Vec<u8>>,
+    owner: Option<Owner>,
+}
+
+impl Identity {
+    pub(super) const NONE: Self = Self {
+        name: None,
+        owner: None,
+    };
+}
+
+impl CachedFile {
+    /// The same file with a name, for reports.
+    pub fn with_name(mut self, name: Vec<u8>) -> Self {
+        self.identity.name = Some(name);
+        self
+    }
+
+    /// What [`Self::with_name`] called it; `None` for most.
+    pub fn name(&self) -> Option<&[u8]> {
+        self.identity.name.as_deref()
+    }
+
+    /// The same file, known to its file system as `owner`.
+    pub fn with_owner(mut self, owner: Owner) -> Self {
+        self.identity.owner = Some(owner);
+        self
+    }
+
+    /// What its file system knows of it, if it has one.
+    pub fn owner(&self) -> Option<&Owner> {
+        self.identity.owner.as_ref()
+    }
+}

@@ -1,0 +1,306 @@
+//! Names that come, go and move.
+//!
+//! Everything that changes names holds the volume's lock, so what was looked up stays true until it is used; a folder's
+//! own lock is held only while its entries are touched.
+use alloc::sync::Arc;
+
+use abi::Errno;
+use abi::general::S_IFREG;
+
+use super::folder::Folder;
+use super::{Content, Node};
+use crate::fs::gate::Turn;
+use crate::fs::inode::{self, Directory, Inode, Listed, Name, New, Removal, Taken};
+
+/// Most names that an inode may have.
+const MOST_LINKS: u32 = 65_000;
+
+impl Node {
+    fn entries(&self) -> Result<Turn<'_, Folder>, Errno> {
+        match &self.content {
+            Content::Folder(folder) => Ok(folder.enter()),
+            _ => Err(Errno::ENOTDIR),
+        }
+    }
+
+    /// The entries, where the folder itself still has a name: others get no new ones.
+    fn live_entries(&self) -> Result<Turn<'_, Folder>, Errno> {
+        if self.attributes.lock().links == 0 {
+            return Err(Errno::ENOENT);
+        }
+        self.entries()
+    }
+
+    pub(super) fn find(&self, name: &[u8]) -> Result<Arc<Self>, Errno> {
+        let entries = self.entries()?;
+        let entry = entries.find(name).ok_or(Errno::ENOENT)?;
+        Ok(entry.node.clone())
+    }
+
+    /// Puts `node` in under a name that is free.
+    pub(super) fn insert(&self, name: &[u8], node: &Arc<Self>) -> Result<(), Errno> {
+        let name = inode::name_of(name)?;
+        let mut entries = self.live_entries()?;
+        if entries.find(&name).is_some() {
+            return Err(Errno::EEXIST);
+        }
+        entries.reserve()?;
+        entries.put(name.clone(), node.clone());
+        drop(entries);
+        node.add_link(self, name);
+        self.note_change();
+        Ok(())
+    }
+
+    /// `node` has one name more, in this folder.
+    fn add_link(&self, parent: &Self, name: Name) {
+        self.card.note_entry(parent.me(), name);
+        let is_folder = self.is_folder();
+        self.attributes.lock().links += if is_folder { 2 } else { 1 };
+        if is_folder {
+            parent.attributes.lock().links += 1;
+        }
+        self.note_status_change();
+    }
+
+    /// It has one name less, which was in `parent`.
+    fn drop_link(&self, parent: &Self, name: &[u8]) {
+        self.card.note_removal(&parent.me(), name);
+        let is_folder = self.is_folder();
+        self.attributes.lock().links -= if is_folder { 2 } else { 1 };
+        if is_folder {
+            parent.attributes.lock().links -= 1;
+        }
+        self.note_status_change();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.entries().is_ok_and(|entries| entries.len() == 0)
+    }
+
+    /// Whether it is `other`, or somewhere in it.
+    fn is_within(self: &Arc<Self>, other: &Self) -> bool {
+        let mut at = Some(self.clone());
+        while let Some(node) = at {
+            if core::ptr::eq(&*node, other) {
+                return true;
+            }
+            at = node.card.parent();
+        }
+        false
+    }
+
+    /// Takes everything out, however deep it is, without a stack that grows with the depth.
+    pub(crate) fn clear(self: &Arc<Self>) {
+        let mut at = self.clone();
+        loop {
+            let last = at.entries().ok().and_then(|entries| entries.last());
+            match last {
+                Some(child) if child.is_folder() && !child.is_empty() => at = child,
+                Some(child) => {
+                    let gone = at.entries().ok().and_then(|mut entries| entries.pop());
+                    drop((child, gone));
+                }
+                None if Arc::ptr_eq(&at, self) => return,
+                None => at = at.card.parent().unwrap_or_else(|| self.clone()),
+            }
+        }
+    }
+}
+
+impl Directory for Node {
+    fn lookup(&self, name: &[u8]) -> Result<Arc<dyn Inode>, Errno> {
+        let entry = {
+            let entries = self.entries()?;
+            entries.find(name).ok_or(Errno::ENOENT)?.clone()
+        };
+        if !entry.node.is_folder() {
+            entry.node.card.note_entry(self.me(), entry.name);
+        }
+        Ok(entry.node)
+    }
+
+    fn next(&self, from: u64) -> Result<Option<Listed>, Errno> {
+        let entries = self.entries()?;
+        Ok(entries.next(from).map(|entry| Listed {
+            cookie: entry.cookie,
+            number: entry.node.card.number,
+            kind: entry.node.kind(),
+            name: entry.name.clone(),
+        }))
+    }
+
+    fn parent(&self) -> Option<Arc<dyn Inode>> {
+        Some(self.card.parent()?)
+    }
+
+    fn create(&self, name: &[u8], new: &New<'_>) -> Result<Arc<dyn Inode>, Errno> {
+        let _names = self.volume.names.enter();
+        if self.live_entries()?.find(name).is_some() {
+            return Err(Errno::EEXIST);
+        }
+        let node = Self::try_new(&self.volume, new)?;
+        self.insert(name, &node)?;
+        Ok(node)
+    }
+
+    fn create_unnamed(&self, mode: u32) -> Result<Arc<dyn Inode>, Errno> {
+        let new = New {
+            mode: S_IFREG | mode,
+            target: &[],
+            special: 0,
+        };
+        let node = Self::try_new(&self.volume, &new)?;
+        let name = unnamed(node.card.number)?;
+        node.card.note_unnamed(self.me(), name);
+        Ok(node)
+    }
+
+    fn link(&self, name: &[u8], inode: Arc<dyn Inode>) -> Result<(), Errno> {
+        let node = of_volume(self, inode)?;
+        if node.is_folder() {
+            return Err(Errno::EPERM);
+        }
+        let _names = self.volume.names.enter();
+        if node.attributes.lock().links >= MOST_LINKS {
+            return Err(Errno::EMLINK);
+        }
+        self.insert(name, &node)
+    }
+
+    fn remove(&self, name: &[u8], removal: Removal) -> Result<(), Errno> {
+        let _names = self.volume.names.enter();
+        let node = self.find(name)?;
+        match removal {
+            Removal::File if node.is_folder() => return Err(Errno::EISDIR),
+            Removal::Folder if !node.is_folder() => return Err(Errno::ENOTDIR),
+            Removal::Folder if !node.is_empty() => return Err(Errno::ENOTEMPTY),
+            _ => {}
+        }
+        self.entries()?.remove(name);
+        node.drop_link(self, name);
+        self.note_change();
+        Ok(())
+    }
+
+    fn rename(
+        &self,
+        name: &[u8],
+        to: Arc<dyn Inode>,
+        new_name: &[u8],
+        taken: Taken,
+    ) -> Result<(), Errno> {
+        let to = of_volume(self, to)?;
+        let _names = self.volume.names.enter();
+        let node = self.find(name)?;
+        let other = match to.find(new_name) {
+            Err(Errno::ENOENT) => None,
+            found => Some(found?),
+        };
+        match (&other, taken) {
+            (Some(_), Taken::Refuse) => return Err(Errno::EEXIST),
+            (None, Taken::Exchange) => return Err(Errno::ENOENT),
+            _ => {}
+        }
+        if to.is_within(&node) {
+            return Err(Errno::EINVAL);
+        }
+        let Some(me) = self.me().upgrade() else {
+            return Err(Errno::ENOENT);
+        };
+        if let Some(other) = &other {
+            if me.is_within(other) && other.is_folder() {
+                return Err(match taken {
+                    Taken::Exchange => Errno::EINVAL,
+                    _ => Errno::ENOTEMPTY,
+                });
+            }
+            if Arc::ptr_eq(&node, other) {
+                return Ok(());
+            }
+        }
+        match other {
+            Some(other) if taken == Taken::Exchange => {
+                exchange((&me, name, &node), (&to, new_name, &other))
+            }
+            other => replace((&me, name, &node), (&to, new_name, other)),
+        }
+    }
+}
+
+/// The two change places.
+fn exchange(
+    (from, name, node): (&Arc<Node>, &[u8], &Arc<Node>),
+    (to, new_name, other): (&Arc<Node>, &[u8], &Arc<Node>),
+) -> Result<(), Errno> {
+    let (name, new_name) = (inode::name_of(name)?, inode::name_of(new_name)?);
+    to.entries()?.put(new_name.clone(), node.clone());
+    from.entries()?.put(name.clone(), other.clone());
+    for (node, old, new, name) in [(node, from, to, new_name), (other, to, from, name)] {
+        node.card.note_entry(new.me(), name);
+        if node.is_folder() {
+            old.attributes.lock().links -= 1;
+            new.attributes.lock().links += 1;
+        }
+        node.note_status_change();
+    }
+    from.note_change();
+    to.note_change();
+    Ok(())
+}
+
+/// One takes the place of the other, if there is one.
+fn replace(
+    (from, name, node): (&Arc<Node>, &[u8], &Arc<Node>),
+    (to, new_name, other): (&Arc<Node>, &[u8], Option<Arc<Node>>),
+) -> Result<(), Errno> {
+    if let Some(other) = &other {
+        match (node.is_folder(), other.is_folder()) {
+            (true, false) => return Err(Errno::ENOTDIR),
+            (false, true) => return Err(Errno::EISDIR),
+            (true, true) if !other.is_empty() => return Err(Errno::ENOTEMPTY),
+            _ => {}
+        }
+    }
+    let new = inode::name_of(new_name)?;
+    let mut entries = to.live_entries()?;
+    entries.reserve()?;
+    let gone = entries.put(new.clone(), node.clone());
+    drop(entries);
+    if let Some(gone) = gone {
+        gone.drop_link(to, new_name);
+    }
+    from.entries()?.remove(name);
+    if node.is_folder() {
+        from.attributes.lock().links -= 1;
+        to.attributes.lock().links += 1;
+    }
+    node.card.note_entry(to.me(), new);
+    node.note_status_change();
+    from.note_change();
+    to.note_change();
+    Ok(())
+}
+
+/// The inode, if it is one of the folder's volume.
+fn of_volume(folder: &Node, inode: Arc<dyn Inode>) -> Result<Arc<Node>, Errno> {
+    let node: Arc<Node> = inode.into_any().downcast().map_err(|_| Errno::EXDEV)?;
+    if Arc::ptr_eq(&node.volume, &folder.volume) {
+        Ok(node)
+    } else {
+        Err(Errno::EXDEV)
+    }
+}
+
+/// What shows an inode without a name calls it, as on Linux: `#` and its number.
+fn unnamed(number: u64) -> Result<Name, Errno> {
+    const DIGITS: usize = 20;
+    let mut text = [b'#'; DIGITS + 1];
+    let (mut at, mut left) = (text.len(), number);
+    while left > 0 {
+        at -= 1;
+        text[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+    }
+    inode::name_of(&text[at - 1..])
+}

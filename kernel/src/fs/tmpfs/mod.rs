@@ -1,0 +1,365 @@
+//! A file system in memory: the root, which begins as the boot image's archive, and `/dev`.
+//!
+//! Regular files are `mm`'s cached files, so `read`, `write` and every mapping see the same pages. A file of the archive
+//! differs in one thing: pages that nobody needed yet still lie in the archive (`archived.rs`).
+//!
+//! Names are only in folders; each inode knows the last entry by which it was reached (`card.rs`), which is how paths are
+//! written. One lock of the volume is held by whatever changes names, each folder's own by whoever looks into it.
+mod archived;
+mod card;
+mod directory;
+mod folder;
+mod open;
+mod regular;
+mod unpack;
+
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::any::Any;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use abi::Errno;
+use abi::general::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
+use mm::page_cache::CachedFile;
+use spin::Once;
+
+use super::gate::Gate;
+use super::inode::{self, Change, Directory, Inode, Link, New, PERMISSIONS, Time, Whereabouts};
+use super::open::{OpenFile, Status};
+use super::place::Place;
+use super::{devices, listing};
+use crate::arch::memory::memory;
+use crate::lock::{IrqLock, Rank};
+pub(super) use archived::complete;
+pub(super) use card::Card;
+use folder::Folder;
+use regular::Regular;
+pub(super) use unpack::{folder_in, unpack};
+
+/// What is left of a folder's size for each entry, as Linux counts it.
+const ENTRY_SIZE: u64 = 20;
+
+/// A file system.
+pub(crate) struct Volume {
+    /// As `st_dev`.
+    device: u64,
+    next_number: AtomicU64,
+    inodes: AtomicU64,
+    /// Held by what changes names.
+    names: Gate<()>,
+}
+
+/// What statfs(2) says of a volume.
+pub(crate) struct Room {
+    pub(crate) pages: u64,
+    pub(crate) free_pages: u64,
+    pub(crate) inodes: u64,
+    pub(crate) free_inodes: u64,
+}
+
+/// An inode.
+pub(crate) struct Node {
+    volume: Arc<Volume>,
+    me: Once<Weak<Node>>,
+    card: Arc<Card>,
+    attributes: IrqLock<Attributes>,
+    content: Content,
+}
+
+#[derive(Clone, Copy)]
+struct Attributes {
+    mode: u32,
+    links: u32,
+    user: u32,
+    group: u32,
+    accessed: Time,
+    modified: Time,
+    changed: Time,
+    born: Time,
+}
+
+enum Content {
+    Regular(Regular),
+    Folder(Gate<Folder>),
+    Link(Vec<u8>),
+    /// A device's number; of a FIFO or socket, nothing.
+    Special(u64),
+}
+
+impl Volume {
+    /// A volume with an empty root.
+    pub(super) fn try_new(device: u64, mode: u32) -> Result<Arc<Node>, Errno> {
+        let volume = Self {
+            device,
+            next_number: AtomicU64::new(1),
+            inodes: AtomicU64::new(0),
+            names: Gate::new(()),
+        };
+        let volume = Arc::try_new(volume).map_err(|_| Errno::ENOMEM)?;
+        let root = Node::try_new(
+            &volume,
+            &New {
+                mode: S_IFDIR | mode,
+                target: &[],
+                special: 0,
+            },
+        )?;
+        root.attributes.lock().links = 2;
+        Ok(root)
+    }
+
+    /// As many inodes as Linux lets a tmpfs have: one for every second frame.
+    fn most_inodes() -> u64 {
+        memory().managed_frames() as u64 / 2
+    }
+
+    /// As many pages. Memory files and shared memory count too, wherever they come from.
+    fn most_pages() -> u64 {
+        memory().managed_frames() as u64 / 2
+    }
+
+    /// Whether `pages` more may be taken.
+    fn check_room(pages: u64) -> Result<(), Errno> {
+        let used = memory().frames_used_for(mm::frame::Use::Shared) as u64;
+        if used + pages > Self::most_pages() {
+            Err(Errno::ENOSPC)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What there is, and what is left of it.
+    pub(crate) fn room(&self) -> Room {
+        let used = memory().frames_used_for(mm::frame::Use::Shared) as u64;
+        Room {
+            pages: Self::most_pages(),
+            free_pages: Self::most_pages().saturating_sub(used),
+            inodes: Self::most_inodes(),
+            free_inodes: Self::most_inodes().saturating_sub(self.inodes.load(Relaxed)),
+        }
+    }
+}
+
+impl Node {
+    /// A new inode without a name.
+    fn try_new(volume: &Arc<Volume>, new: &New<'_>) -> Result<Arc<Self>, Errno> {
+        let card = Card::new(
+            volume.device,
+            volume.next_number.fetch_add(1, Relaxed),
+            None,
+        );
+        Self::with_card(volume, new, card)
+    }
+
+    fn with_card(volume: &Arc<Volume>, new: &New<'_>, card: Card) -> Result<Arc<Self>, Errno> {
+        let card = Arc::try_new(card).map_err(|_| Errno::ENOMEM)?;
+        let content = match new.mode & S_IFMT {
+            S_IFREG => Content::Regular(Regular::try_new(&card)?),
+            S_IFDIR => Content::Folder(Gate::new(Folder::default())),
+            S_IFLNK => Content::Link(inode::copy(new.target)?),
+            _ => Content::Special(new.special),
+        };
+        let now = Time::now();
+        if volume.inodes.fetch_add(1, Relaxed) >= Volume::most_inodes() {
+            volume.inodes.fetch_sub(1, Relaxed);
+            content.release();
+            return Err(Errno::ENOSPC);
+        }
+        let node = Self {
+            volume: volume.clone(),
+            me: Once::new(),
+            card,
+            attributes: IrqLock::new(
+                Rank::Files,
+                Attributes {
+                    mode: new.mode,
+                    links: 0,
+                    user: 0,
+                    group: 0,
+                    accessed: now,
+                    modified: now,
+                    changed: now,
+                    born: now,
+                },
+            ),
+            content,
+        };
+        let node = Arc::try_new(node).map_err(|_| Errno::ENOMEM)?;
+        node.me.call_once(|| Arc::downgrade(&node));
+        Ok(node)
+    }
+
+    /// The volume that it belongs to.
+    pub(crate) fn volume(&self) -> &Volume {
+        &self.volume
+    }
+
+    fn kind(&self) -> u32 {
+        self.attributes.lock().mode & S_IFMT
+    }
+
+    fn is_folder(&self) -> bool {
+        matches!(self.content, Content::Folder(_))
+    }
+
+    fn regular(&self) -> Option<&Regular> {
+        match &self.content {
+            Content::Regular(regular) => Some(regular),
+            _ => None,
+        }
+    }
+
+    fn me(&self) -> Weak<Self> {
+        self.me.get().cloned().unwrap_or_default()
+    }
+
+    /// Its bytes or entries are others now.
+    fn note_change(&self) {
+        let mut attributes = self.attributes.lock();
+        attributes.modified = Time::now();
+        attributes.changed = attributes.modified;
+    }
+
+    /// What is said of it, and nothing else, is other now.
+    fn note_status_change(&self) {
+        self.attributes.lock().changed = Time::now();
+    }
+
+    fn note_access(&self) {
+        self.attributes.lock().accessed = Time::now();
+    }
+
+    fn size(&self) -> u64 {
+        match &self.content {
+            Content::Regular(regular) => regular.pages().size(),
+            Content::Folder(folder) => (folder.enter().len() as u64 + 2) * ENTRY_SIZE,
+            Content::Link(target) => target.len() as u64,
+            Content::Special(_) => 0,
+        }
+    }
+}
+
+impl Content {
+    /// Gives the pages back.
+    fn release(self) {
+        if let Self::Regular(mut regular) = self {
+            regular.release();
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Content::Regular(regular) = &mut self.content {
+            regular.release();
+        }
+        self.volume.inodes.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Inode for Node {
+    fn status(&self) -> Status {
+        let size = self.size();
+        let blocks = self
+            .regular()
+            .map_or(0, |regular| regular.blocks(&self.card));
+        let attributes = *self.attributes.lock();
+        Status {
+            device: self.card.device,
+            number: self.card.number,
+            links: attributes.links.into(),
+            mode: attributes.mode,
+            user: attributes.user,
+            group: attributes.group,
+            special: match self.content {
+                Content::Special(number) => number,
+                _ => 0,
+            },
+            size,
+            block_size: mm::PAGE_SIZE,
+            blocks,
+            accessed: attributes.accessed,
+            modified: attributes.modified,
+            changed: attributes.changed,
+            born: attributes.born,
+        }
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+
+    fn open(self: Arc<Self>, place: &Place, flags: u32) -> Result<Arc<OpenFile>, Errno> {
+        match &self.content {
+            Content::Regular(_) => open::open(self, place, flags),
+            Content::Folder(_) => listing::open(place, flags),
+            Content::Special(number) => devices::open(self.kind(), *number, place, flags),
+            Content::Link(_) => Err(Errno::ELOOP),
+        }
+    }
+
+    fn directory(&self) -> Option<&dyn Directory> {
+        self.is_folder().then_some(self as &dyn Directory)
+    }
+
+    fn link(&self) -> Result<Link, Errno> {
+        match &self.content {
+            Content::Link(target) => inode::copy(target).map(Link::Path),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    fn set_size(&self, size: u64) -> Result<(), Errno> {
+        let regular = self.regular().ok_or(Errno::EINVAL)?;
+        regular.set_size(&self.card, size)?;
+        self.note_change();
+        Ok(())
+    }
+
+    fn change(&self, change: Change) -> Result<(), Errno> {
+        let mut attributes = self.attributes.lock();
+        match change {
+            Change::Permissions(mode) => {
+                attributes.mode = attributes.mode & S_IFMT | mode & PERMISSIONS;
+            }
+            Change::Owner(user, group) => {
+                attributes.user = user.unwrap_or(attributes.user);
+                attributes.group = group.unwrap_or(attributes.group);
+            }
+            Change::Times(accessed, modified) => {
+                attributes.accessed = accessed.unwrap_or(attributes.accessed);
+                attributes.modified = modified.unwrap_or(attributes.modified);
+            }
+        }
+        attributes.changed = Time::now();
+        Ok(())
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
+        match self.regular() {
+            Some(regular) => Ok(regular.read_at(&self.card, offset, buffer)),
+            None if self.is_folder() => Err(Errno::EISDIR),
+            None => Err(Errno::EINVAL),
+        }
+    }
+
+    fn write_path(&self, path: &mut Vec<u8>) -> Result<Whereabouts, Errno> {
+        self.card.write_path(path)
+    }
+
+    fn begin_execution(&self) -> Result<(), Errno> {
+        let regular = self.regular().ok_or(Errno::EACCES)?;
+        regular.deny_writing()
+    }
+
+    fn end_execution(&self) {
+        if let Some(regular) = self.regular() {
+            regular.allow_writing();
+        }
+    }
+}
+
+/// The name in its file system of what a cached file belongs to, and where that is; `None` for files of nobody here.
+pub(super) fn of_cached(file: &CachedFile) -> Option<&Card> {
+    file.owner()?.downcast_ref()
+}

@@ -1,0 +1,217 @@
+//! The bytes of a regular file: pages in memory, and for a file of the archive those that still lie there.
+use alloc::sync::Arc;
+use core::ops::Range;
+use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
+
+use abi::Errno;
+use mm::PAGE_SIZE;
+use mm::contents::Reach;
+use mm::page_cache::{CachedFile, Source};
+use mm::seal::Seals;
+
+use super::Volume;
+use super::archived::complete;
+use super::card::Card;
+use crate::arch::memory::memory;
+use crate::fs::gate::Gate;
+use crate::fs::memfd::refusal;
+use crate::fs::open::Allocation;
+use crate::process::sched;
+
+/// Bytes of a block, as stat(2) counts them.
+const BLOCK: u64 = 512;
+
+/// A regular file.
+pub(super) struct Regular {
+    /// `None` only while it is being dropped.
+    pages: Option<Arc<CachedFile>>,
+    /// Held by a write, which is whole for all other writes.
+    pub(super) writing: Gate<()>,
+    /// How many have it open for writing; negative: so many programs run from it.
+    users: AtomicI32,
+}
+
+impl Regular {
+    /// The file of `card`: empty, or what the archive has.
+    pub(super) fn try_new(card: &Arc<Card>) -> Result<Self, Errno> {
+        let (source, size) = match &card.archived {
+            Some(archived) => (Source::Device, archived.mark()),
+            None => (Source::Memory, 0),
+        };
+        let pages = CachedFile::new(card.number, source, size).with_owner(card.clone());
+        let pages = Arc::try_new(pages).map_err(|_| Errno::ENOMEM)?;
+        pages.add_seals(Seals::SEAL).map_err(refusal)?;
+        Ok(Self {
+            pages: Some(pages),
+            writing: Gate::new(()),
+            users: AtomicI32::new(0),
+        })
+    }
+
+    pub(super) fn pages(&self) -> &Arc<CachedFile> {
+        let alive = "a file that can be reached has not been dropped";
+        self.pages.as_ref().expect(alive)
+    }
+
+    /// Gives the pages back, as soon as nobody maps them.
+    pub(super) fn release(&mut self) {
+        if let Some(pages) = self.pages.take() {
+            pages.release(memory());
+        }
+    }
+
+    /// How many blocks it takes.
+    pub(super) fn blocks(&self, card: &Card) -> u64 {
+        let archived = mark(card).div_ceil(PAGE_SIZE);
+        self.pages().resident_pages().max(archived) * (PAGE_SIZE / BLOCK)
+    }
+
+    pub(super) fn read_at(&self, card: &Card, offset: u64, buffer: &mut [u8]) -> usize {
+        let mut done = 0;
+        while done < buffer.len() {
+            let at = offset.saturating_add(done as u64);
+            let room = (PAGE_SIZE - at % PAGE_SIZE) as usize;
+            let end = buffer.len().min(done + room);
+            let count = self.read_in_page(card, at, &mut buffer[done..end]);
+            done += count;
+            if count == 0 {
+                break;
+            }
+        }
+        done
+    }
+
+    /// Reads from the page, or straight from the archive: who only reads needs no frame.
+    fn read_in_page(&self, card: &Card, at: u64, buffer: &mut [u8]) -> usize {
+        let pages = self.pages();
+        let left = pages.size().saturating_sub(at).min(buffer.len() as u64);
+        let buffer = &mut buffer[..left as usize];
+        match &card.archived {
+            Some(archived) if !pages.is_ready(memory(), at / PAGE_SIZE) => {
+                archived.read(at, buffer);
+                buffer.len()
+            }
+            _ => pages.read_at(memory(), at, buffer),
+        }
+    }
+
+    /// Writes bytes of one page.
+    pub(super) fn write_in_page(&self, card: &Card, at: u64, bytes: &[u8]) -> Result<usize, Errno> {
+        let pages = self.pages();
+        let index = at / PAGE_SIZE;
+        if !pages.is_ready(memory(), index) {
+            Volume::check_room(1)?;
+            self.bring(card, index)?;
+        }
+        pages.write_at(memory(), at, bytes).map_err(refusal)
+    }
+
+    /// Has page `index` in memory, where the archive still has some of it.
+    fn bring(&self, card: &Card, index: u64) -> Result<(), Errno> {
+        let pages = self.pages();
+        while index * PAGE_SIZE < mark(card) && !pages.is_ready(memory(), index) {
+            let read = pages.begin_read(memory(), index);
+            match read.map_err(|_| Errno::ENOMEM)? {
+                Some(read) => complete(read),
+                // Another is reading it.
+                None => sched::yield_now(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives it another length.
+    pub(super) fn set_size(&self, card: &Card, size: u64) -> Result<(), Errno> {
+        let _writing = self.writing.enter();
+        let change = || self.pages().set_size(memory(), size).map_err(refusal);
+        match &card.archived {
+            Some(archived) => archived.cut(size, change),
+            None => change(),
+        }
+    }
+
+    /// fallocate(2).
+    pub(super) fn allocate(
+        &self,
+        card: &Card,
+        bytes: Range<u64>,
+        how: Allocation,
+    ) -> Result<(), Errno> {
+        let _writing = self.writing.enter();
+        let pages = self.pages();
+        let reach = match how {
+            Allocation::PunchHole => {
+                self.leave_archive(card)?;
+                return pages.punch_hole(memory(), bytes).map_err(refusal);
+            }
+            Allocation::Extend => Reach::Extend,
+            Allocation::Keep => Reach::Keep,
+        };
+        let wanted = bytes.end.div_ceil(PAGE_SIZE) - bytes.start / PAGE_SIZE;
+        Volume::check_room(wanted.saturating_sub(pages.resident_pages()))?;
+        for index in bytes.start / PAGE_SIZE..mark(card).min(bytes.end).div_ceil(PAGE_SIZE) {
+            self.bring(card, index)?;
+        }
+        pages.allocate(memory(), bytes, reach).map_err(refusal)
+    }
+
+    /// Has everything in memory, so that the archive counts for nothing: it knows of no holes.
+    fn leave_archive(&self, card: &Card) -> Result<(), Errno> {
+        let Some(archived) = &card.archived else {
+            return Ok(());
+        };
+        for index in 0..archived.mark().div_ceil(PAGE_SIZE) {
+            self.bring(card, index)?;
+            sched::breathe();
+        }
+        archived.cut(0, || {});
+        Ok(())
+    }
+
+    pub(super) fn next_data(&self, card: &Card, at: u64) -> Option<u64> {
+        if at < mark(card) {
+            Some(at)
+        } else {
+            self.pages().next_data(memory(), at)
+        }
+    }
+
+    pub(super) fn next_hole(&self, card: &Card, at: u64) -> Option<u64> {
+        let size = self.pages().size();
+        let behind_archive = mark(card).next_multiple_of(PAGE_SIZE);
+        match at {
+            at if at >= size => None,
+            at if at.max(behind_archive) >= size => Some(size),
+            at => self.pages().next_hole(memory(), at.max(behind_archive)),
+        }
+    }
+
+    /// Somebody opens it for writing; `ETXTBSY` while a program runs from it.
+    pub(super) fn begin_writing(&self) -> Result<(), Errno> {
+        let more = |users| (users >= 0).then_some(users + 1);
+        let done = self.users.fetch_update(Relaxed, Relaxed, more);
+        done.map(drop).map_err(|_| Errno::ETXTBSY)
+    }
+
+    /// They close it.
+    pub(super) fn end_writing(&self) {
+        self.users.fetch_sub(1, Relaxed);
+    }
+
+    /// A program begins to run from it; `ETXTBSY` while somebody has it open for writing.
+    pub(super) fn deny_writing(&self) -> Result<(), Errno> {
+        let more = |users| (users <= 0).then_some(users - 1);
+        let done = self.users.fetch_update(Relaxed, Relaxed, more);
+        done.map(drop).map_err(|_| Errno::ETXTBSY)
+    }
+
+    /// The program ends.
+    pub(super) fn allow_writing(&self) {
+        self.users.fetch_add(1, Relaxed);
+    }
+}
+
+/// How many bytes the archive still counts for.
+fn mark(card: &Card) -> u64 {
+    card.archived.as_ref().map_or(0, |archived| archived.mark())
+}

@@ -1,0 +1,234 @@
+//! Names that come, go and move: `mkdir`, `rmdir`, `unlink`, `rename`, `link`, `symlink`, `mknod`.
+use abi::Errno;
+use abi::general::{
+    AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, RENAME_EXCHANGE, RENAME_NOREPLACE, S_IFBLK,
+    S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK,
+};
+
+use super::path::{self, HERE, Slash};
+use super::{Answer, Arguments, user};
+use crate::fs::inode::{Directory, New, Removal, Taken};
+use crate::fs::path::{Last, Part};
+use crate::fs::place::Place;
+use crate::process::current;
+
+/// What mkdir(2) takes of a mode.
+const OF_FOLDERS: u32 = 0o1777;
+
+fn folder_of(place: &Place) -> Result<&dyn Directory, Errno> {
+    place.inode.directory().ok_or(Errno::ENOTDIR)
+}
+
+/// mkdir(2).
+pub(super) fn mkdir([path, mode, ..]: Arguments) -> Answer {
+    mkdirat([HERE, path, mode, 0, 0, 0])
+}
+
+/// mkdirat(2).
+pub(super) fn mkdirat([directory, path, mode, ..]: Arguments) -> Answer {
+    let (folder, name) = path::vacant(directory, path, Slash::Allowed)?;
+    let mode = mode as u32 & OF_FOLDERS & !current().working.mask();
+    let new = New {
+        mode: S_IFDIR | mode,
+        target: &[],
+        special: 0,
+    };
+    folder_of(&folder)?.create(&name, &new).map(|_| 0)
+}
+
+/// mknod(2).
+pub(super) fn mknod([path, mode, device, ..]: Arguments) -> Answer {
+    mknodat([HERE, path, mode, device, 0, 0])
+}
+
+/// mknodat(2). There are no named pipes and sockets yet: `EPERM`, as where a file system has none.
+pub(super) fn mknodat([directory, path, mode, device, ..]: Arguments) -> Answer {
+    let mode = mode as u32;
+    let kind = match mode & S_IFMT {
+        0 => S_IFREG,
+        S_IFDIR => return Err(Errno::EPERM),
+        kind @ (S_IFREG | S_IFCHR | S_IFBLK | S_IFIFO | S_IFSOCK) => kind,
+        _ => return Err(Errno::EINVAL),
+    };
+    let (folder, name) = path::vacant(directory, path, Slash::Refused)?;
+    if matches!(kind, S_IFIFO | S_IFSOCK) {
+        return Err(Errno::EPERM);
+    }
+    let new = New {
+        mode: kind | mode & !S_IFMT & !current().working.mask(),
+        target: &[],
+        special: if kind == S_IFREG { 0 } else { device },
+    };
+    folder_of(&folder)?.create(&name, &new).map(|_| 0)
+}
+
+/// symlink(2).
+pub(super) fn symlink([target, path, ..]: Arguments) -> Answer {
+    symlinkat([target, HERE, path, 0, 0, 0])
+}
+
+/// symlinkat(2).
+pub(super) fn symlinkat([target, directory, path, ..]: Arguments) -> Answer {
+    let target = user::path(target)?;
+    if target.is_empty() {
+        return Err(Errno::ENOENT);
+    }
+    let (folder, name) = path::vacant(directory, path, Slash::Refused)?;
+    let new = New {
+        mode: S_IFLNK | 0o777,
+        target: &target,
+        special: 0,
+    };
+    folder_of(&folder)?.create(&name, &new).map(|_| 0)
+}
+
+/// link(2).
+pub(super) fn link([old, new, ..]: Arguments) -> Answer {
+    linkat([HERE, old, HERE, new, 0, 0])
+}
+
+/// linkat(2).
+pub(super) fn linkat([old_directory, old, directory, path, flags, ..]: Arguments) -> Answer {
+    let flags = flags as u32;
+    if flags & !(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let old = if flags & AT_EMPTY_PATH != 0 {
+        path::resolve_or_own(old_directory, old, flags)?
+    } else {
+        path::resolve(old_directory, old, path::links_if(flags))?
+    };
+    let (folder, name) = path::vacant(directory, path, Slash::Refused)?;
+    if !folder.is_in(old.mount) {
+        return Err(Errno::EXDEV);
+    }
+    let status = old.inode.status();
+    if status.mode & S_IFMT == S_IFDIR {
+        return Err(Errno::EPERM);
+    }
+    folder_of(&folder)?.link(&name, old.inode).map(|()| 0)
+}
+
+/// unlink(2).
+pub(super) fn unlink([path, ..]: Arguments) -> Answer {
+    unlinkat([HERE, path, 0, 0, 0, 0])
+}
+
+/// rmdir(2).
+pub(super) fn rmdir([path, ..]: Arguments) -> Answer {
+    unlinkat([HERE, path, AT_REMOVEDIR.into(), 0, 0, 0])
+}
+
+/// unlinkat(2).
+pub(super) fn unlinkat([directory, path, flags, ..]: Arguments) -> Answer {
+    match flags as u32 {
+        0 => remove_file(&path::to_last(directory, path)?),
+        AT_REMOVEDIR => remove_folder(&path::to_last(directory, path)?),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+fn remove_file(last: &Last) -> Answer {
+    let Part::Name(name) = &last.part else {
+        return Err(Errno::EISDIR);
+    };
+    if last.slash {
+        let is_directory = last.directory.enter(name)?.inode.is_directory();
+        return Err(if is_directory {
+            Errno::EISDIR
+        } else {
+            Errno::ENOTDIR
+        });
+    }
+    let folder = folder_of(&last.directory)?;
+    folder.remove(name, Removal::File).map(|()| 0)
+}
+
+fn remove_folder(last: &Last) -> Answer {
+    let name = match &last.part {
+        Part::Name(name) => name,
+        Part::Dot if last.directory.is_mount() && last.directory.mount.on().is_none() => {
+            return Err(Errno::EBUSY);
+        }
+        Part::Dot => return Err(Errno::EINVAL),
+        Part::DotDot => return Err(Errno::ENOTEMPTY),
+    };
+    let place = last.directory.enter(name)?;
+    if !place.is_in(last.directory.mount) {
+        return Err(Errno::EBUSY);
+    }
+    let folder = folder_of(&last.directory)?;
+    folder.remove(name, Removal::Folder).map(|()| 0)
+}
+
+/// rename(2).
+pub(super) fn rename([old, new, ..]: Arguments) -> Answer {
+    renameat2([HERE, old, HERE, new, 0, 0])
+}
+
+/// renameat(2).
+pub(super) fn renameat([old_directory, old, directory, new, ..]: Arguments) -> Answer {
+    renameat2([old_directory, old, directory, new, 0, 0])
+}
+
+/// renameat2(2).
+pub(super) fn renameat2([old_directory, old, directory, new, flags, ..]: Arguments) -> Answer {
+    let taken = match flags as u32 {
+        0 => Taken::Replace,
+        RENAME_NOREPLACE => Taken::Refuse,
+        RENAME_EXCHANGE => Taken::Exchange,
+        _ => return Err(Errno::EINVAL),
+    };
+    let from = path::to_last(old_directory, old)?;
+    let to = path::to_last(directory, new)?;
+    if !from.directory.is_in(to.directory.mount) {
+        return Err(Errno::EXDEV);
+    }
+    let Part::Name(name) = &from.part else {
+        return Err(Errno::EBUSY);
+    };
+    let Part::Name(new_name) = &to.part else {
+        return Err(match taken {
+            Taken::Refuse => Errno::EEXIST,
+            _ => Errno::EBUSY,
+        });
+    };
+    check_ends(&from, name, &to, new_name, taken)?;
+    let folder = folder_of(&from.directory)?;
+    let target = to.directory.inode.clone();
+    folder.rename(name, target, new_name, taken).map(|()| 0)
+}
+
+/// What slashes and mounts forbid.
+fn check_ends(
+    from: &Last,
+    name: &[u8],
+    to: &Last,
+    new_name: &[u8],
+    taken: Taken,
+) -> Result<(), Errno> {
+    let old = from.directory.enter(name)?;
+    let is_directory = old.inode.is_directory();
+    let new = match to.directory.enter(new_name) {
+        Err(Errno::ENOENT) => None,
+        found => Some(found?),
+    };
+    if new.is_some() && taken == Taken::Refuse {
+        return Err(Errno::EEXIST);
+    }
+    if let (Some(new), Taken::Exchange) = (&new, taken)
+        && to.slash
+        && !new.inode.is_directory()
+    {
+        return Err(Errno::ENOTDIR);
+    }
+    let slash = from.slash || to.slash && taken != Taken::Exchange;
+    if slash && !is_directory {
+        return Err(Errno::ENOTDIR);
+    }
+    let is_mount = |place: &Place| !place.is_in(from.directory.mount);
+    if is_mount(&old) || new.as_ref().is_some_and(is_mount) {
+        return Err(Errno::EBUSY);
+    }
+    Ok(())
+}

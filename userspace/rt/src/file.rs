@@ -85,7 +85,7 @@ pub fn status(fd: u32) -> Result<stat, Errno> {
 }
 
 /// The fields that programs here look at.
-fn from_words(words: [u64; 18]) -> stat {
+pub(crate) fn from_words(words: [u64; 18]) -> stat {
     stat {
         st_dev: words[0],
         st_ino: words[1],

@@ -32,6 +32,7 @@ pub mod handler;
 pub mod instruction;
 pub mod memory;
 mod panic;
+pub mod path;
 pub mod pidfd;
 pub mod probe;
 pub mod process;

@@ -97,9 +97,9 @@ pub(crate) fn close() {
     }
 }
 
-/// The program at `path`, from the root where it doesn't begin there.
-pub(crate) fn open_program(path: &[u8]) -> Result<Arc<Program>, Errno> {
-    Program::try_new(path::resolve(Place::root(), path, Links::Follow)?)
+/// The program at `path`, which begins at `start` unless it begins at the root.
+pub(crate) fn open_program(start: Place, path: &[u8]) -> Result<Arc<Program>, Errno> {
+    Program::try_new(path::resolve(start, path, Links::Follow)?)
 }
 
 /// Performs a read that a fault asked for.

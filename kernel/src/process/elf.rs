@@ -13,6 +13,7 @@ use elf::parse::ParsingTable;
 use elf::segment::ProgramHeader;
 use mm::{PAGE_SIZE, VmFlags};
 
+use super::current;
 use crate::fs;
 use crate::fs::path::PATH_MAX;
 use crate::fs::program::Program;
@@ -165,7 +166,9 @@ fn refuse_interpreted(file: &Program, header: &ProgramHeader) -> Errno {
         return Errno::ENOEXEC;
     }
     match path[..size].split_last() {
-        Some((0, name)) => fs::open_program(name).err().unwrap_or(Errno::ENOEXEC),
+        Some((0, name)) => fs::open_program(current().working.directory(), name)
+            .err()
+            .unwrap_or(Errno::ENOEXEC),
         _ => Errno::ENOEXEC,
     }
 }

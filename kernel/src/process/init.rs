@@ -13,6 +13,7 @@ use super::thread::Thread;
 use super::{Process, audit, exec, fork, sched};
 use crate::arch::trap::TrapFrame;
 use crate::fs::files::Files;
+use crate::fs::place::Place;
 use crate::{fs, options};
 
 const PATH: &[u8] = b"/bin/init";
@@ -36,7 +37,7 @@ pub(crate) fn start() -> ! {
 fn make() -> Result<Arc<Thread>, Failure> {
     let no_memory = |_| Errno::ENOMEM;
     let limits = Limits::new();
-    let file = fs::open_program(PATH)?;
+    let file = fs::open_program(Place::root(), PATH)?;
     let program = exec::load(&file, PATH, arguments()?, limits.memory())?;
     let reserved = Reserved::new()?;
     assert_eq!(reserved.pid(), INIT, "init is the first process");

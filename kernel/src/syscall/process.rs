@@ -79,7 +79,7 @@ pub(super) fn clone(frame: &mut TrapFrame) -> Answer {
 pub(super) fn execve(frame: &mut TrapFrame) -> Answer {
     let (_, [path, arguments, environment, ..]) = frame.call();
     let path = user::path(path)?;
-    let file = fs::open_program(&path)?;
+    let file = fs::open_program(current().working.directory(), &path)?;
     let mut strings = stack::Arguments::default();
     copy_strings(&mut strings, List::Arguments, arguments)?;
     if strings.count() == 0 {

@@ -5,7 +5,7 @@ use core::any::Any;
 use core::fmt::Write;
 
 use abi::Errno;
-use abi::general::{S_IFDIR, S_IFLNK};
+use abi::general::{S_IFDIR, S_IFMT};
 
 use super::text::Text;
 use super::{Content, Entry, Kind, Node, Open, Tree, kind_name, node, number};
@@ -156,7 +156,7 @@ impl Inode for Node {
     }
 
     fn directory(&self) -> Option<&dyn Directory> {
-        let is_folder = self.status().mode & S_IFLNK == S_IFDIR;
+        let is_folder = self.status().mode & S_IFMT == S_IFDIR;
         is_folder.then_some(self as &dyn Directory)
     }
 

@@ -62,7 +62,7 @@ pub(crate) fn resolve(start: Place, path: &[u8], links: Links) -> Result<Place, 
 
 /// The folder that `path` leads to from `start`, with the last part.
 pub(crate) fn to_last(start: Place, path: &[u8]) -> Result<Last, Errno> {
-    Walk::default().to_last(start, path)
+    Walk::default().walk_to_last(start, path)
 }
 
 /// As [`resolve`], where the last part need not exist.
@@ -79,91 +79,127 @@ impl Walk {
     }
 
     fn find(&mut self, start: Place, path: &[u8], links: Links) -> Result<Found, Errno> {
-        let last = self.to_last(start, path)?;
-        let Part::Name(name) = &last.part else {
-            return Ok(Found::Place(last.directory));
-        };
-        let place = match last.directory.enter(name) {
-            Ok(place) => place,
-            Err(Errno::ENOENT) => return Ok(Found::Missing(last)),
-            Err(errno) => return Err(errno),
-        };
-        if place.inode.is_link() && (links == Links::Follow || last.slash) {
-            let found = self.follow(last.directory, &place)?;
-            return self.check_slash(found, last.slash);
-        }
-        self.check_slash(Found::Place(place), last.slash)
-    }
-
-    /// What has a slash behind it must be a folder.
-    fn check_slash(&self, found: Found, slash: bool) -> Result<Found, Errno> {
-        match found {
-            Found::Place(place) if slash && !place.inode.is_directory() => Err(Errno::ENOTDIR),
-            Found::Missing(last) => Ok(Found::Missing(Last {
-                slash: last.slash || slash,
-                ..last
-            })),
-            found => Ok(found),
-        }
-    }
-
-    fn to_last(&mut self, start: Place, path: &[u8]) -> Result<Last, Errno> {
-        if path.is_empty() {
-            return Err(Errno::ENOENT);
-        }
-        let mut at = if path.starts_with(b"/") {
-            Place::root()
-        } else {
-            start
-        };
-        let slash = path.ends_with(b"/");
-        let mut parts = path
-            .split(|&byte| byte == b'/')
-            .filter(|part| !part.is_empty())
-            .peekable();
-        while let Some(part) = parts.next() {
-            check(&at, part)?;
-            if parts.peek().is_none() {
-                return last(at, part, slash);
+        let mut last = self.walk_to_last(start, path)?;
+        loop {
+            let Part::Name(name) = &last.part else {
+                return Ok(Found::Place(last.directory));
+            };
+            let place = match last.directory.enter(name) {
+                Err(Errno::ENOENT) => return Ok(Found::Missing(last)),
+                found => found?,
+            };
+            let is_followed = links == Links::Follow || last.slash;
+            if !place.inode.is_link() || !is_followed {
+                return check_slash(place, last.slash);
             }
-            at = self.step(at, part)?;
+            let rest: &[u8] = if last.slash { b"/" } else { b"" };
+            last = match self.follow(last.directory, &place, rest)? {
+                Next::Path(at, path) => self.walk_to_last(at, &path)?,
+                Next::Place(place) => return check_slash(place, last.slash),
+            };
         }
-        Ok(Last {
-            directory: at,
-            part: Part::Dot,
-            slash,
-        })
     }
 
-    /// Goes on by a part that is not the last.
-    fn step(&mut self, at: Place, part: &[u8]) -> Result<Place, Errno> {
-        match part {
-            b"." => Ok(at),
-            b".." => at.parent(),
-            part => {
-                let place = at.enter(part)?;
-                if !place.inode.is_link() {
-                    return Ok(place);
-                }
-                match self.follow(at, &place)? {
-                    Found::Place(place) => Ok(place),
-                    Found::Missing(_) => Err(Errno::ENOENT),
+    fn walk_to_last(&mut self, start: Place, path: &[u8]) -> Result<Last, Errno> {
+        let mut stop = go_on(start, path)?;
+        loop {
+            match stop {
+                Stop::Last(last) => return Ok(last),
+                Stop::Link(directory, place, rest) => {
+                    stop = match self.follow(directory, &place, &rest)? {
+                        Next::Path(at, path) => go_on(at, &path)?,
+                        Next::Place(at) => go_on(at, &with_rest(b".", &rest)?)?,
+                    };
                 }
             }
         }
     }
 
-    /// Where the link at `place` leads, which is in `directory`.
-    fn follow(&mut self, directory: Place, place: &Place) -> Result<Found, Errno> {
+    /// Where the link at `place` leads, which is in `directory`, with what of the path is behind it.
+    fn follow(&mut self, directory: Place, place: &Place, rest: &[u8]) -> Result<Next, Errno> {
         self.followed += 1;
         if self.followed > MAX_LINKS {
             return Err(Errno::ELOOP);
         }
         match place.inode.link()? {
-            Link::Path(path) => self.find(directory, &path, Links::Follow),
-            Link::Place(place) => Ok(Found::Place(place)),
+            Link::Path(path) if path.is_empty() => Err(Errno::ENOENT),
+            Link::Path(path) => Ok(Next::Path(directory, with_rest(&path, rest)?)),
+            Link::Place(place) => Ok(Next::Place(place)),
         }
     }
+}
+
+/// How a walk goes on behind a link.
+enum Next {
+    /// From this folder, by this path.
+    Path(Place, Vec<u8>),
+    /// Here.
+    Place(Place),
+}
+
+/// Where a walk stops.
+enum Stop {
+    Last(Last),
+    /// In this folder, at this link, before this rest of the path.
+    Link(Place, Place, Vec<u8>),
+}
+
+/// Walks to the last part, or to the first link before it. Links are not followed in here, so that no path needs much of
+/// the kernel's stack.
+fn go_on(start: Place, path: &[u8]) -> Result<Stop, Errno> {
+    if path.is_empty() {
+        return Err(Errno::ENOENT);
+    }
+    let mut at = if path.starts_with(b"/") {
+        Place::root()
+    } else {
+        start
+    };
+    let slash = path.ends_with(b"/");
+    let mut rest = unslashed(path);
+    while !rest.is_empty() {
+        let end = rest.iter().position(|&byte| byte == b'/');
+        let (part, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        check(&at, part)?;
+        rest = unslashed(behind);
+        if rest.is_empty() {
+            return last(at, part, slash).map(Stop::Last);
+        }
+        let next = match part {
+            b"." => at.clone(),
+            b".." => at.parent()?,
+            part => at.enter(part)?,
+        };
+        if next.inode.is_link() {
+            return Ok(Stop::Link(at, next, inode::copy(behind)?));
+        }
+        at = next;
+    }
+    Ok(Stop::Last(Last {
+        directory: at,
+        part: Part::Dot,
+        slash,
+    }))
+}
+
+/// What has a slash behind it must be a folder.
+fn check_slash(place: Place, slash: bool) -> Result<Found, Errno> {
+    if slash && !place.inode.is_directory() {
+        return Err(Errno::ENOTDIR);
+    }
+    Ok(Found::Place(place))
+}
+
+fn with_rest(path: &[u8], rest: &[u8]) -> Result<Vec<u8>, Errno> {
+    let mut whole = inode::copy(path)?;
+    inode::extend(&mut whole, rest)?;
+    Ok(whole)
+}
+
+/// `path` without slashes in front.
+fn unslashed(path: &[u8]) -> &[u8] {
+    let start = path.iter().position(|&byte| byte != b'/');
+    &path[start.unwrap_or(path.len())..]
 }
 
 /// Whether there can be a `part` in `at`.

@@ -218,7 +218,7 @@ impl CachedFile {
     }
 
     /// Page `index`, with a reference for the caller, whether or not the file reaches so far yet. The caller holds the lock
-    /// of the seals; the file lives in memory.
+    /// of the seals; what is absent is zeroes, in a file behind a device too.
     pub(crate) fn page_to_write<M: Machine>(
         &self,
         memory: &Memory<M>,

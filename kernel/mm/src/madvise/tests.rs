@@ -261,6 +261,35 @@ fn nothing_is_removed_but_by_who_may_store_there() {
 }
 
 #[test]
+fn nothing_is_removed_that_would_be_read_in_again() {
+    let mut drawing = Drawing::of("..........");
+    let file = Arc::new(CachedFile::new(1, Source::Device, PAGE_SIZE));
+    let begun = file.begin_read(&drawing.memory, 0).expect("memory is left");
+    let begun = begun.expect("nobody reads it yet");
+    begun.complete(&drawing.memory, ReadResult::Filled);
+    assert_eq!(file.write_at(&drawing.memory, 0, &[1]), Ok(1));
+    let both = VmFlags::READ | VmFlags::WRITE;
+    for (page, flags) in [(0, both | VmFlags::SHARED), (2, both)] {
+        let backing = Backing::File {
+            file: file.clone(),
+            offset: 0,
+        };
+        let pages = FIRST + page..FIRST + page + 1;
+        let request = Mapping {
+            backing,
+            ..mapping(pages, Place::Fixed, flags)
+        };
+        drawing.space.mmap(&drawing.memory, request).expect("free");
+    }
+    let refused = [0, 2].map(|page| advise(&mut drawing, page, 1, Advice::Remove));
+    assert_eq!(refused, [Err(Error::Invalid), Err(Error::Forbidden)]);
+    assert_eq!(file.resident_pages(), 1);
+    assert_eq!([0, 2].map(|page| read(&drawing, page)), [1, 1]);
+    drawing.unmap("---       ").expect("allowed");
+    file.release(&drawing.memory);
+}
+
+#[test]
 fn a_child_never_gets_what_was_kept_from_it() {
     //                               0123456789
     let mut drawing = Drawing::of("Wwwwww....");

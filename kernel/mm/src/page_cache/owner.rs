@@ -47,3 +47,24 @@ impl CachedFile {
         self.identity.owner.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! That a file is never taken for another's.
+    use alloc::sync::Arc;
+
+    use crate::page_cache::{CachedFile, Source};
+
+    #[test]
+    fn no_file_loses_its_name_or_its_owner_to_the_other() {
+        let nameless = CachedFile::new(1, Source::Memory, 0);
+        assert!(nameless.name().is_none() && nameless.owner().is_none());
+        let owned = nameless.with_owner(Arc::new(7_u8));
+        assert!(owned.name().is_none());
+        let both = owned.with_name(alloc::vec![b'n']);
+        assert_eq!(both.name(), Some(&b"n"[..]));
+        let owner = both.owner().expect("it was given one");
+        assert_eq!(owner.downcast_ref::<u8>(), Some(&7));
+        assert!(owner.downcast_ref::<u16>().is_none(), "another system's");
+    }
+}

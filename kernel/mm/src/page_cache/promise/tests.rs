@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::fault::{Access, Denial, Outcome};
 use crate::mmap::{Mapping, Place};
 use crate::page::PAGE_SIZE;
-use crate::page_cache::{CachedFile, Reserve, Source};
+use crate::page_cache::{CachedFile, ReadResult, Reserve, Source};
 use crate::page_table::Levels;
 use crate::testing::{FIRST, TestMachine, mapping, memory, space};
 use crate::vma::{Backing, VmFlags};
@@ -126,4 +126,23 @@ fn no_page_of_a_memory_file_comes_without_a_promise_or_leaves_with_one() {
     it.destroy(&memory);
     file.release(&memory);
     assert_eq!(memory.committed_pages(), 0);
+}
+
+#[test]
+fn no_page_of_a_file_that_is_read_in_is_promised() {
+    let memory = world(Overcommit::Never);
+    let it = space(&memory);
+    let file = Arc::new(CachedFile::new(1, Source::Device, 2 * PAGE_SIZE));
+    let read = file.begin_read(&memory, 0).expect("frames are left");
+    read.expect("nobody reads it yet")
+        .complete(&memory, ReadResult::Filled);
+    assert_eq!(file.write_at(&memory, 0, b"over it"), Ok(7));
+    let end = 2 * PAGE_SIZE;
+    assert_eq!(file.write_at(&memory, end, b"behind it"), Ok(9));
+    assert_eq!(file.resident_pages(), 2);
+    assert_eq!(memory.committed_pages(), 0);
+    crate::check::check(&memory, &[&it], &[&file]).expect("sound");
+    it.destroy(&memory);
+    file.release(&memory);
+    assert_eq!(memory.committed_pages(), 0, "nor is a promise taken back");
 }

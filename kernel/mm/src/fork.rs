@@ -5,6 +5,7 @@
 //! can whole areas in which nothing was stored.
 use crate::areas::Areas;
 use crate::error::OutOfMemory;
+use crate::frame::Use;
 use crate::gather::Gather;
 use crate::identity::Heirs;
 use crate::machine::Machine;
@@ -113,6 +114,7 @@ impl AddressSpace {
     ) -> Result<(), OutOfMemory> {
         let memory = gather.memory();
         let mut own: Option<&[AtomicU64]> = None;
+        let mut shared = 0;
         for (number, entry) in entries.iter().enumerate() {
             let Some(leaf) = Pte::decode(entry.load(Relaxed)).leaf() else {
                 continue;
@@ -127,28 +129,31 @@ impl AddressSpace {
             if leaf.is_writable() {
                 gather.changed(first + number as u64);
             }
-            self.share_leaf(memory, entry, &own[number]);
+            shared += share_leaf(memory, entry, &own[number]);
         }
+        // Nobody can ask for the child's count yet.
+        memory.count_resident(self.table.root(), Use::Anonymous, shared);
         Ok(())
     }
+}
 
-    fn share_leaf<M: Machine>(&self, memory: &Memory<M>, entry: &AtomicU64, own: &AtomicU64) {
-        let mut before = entry.load(Acquire);
-        while let Some(leaf) = Pte::decode(before).leaf() {
-            let bits = before & !(PteFlags::WRITABLE | PteFlags::EXCLUSIVE).bits();
-            let share = || exchange(entry, before, bits);
-            // Whoever finds the entry by the reverse map may take the frame away: it is ours where it was held before the
-            // entry was changed. What the processor noted until then goes to both sides.
-            let is_zero = leaf.frame == memory.zero_frame();
-            if (is_zero && share()) || (!is_zero && memory.hold_if(leaf.frame, share)) {
-                memory.mapped(leaf);
-                memory.count_resident(self.table.root(), leaf);
-                own.store(bits, Release);
-                return;
-            }
-            before = entry.load(Acquire);
+/// Gives the child what `entry` leads to. Returns how many frames that is: none or one.
+fn share_leaf<M: Machine>(memory: &Memory<M>, entry: &AtomicU64, own: &AtomicU64) -> u32 {
+    let mut before = entry.load(Acquire);
+    while let Some(leaf) = Pte::decode(before).leaf() {
+        let bits = before & !(PteFlags::WRITABLE | PteFlags::EXCLUSIVE).bits();
+        let share = || exchange(entry, before, bits);
+        // Whoever finds the entry by the reverse map may take the frame away: it is ours where it was held before the
+        // entry was changed. What the processor noted until then goes to both sides.
+        let is_zero = leaf.frame == memory.zero_frame();
+        if (is_zero && share()) || (!is_zero && memory.hold_if(leaf.frame, share)) {
+            memory.mapped(leaf);
+            own.store(bits, Release);
+            return u32::from(!is_zero);
         }
+        before = entry.load(Acquire);
     }
+    0
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! because unmapping must not fail.
 use core::ops::Range;
 
-use crate::frame::Frame;
+use crate::frame::{Frame, Use};
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::{self, Page};
@@ -22,6 +22,9 @@ pub(crate) struct Gather<'m, M: Machine> {
     frames: [Option<Frame>; CAPACITY],
     len: usize,
     has_tables: bool,
+    /// How many frames of one use left the space and are on its books still: pages next to each other are of one kind, and
+    /// the books are everybody's.
+    gone: (Use, u32),
 }
 
 impl<'m, M: Machine> Gather<'m, M> {
@@ -33,6 +36,7 @@ impl<'m, M: Machine> Gather<'m, M> {
             frames: [None; CAPACITY],
             len: 0,
             has_tables: false,
+            gone: (Use::Anonymous, 0),
         }
     }
 
@@ -53,11 +57,24 @@ impl<'m, M: Machine> Gather<'m, M> {
 
     /// The entry of `page` held `leaf` and was emptied.
     pub(crate) fn emptied(&mut self, leaf: Leaf, page: Page) {
-        self.memory.uncount_resident(self.root, leaf);
+        self.count(self.memory.record(leaf.frame).usage());
         match self.memory.drop_mapping(leaf) {
             Some(frame) => self.frame(frame, page),
             None => self.changed(page),
         }
+    }
+
+    fn count(&mut self, usage: Use) {
+        if self.gone.0 != usage {
+            self.keep_books(usage);
+        }
+        self.gone.1 += 1;
+    }
+
+    /// Writes down what is gone; what goes next is used for `usage`.
+    fn keep_books(&mut self, usage: Use) {
+        let (gone, count) = core::mem::replace(&mut self.gone, (usage, 0));
+        self.memory.uncount_resident(self.root, gone, count);
     }
 
     /// The table `frame` was unlinked; it served `pages`.
@@ -78,6 +95,7 @@ impl<'m, M: Machine> Gather<'m, M> {
 
     /// Shoots down what changed so far and frees what was collected.
     pub(crate) fn release(&mut self) {
+        self.keep_books(self.gone.0);
         if page::count(&self.pages) != 0 {
             self.memory.machine.shootdown(self.root, self.pages.clone());
             self.pages = NOTHING;

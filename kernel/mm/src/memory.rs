@@ -211,17 +211,17 @@ impl<M: Machine> Memory<M> {
         Some(leaf.frame)
     }
 
-    /// Keeps the books of the space with `root` for an entry that now maps `leaf`.
-    pub(crate) fn count_resident(&self, root: Frame, leaf: Leaf) {
-        if let Some(count) = self.record(root).resident(self.record(leaf.frame).usage()) {
-            count.fetch_add(1, Relaxed);
+    /// Keeps the books of the space with `root`: `count` more of its entries map frames used for `usage`.
+    pub(crate) fn count_resident(&self, root: Frame, usage: Use, count: u32) {
+        if let Some(resident) = self.record(root).resident(usage) {
+            resident.fetch_add(count, Relaxed);
         }
     }
 
-    /// Keeps the books of the space with `root` for an entry that maps `leaf` no more.
-    pub(crate) fn uncount_resident(&self, root: Frame, leaf: Leaf) {
-        if let Some(count) = self.record(root).resident(self.record(leaf.frame).usage()) {
-            count.fetch_sub(1, Relaxed);
+    /// Keeps the books of the space with `root`: `count` entries for frames used for `usage` are gone.
+    pub(crate) fn uncount_resident(&self, root: Frame, usage: Use, count: u32) {
+        if let Some(resident) = self.record(root).resident(usage) {
+            resident.fetch_sub(count, Relaxed);
         }
     }
 

@@ -289,8 +289,9 @@ impl AddressSpace {
         let Resolution { path, leaf, frame } = answer;
         let is_new = !matches!(frame, Origin::Same);
         if is_new && leaf.frame != memory.zero_frame() {
-            memory.record(leaf.frame).mapped();
-            memory.count_resident(self.table.root(), leaf);
+            let record = memory.record(leaf.frame);
+            record.mapped();
+            memory.count_resident(self.table.root(), record.usage(), 1);
             self.note_home(memory, leaf.frame, fault.vma.home(page));
         }
         let after = Pte::Mapped(leaf).encode();
@@ -364,7 +365,8 @@ impl AddressSpace {
 
     /// Ends this space's hold on a frame that no CPU reaches through it.
     fn let_go<M: Machine>(&self, memory: &Memory<M>, old: Leaf) {
-        memory.uncount_resident(self.table.root(), old);
+        let usage = memory.record(old.frame).usage();
+        memory.uncount_resident(self.table.root(), usage, 1);
         if let Some(frame) = memory.drop_mapping(old) {
             memory.put(frame);
         }

@@ -269,6 +269,8 @@ fn one_call(random: &mut Random, arena: Mapping, diary: Diary) {
         Some(Sysno::vfork) => return borrow_memory(random, arena),
         Some(Sysno::kill | Sysno::tkill | Sysno::tgkill) => aim(&mut arguments, random),
         Some(Sysno::rt_sigqueueinfo | Sysno::rt_tgsigqueueinfo) => aim(&mut arguments, random),
+        // Through such a descriptor signals are sent as well.
+        Some(Sysno::pidfd_open) => aim(&mut arguments, random),
         Some(Sysno::prlimit64) => arguments[0] = 0,
         _ => {}
     }

@@ -124,6 +124,16 @@ impl Files {
         Ok(number)
     }
 
+    /// `EMFILE` where none of the first `limit` numbers is free.
+    pub(crate) fn check_room(&self, limit: usize) -> Result<(), Errno> {
+        let table = self.read();
+        if table.len() < limit || table[..limit].iter().any(Option::is_none) {
+            Ok(())
+        } else {
+            Err(Errno::EMFILE)
+        }
+    }
+
     /// Gives `descriptor` the number `number`, in the place of what was there.
     pub(crate) fn put(&self, descriptor: Descriptor, number: usize) -> Result<(), Errno> {
         let mut table = self.write();

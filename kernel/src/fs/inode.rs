@@ -21,7 +21,7 @@ pub(crate) const PERMISSIONS: u32 = 0o7777;
 pub(crate) type Name = Arc<Vec<u8>>;
 
 /// A moment: seconds and nanoseconds since 1970.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Time {
     pub(crate) seconds: i64,
     pub(crate) nanoseconds: u32,
@@ -82,6 +82,13 @@ pub(crate) enum Taken {
     Refuse,
     /// RENAME_EXCHANGE: it must be taken, and gets the other name.
     Exchange,
+}
+
+/// Whether a file without a name may be given one: O_EXCL with O_TMPFILE says that it never will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unnamed {
+    Linkable,
+    ForGood,
 }
 
 /// An entry of a folder, as getdents64(2) shows it.
@@ -197,8 +204,8 @@ pub(crate) trait Directory {
         Err(Errno::EPERM)
     }
 
-    /// Makes an inode without a name: O_TMPFILE.
-    fn create_unnamed(&self, _mode: u32) -> Result<Arc<dyn Inode>, Errno> {
+    /// Makes a file without a name: O_TMPFILE.
+    fn create_unnamed(&self, _mode: u32, _later: Unnamed) -> Result<Arc<dyn Inode>, Errno> {
         Err(Errno::EOPNOTSUPP)
     }
 

@@ -16,7 +16,7 @@ use mm::OutOfMemory;
 use mm::page_cache::CachedFile;
 
 use super::buffers::Buffers;
-use super::gate::Turn;
+use super::gate::{Gate, Turn};
 use super::inode::Time;
 use super::memfd::Memfd;
 use super::pipe::Pipe;
@@ -38,6 +38,8 @@ pub(crate) struct OpenFile<K: ?Sized = dyn Kind> {
     pub(crate) place: Option<Place>,
     /// Where the next `read` begins, in bytes.
     position: AtomicU64,
+    /// Held by who reads the position and moves it on.
+    moving: Gate<()>,
     /// Access mode and flags, as open(2) has them.
     flags: AtomicU32,
     /// What is open.
@@ -227,6 +229,7 @@ impl<K: Kind + 'static> OpenFile<K> {
         let file = Arc::try_new(Self {
             place,
             position: AtomicU64::new(0),
+            moving: Gate::new(()),
             flags: AtomicU32::new(flags),
             kind,
         });
@@ -235,6 +238,12 @@ impl<K: Kind + 'static> OpenFile<K> {
 }
 
 impl OpenFile {
+    /// Waits until nobody else who has the file from the same open(2) is about to move its position. Streams have none, and
+    /// their readers may sleep.
+    pub(crate) fn position_turn(&self) -> Option<Turn<'_, ()>> {
+        (self.kind.order() != Order::Stream).then(|| self.moving.enter())
+    }
+
     /// Where the next transfer begins: 0 where there is no position.
     pub(crate) fn position(&self) -> u64 {
         self.position.load(Relaxed)

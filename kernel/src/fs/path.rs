@@ -27,8 +27,15 @@ pub(crate) struct Last {
     /// The folder that it leads to.
     pub(crate) directory: Place,
     pub(crate) part: Part,
-    /// Whether a slash is behind it.
-    pub(crate) slash: bool,
+    pub(crate) ending: Ending,
+}
+
+/// What is behind the last part of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Plain,
+    /// A slash: whatever the part names must be a folder.
+    Slash,
 }
 
 /// The last part of a path.
@@ -88,14 +95,17 @@ impl Walk {
                 Err(Errno::ENOENT) => return Ok(Found::Missing(last)),
                 found => found?,
             };
-            let is_followed = links == Links::Follow || last.slash;
+            let is_followed = links == Links::Follow || last.ending == Ending::Slash;
             if !place.inode.is_link() || !is_followed {
-                return check_slash(place, last.slash);
+                return check_ending(place, last.ending);
             }
-            let rest: &[u8] = if last.slash { b"/" } else { b"" };
+            let rest: &[u8] = match last.ending {
+                Ending::Slash => b"/",
+                Ending::Plain => b"",
+            };
             last = match self.follow(last.directory, &place, rest)? {
                 Next::Path(at, path) => self.walk_to_last(at, &path)?,
-                Next::Place(place) => return check_slash(place, last.slash),
+                Next::Place(place) => return check_ending(place, last.ending),
             };
         }
     }
@@ -155,7 +165,10 @@ fn go_on(start: Place, path: &[u8]) -> Result<Stop, Errno> {
     } else {
         start
     };
-    let slash = path.ends_with(b"/");
+    let ending = match path.last() {
+        Some(b'/') => Ending::Slash,
+        _ => Ending::Plain,
+    };
     let mut rest = unslashed(path);
     while !rest.is_empty() {
         let end = rest.iter().position(|&byte| byte == b'/');
@@ -163,7 +176,7 @@ fn go_on(start: Place, path: &[u8]) -> Result<Stop, Errno> {
         check(&at, part)?;
         rest = unslashed(behind);
         if rest.is_empty() {
-            return last(at, part, slash).map(Stop::Last);
+            return last(at, part, ending).map(Stop::Last);
         }
         let next = match part {
             b"." => at.clone(),
@@ -178,13 +191,13 @@ fn go_on(start: Place, path: &[u8]) -> Result<Stop, Errno> {
     Ok(Stop::Last(Last {
         directory: at,
         part: Part::Dot,
-        slash,
+        ending,
     }))
 }
 
 /// What has a slash behind it must be a folder.
-fn check_slash(place: Place, slash: bool) -> Result<Found, Errno> {
-    if slash && !place.inode.is_directory() {
+fn check_ending(place: Place, ending: Ending) -> Result<Found, Errno> {
+    if ending == Ending::Slash && !place.inode.is_directory() {
         return Err(Errno::ENOTDIR);
     }
     Ok(Found::Place(place))
@@ -213,7 +226,7 @@ fn check(at: &Place, part: &[u8]) -> Result<(), Errno> {
     }
 }
 
-fn last(at: Place, part: &[u8], slash: bool) -> Result<Last, Errno> {
+fn last(at: Place, part: &[u8], ending: Ending) -> Result<Last, Errno> {
     let (directory, part) = match part {
         b"." => (at, Part::Dot),
         b".." => (at.parent()?, Part::DotDot),
@@ -222,6 +235,6 @@ fn last(at: Place, part: &[u8], slash: bool) -> Result<Last, Errno> {
     Ok(Last {
         directory,
         part,
-        slash,
+        ending,
     })
 }

@@ -28,6 +28,7 @@ pub(super) fn getdents64([number, buffer, length, ..]: Arguments) -> Answer {
         return Err(Errno::ENOENT);
     }
     let length = u64::from(length as u32);
+    let _turn = open.position_turn();
     let mut done = 0;
     loop {
         let Some(entry) = listing::next(place, open.position())? else {

@@ -13,6 +13,7 @@ use crate::process::{current, signal};
 /// lseek(2).
 pub(super) fn lseek([number, offset, whence, ..]: Arguments) -> Answer {
     let open = descriptor(number)?.file;
+    let _turn = open.position_turn();
     let size = match open.kind.order() {
         Order::Random(size) => Some(size),
         Order::Endless => None,

@@ -128,6 +128,7 @@ enum Direction {
 
 /// Transfers at the file's position, and moves that on.
 fn at_position(open: &OpenFile, direction: Direction, buffers: &[Buffer]) -> Answer {
+    let _turn = open.position_turn();
     let mut position = open.position();
     let count = transfer_from(open, direction, &mut position, buffers)?;
     if open.kind.order() != Order::Stream {

@@ -8,7 +8,7 @@ use abi::general::{
 use super::path::{self, HERE, Slash};
 use super::{Answer, Arguments, user};
 use crate::fs::inode::{Directory, New, Removal, Taken};
-use crate::fs::path::{Last, Part};
+use crate::fs::path::{Ending, Last, Part};
 use crate::fs::place::Place;
 use crate::process::current;
 
@@ -132,7 +132,7 @@ fn remove_file(last: &Last) -> Answer {
     let Part::Name(name) = &last.part else {
         return Err(Errno::EISDIR);
     };
-    if last.slash {
+    if last.ending == Ending::Slash {
         let is_directory = last.directory.enter(name)?.inode.is_directory();
         return Err(if is_directory {
             Errno::EISDIR
@@ -217,13 +217,17 @@ fn check_ends(
         return Err(Errno::EEXIST);
     }
     if let (Some(new), Taken::Exchange) = (&new, taken)
-        && to.slash
+        && to.ending == Ending::Slash
         && !new.inode.is_directory()
     {
         return Err(Errno::ENOTDIR);
     }
-    let slash = from.slash || to.slash && taken != Taken::Exchange;
-    if slash && !is_directory {
+    let ends = if taken == Taken::Exchange {
+        [from.ending, Ending::Plain]
+    } else {
+        [from.ending, to.ending]
+    };
+    if ends.contains(&Ending::Slash) && !is_directory {
         return Err(Errno::ENOTDIR);
     }
     let is_mount = |place: &Place| !place.is_in(from.directory.mount);

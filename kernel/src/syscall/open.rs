@@ -11,12 +11,12 @@ use abi::general::{
 use super::descriptor::add;
 use super::path::{self, HERE};
 use super::{Answer, Arguments};
-use crate::fs::inode::{New, PERMISSIONS};
+use crate::fs::inode::{New, PERMISSIONS, Unnamed};
 use crate::fs::listing;
 use crate::fs::open::OpenFile;
-use crate::fs::path::{Found, Last, Links, Part};
+use crate::fs::path::{Ending, Found, Last, Links, Part};
 use crate::fs::place::Place;
-use crate::process::current;
+use crate::process::{current, signal};
 
 /// Flags that stay with the open file.
 const KEPT: u32 = O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | O_SYNC | O_DIRECTORY;
@@ -53,6 +53,7 @@ pub(super) fn openat([directory, path, flags, mode, ..]: Arguments) -> Answer {
         return Err(Errno::EINVAL);
     }
     let mode = mode as u32 & PERMISSIONS & !current().working.mask();
+    check_numbers()?;
     let file = if flags & __O_TMPFILE != 0 {
         open_unnamed(directory, path, flags, mode)?
     } else if flags & O_CREAT != 0 {
@@ -64,6 +65,12 @@ pub(super) fn openat([directory, path, flags, mode, ..]: Arguments) -> Answer {
     add(file, flags)
 }
 
+/// `EMFILE` before anything is made or cut short that nobody could use.
+fn check_numbers() -> Result<(), Errno> {
+    let process = current();
+    process.files.check_room(process.limits().files())
+}
+
 /// O_TMPFILE.
 fn open_unnamed(directory: u64, path: u64, flags: u32, mode: u32) -> Result<Arc<OpenFile>, Errno> {
     if flags & O_TMPFILE != O_TMPFILE || flags & O_ACCMODE == O_RDONLY {
@@ -71,9 +78,13 @@ fn open_unnamed(directory: u64, path: u64, flags: u32, mode: u32) -> Result<Arc<
     }
     let place = path::resolve(directory, path, Links::Follow)?;
     let folder = place.inode.directory().ok_or(Errno::ENOTDIR)?;
+    let later = match flags & O_EXCL {
+        0 => Unnamed::Linkable,
+        _ => Unnamed::ForGood,
+    };
     let place = Place {
         mount: place.mount,
-        inode: folder.create_unnamed(mode)?,
+        inode: folder.create_unnamed(mode, later)?,
     };
     place
         .inode
@@ -92,15 +103,18 @@ fn open_or_create(
         0 => path::links_of_open(flags),
         _ => Links::Keep,
     };
-    match path::find(directory, path, links)? {
-        Found::Place(_) if flags & O_EXCL != 0 => Err(Errno::EEXIST),
-        Found::Place(place) if place.inode.is_directory() => Err(Errno::EISDIR),
-        Found::Place(place) => open_place(&place, flags),
-        Found::Missing(last) => match create(&last, flags, mode) {
-            // Another was first.
-            Err(Errno::EEXIST) if flags & O_EXCL == 0 => Err(Errno::ESTALE),
-            made => made,
-        },
+    loop {
+        let made = match path::find(directory, path, links)? {
+            Found::Place(_) if flags & O_EXCL != 0 => Err(Errno::EEXIST),
+            Found::Place(place) if place.inode.is_directory() => Err(Errno::EISDIR),
+            Found::Place(place) => return open_place(&place, flags),
+            Found::Missing(last) => create(&last, flags, mode),
+        };
+        match made {
+            // Another made it in between; what they made is looked at, unless it is gone again.
+            Err(Errno::EEXIST) if flags & O_EXCL == 0 && !signal::is_dying() => {}
+            made => return made,
+        }
     }
 }
 
@@ -108,7 +122,7 @@ fn create(last: &Last, flags: u32, mode: u32) -> Result<Arc<OpenFile>, Errno> {
     let Part::Name(name) = &last.part else {
         return Err(Errno::EISDIR);
     };
-    if last.slash {
+    if last.ending == Ending::Slash {
         return Err(Errno::EISDIR);
     }
     let folder = last.directory.inode.directory().ok_or(Errno::ENOTDIR)?;
@@ -143,11 +157,17 @@ fn open_place(place: &Place, flags: u32) -> Result<Arc<OpenFile>, Errno> {
     }
     let file = inode.clone().open(place, flags & KEPT | O_LARGEFILE)?;
     if flags & O_TRUNC != 0 && inode.is_regular() {
-        match inode.set_size(0) {
-            // What is made up when it is read can't be cut.
-            Err(Errno::EINVAL) => {}
-            cut => cut?,
-        }
+        cut(place)?;
     }
     Ok(file)
+}
+
+/// O_TRUNC, which makes the opener a writer for a moment, also where only reading was asked for.
+fn cut(place: &Place) -> Result<(), Errno> {
+    let writer = place.inode.clone().open(place, O_WRONLY)?;
+    match writer.kind.set_size(0) {
+        // What is made up when it is read can't be cut.
+        Err(Errno::EINVAL) => Ok(()),
+        cut => cut,
+    }
 }

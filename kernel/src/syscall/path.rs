@@ -4,7 +4,7 @@ use abi::general::{AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLL
 
 use super::file::any_descriptor;
 use super::user;
-use crate::fs::path::{self, Found, Last, Links, Part};
+use crate::fs::path::{self, Ending, Found, Last, Links, Part};
 use crate::fs::place::Place;
 use crate::process::current;
 
@@ -74,7 +74,9 @@ pub(super) fn vacant(
     };
     match last.directory.enter(&name) {
         Ok(_) => Err(Errno::EEXIST),
-        Err(Errno::ENOENT) if last.slash && slash == Slash::Refused => Err(Errno::ENOENT),
+        Err(Errno::ENOENT) if last.ending == Ending::Slash && slash == Slash::Refused => {
+            Err(Errno::ENOENT)
+        }
         Err(Errno::ENOENT) => Ok((last.directory, name)),
         Err(errno) => Err(errno),
     }

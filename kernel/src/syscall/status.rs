@@ -1,15 +1,16 @@
 //! What is known of files: the `stat` family, `access`, `readlink`, `statfs`.
 use abi::Errno;
 use abi::general::{
-    AT_EACCESS, AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_STATX_SYNC_TYPE, AT_SYMLINK_NOFOLLOW,
-    STATX__RESERVED, STATX_BASIC_STATS, STATX_BTIME, X_OK,
+    ANON_INODE_FS_MAGIC, AT_EACCESS, AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_STATX_SYNC_TYPE,
+    AT_SYMLINK_NOFOLLOW, PIPEFS_MAGIC, S_IFIFO, S_IFMT, STATX__RESERVED, STATX_BASIC_STATS,
+    STATX_BTIME, TMPFS_MAGIC, X_OK,
 };
 
 use super::file::any_descriptor;
 use super::path::{self, HERE};
 use super::{Answer, Arguments, user};
 use crate::fs::inode::Time;
-use crate::fs::open::Status;
+use crate::fs::open::{OpenFile, Status};
 use crate::fs::path::{Links, NAME_MAX};
 use crate::fs::place::Place;
 use crate::fs::tmpfs::Node;
@@ -193,17 +194,42 @@ pub(super) fn statfs([path, buffer, ..]: Arguments) -> Answer {
 
 /// fstatfs(2).
 pub(super) fn fstatfs([number, buffer, ..]: Arguments) -> Answer {
-    let place = any_descriptor(number)?.file.place.clone();
-    write_room(&place.ok_or(Errno::ENOSYS)?, buffer)
+    let file = any_descriptor(number)?.file;
+    match &file.place {
+        Some(place) => write_room(place, buffer),
+        None => write_nowhere(&file, buffer),
+    }
+}
+
+/// For a file that no path leads to.
+fn write_nowhere(file: &OpenFile, buffer: u64) -> Answer {
+    let magic = if file.kind.memfd().is_some() {
+        TMPFS_MAGIC
+    } else if file.kind.status().mode & S_IFMT == S_IFIFO {
+        PIPEFS_MAGIC
+    } else {
+        ANON_INODE_FS_MAGIC
+    };
+    user::write_words(buffer, room_of(magic))?;
+    Ok(0)
+}
+
+/// `struct statfs` of a file system that has nothing to count.
+fn room_of(magic: u32) -> [u64; 15] {
+    /// Linux's flag that says that there are flags.
+    const VALID: u64 = 0x20;
+    let mut words = [0; 15];
+    words[0] = magic.into();
+    words[1] = mm::PAGE_SIZE;
+    words[8] = NAME_MAX as u64;
+    words[9] = mm::PAGE_SIZE;
+    words[10] = VALID;
+    words
 }
 
 /// `struct statfs`.
 fn write_room(place: &Place, buffer: u64) -> Answer {
-    /// Linux's flag that says that there are flags.
-    const VALID: u64 = 0x20;
-    let mut words = [0; 15];
-    words[0] = place.mount.magic.into();
-    words[1] = mm::PAGE_SIZE;
+    let mut words = room_of(place.mount.magic);
     let node: Option<alloc::sync::Arc<Node>> = place.inode.clone().into_any().downcast().ok();
     if let Some(node) = node {
         let room = node.volume().room();
@@ -214,9 +240,6 @@ fn write_room(place: &Place, buffer: u64) -> Answer {
         words[6] = room.free_inodes;
     }
     words[7] = place.mount.root.status().device;
-    words[8] = NAME_MAX as u64;
-    words[9] = mm::PAGE_SIZE;
-    words[10] = VALID;
     user::write_words(buffer, words)?;
     Ok(0)
 }

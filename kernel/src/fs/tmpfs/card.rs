@@ -27,6 +27,8 @@ struct Entry {
     /// `None` for a root, and for what never had a name.
     name: Option<Name>,
     whereabouts: Whereabouts,
+    /// The parent, of what has no name any more: `..` still leads there, and so does the path that it had.
+    kept: Option<Arc<Node>>,
 }
 
 impl Card {
@@ -40,6 +42,7 @@ impl Card {
                     parent: Weak::new(),
                     name: None,
                     whereabouts: Whereabouts::There,
+                    kept: None,
                 },
             ),
             archived,
@@ -52,6 +55,7 @@ impl Card {
             parent,
             name: Some(name),
             whereabouts: Whereabouts::There,
+            kept: None,
         };
         let old = core::mem::replace(&mut *self.entry.lock(), entry);
         drop(old);
@@ -73,6 +77,14 @@ impl Card {
     pub(super) fn note_unnamed(&self, parent: Weak<Node>, name: Name) {
         self.note_entry(parent, name);
         self.entry.lock().whereabouts = Whereabouts::Removed;
+        self.keep_parent();
+    }
+
+    /// Its last name is gone: the folder that it was in stays as long as it does.
+    pub(super) fn keep_parent(&self) {
+        let parent = self.parent();
+        let old = core::mem::replace(&mut self.entry.lock().kept, parent);
+        drop(old);
     }
 
     /// The folder that it is in, or was in.
@@ -99,5 +111,16 @@ impl Card {
             inode::extend(path, name)?;
         }
         Ok(first.whereabouts)
+    }
+}
+
+impl Drop for Card {
+    /// Lets go of removed folders that only each other kept, one after another: as deep as they once were, a stack is not.
+    fn drop(&mut self) {
+        let mut next = self.entry.lock().kept.take();
+        while let Some(folder) = next {
+            let last = Arc::into_inner(folder);
+            next = last.and_then(|folder| folder.card.entry.lock().kept.take());
+        }
     }
 }

@@ -10,10 +10,7 @@ use abi::general::S_IFREG;
 use super::folder::Folder;
 use super::{Content, Node};
 use crate::fs::gate::Turn;
-use crate::fs::inode::{self, Directory, Inode, Listed, Name, New, Removal, Taken};
-
-/// Most names that an inode may have.
-const MOST_LINKS: u32 = 65_000;
+use crate::fs::inode::{self, Directory, Inode, Listed, Name, New, Removal, Taken, Unnamed};
 
 impl Node {
     fn entries(&self) -> Result<Turn<'_, Folder>, Errno> {
@@ -67,11 +64,32 @@ impl Node {
     fn drop_link(&self, parent: &Self, name: &[u8]) {
         self.card.note_removal(&parent.me(), name);
         let is_folder = self.is_folder();
-        self.attributes.lock().links -= if is_folder { 2 } else { 1 };
+        let links = {
+            let mut attributes = self.attributes.lock();
+            attributes.links -= if is_folder { 2 } else { 1 };
+            attributes.links
+        };
         if is_folder {
             parent.attributes.lock().links -= 1;
         }
+        match links {
+            0 => self.card.keep_parent(),
+            _ => self.volume.give_inode_back(),
+        }
         self.note_status_change();
+    }
+
+    /// Whether it may have one more name; `Some` where that name is its first.
+    fn check_linkable(&self) -> Result<Option<Unnamed>, Errno> {
+        let mut attributes = self.attributes.lock();
+        match (attributes.links, attributes.unnamed) {
+            (0, Unnamed::ForGood) => Err(Errno::ENOENT),
+            (0, Unnamed::Linkable) => Ok(Some(core::mem::replace(
+                &mut attributes.unnamed,
+                Unnamed::ForGood,
+            ))),
+            _ => Ok(None),
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -110,14 +128,14 @@ impl Node {
 
 impl Directory for Node {
     fn lookup(&self, name: &[u8]) -> Result<Arc<dyn Inode>, Errno> {
-        let entry = {
-            let entries = self.entries()?;
-            entries.find(name).ok_or(Errno::ENOENT)?.clone()
-        };
+        let entries = self.entries()?;
+        let entry = entries.find(name).ok_or(Errno::ENOENT)?;
+        // Under the folder's lock, so that a removal is noted after this.
         if !entry.node.is_folder() {
-            entry.node.card.note_entry(self.me(), entry.name);
+            let card = &entry.node.card;
+            card.note_entry(self.me(), entry.name.clone());
         }
-        Ok(entry.node)
+        Ok(entry.node.clone())
     }
 
     fn next(&self, from: u64) -> Result<Option<Listed>, Errno> {
@@ -144,7 +162,7 @@ impl Directory for Node {
         Ok(node)
     }
 
-    fn create_unnamed(&self, mode: u32) -> Result<Arc<dyn Inode>, Errno> {
+    fn create_unnamed(&self, mode: u32, later: Unnamed) -> Result<Arc<dyn Inode>, Errno> {
         let new = New {
             mode: S_IFREG | mode,
             target: &[],
@@ -153,6 +171,7 @@ impl Directory for Node {
         let node = Self::try_new(&self.volume, &new)?;
         let name = unnamed(node.card.number)?;
         node.card.note_unnamed(self.me(), name);
+        node.attributes.lock().unnamed = later;
         Ok(node)
     }
 
@@ -162,10 +181,18 @@ impl Directory for Node {
             return Err(Errno::EPERM);
         }
         let _names = self.volume.names.enter();
-        if node.attributes.lock().links >= MOST_LINKS {
-            return Err(Errno::EMLINK);
+        // As on Linux each name counts as an inode, but an inode's first.
+        let first = node.check_linkable()?;
+        if first.is_none() {
+            self.volume.take_inode()?;
         }
-        self.insert(name, &node)
+        let done = self.insert(name, &node);
+        match (&done, first) {
+            (Ok(()), _) => {}
+            (Err(_), None) => self.volume.give_inode_back(),
+            (Err(_), Some(unnamed)) => node.attributes.lock().unnamed = unnamed,
+        }
+        done
     }
 
     fn remove(&self, name: &[u8], removal: Removal) -> Result<(), Errno> {

@@ -24,7 +24,9 @@ use mm::page_cache::CachedFile;
 use spin::Once;
 
 use super::gate::Gate;
-use super::inode::{self, Change, Directory, Inode, Link, New, PERMISSIONS, Time, Whereabouts};
+use super::inode::{
+    self, Change, Directory, Inode, Link, New, PERMISSIONS, Time, Unnamed, Whereabouts,
+};
 use super::open::{OpenFile, Status};
 use super::place::Place;
 use super::{devices, listing};
@@ -76,6 +78,8 @@ struct Attributes {
     modified: Time,
     changed: Time,
     born: Time,
+    /// What may become of it where it has no name.
+    unnamed: Unnamed,
 }
 
 enum Content {
@@ -128,6 +132,17 @@ impl Volume {
         }
     }
 
+    /// Counts one inode more, or one more name of one.
+    fn take_inode(&self) -> Result<(), Errno> {
+        let more = |inodes| (inodes < Self::most_inodes()).then_some(inodes + 1);
+        let taken = self.inodes.fetch_update(Relaxed, Relaxed, more);
+        taken.map(drop).map_err(|_| Errno::ENOSPC)
+    }
+
+    fn give_inode_back(&self) {
+        self.inodes.fetch_sub(1, Relaxed);
+    }
+
     /// What there is, and what is left of it.
     pub(crate) fn room(&self) -> Room {
         let used = memory().frames_used_for(mm::frame::Use::Shared) as u64;
@@ -160,10 +175,9 @@ impl Node {
             _ => Content::Special(new.special),
         };
         let now = Time::now();
-        if volume.inodes.fetch_add(1, Relaxed) >= Volume::most_inodes() {
-            volume.inodes.fetch_sub(1, Relaxed);
+        if let Err(errno) = volume.take_inode() {
             content.release();
-            return Err(Errno::ENOSPC);
+            return Err(errno);
         }
         let node = Self {
             volume: volume.clone(),
@@ -180,6 +194,7 @@ impl Node {
                     modified: now,
                     changed: now,
                     born: now,
+                    unnamed: Unnamed::ForGood,
                 },
             ),
             content,
@@ -225,8 +240,16 @@ impl Node {
         self.attributes.lock().changed = Time::now();
     }
 
+    /// Its bytes or entries were read. As Linux does by default (`relatime`), this is written down only where nobody read it
+    /// since it changed, or for a day.
     fn note_access(&self) {
-        self.attributes.lock().accessed = Time::now();
+        const DAY: i64 = 24 * 60 * 60;
+        let mut attributes = self.attributes.lock();
+        let changed = attributes.modified.max(attributes.changed);
+        let now = Time::now();
+        if attributes.accessed <= changed || now.seconds - attributes.accessed.seconds >= DAY {
+            attributes.accessed = now;
+        }
     }
 
     fn size(&self) -> u64 {
@@ -253,7 +276,7 @@ impl Drop for Node {
         if let Content::Regular(regular) = &mut self.content {
             regular.release();
         }
-        self.volume.inodes.fetch_sub(1, Relaxed);
+        self.volume.give_inode_back();
     }
 }
 

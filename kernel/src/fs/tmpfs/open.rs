@@ -78,8 +78,11 @@ impl Kind for Opened {
         let count = self
             .regular()
             .read_at(&self.node.card, at, &mut piece[..want]);
-        if count == 0 {
+        // Once a call is enough.
+        if into.moved() == 0 {
             self.node.note_access();
+        }
+        if count == 0 {
             return Ok(Step::Done);
         }
         into.fill(&piece[..count]).map(|_| Step::More)

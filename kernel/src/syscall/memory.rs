@@ -282,8 +282,13 @@ pub(super) fn mremap(
         let is_locked = vma.is_some_and(|vma| vma.flags.contains(VmFlags::LOCKED));
         Ok(Ok((start, is_locked)))
     })??;
-    if is_locked && new_length > old_length {
-        populate(&space, start + old_length, start + new_length);
+    // In pages: what only fills a page up makes none.
+    let (old, new) = (
+        old_length.div_ceil(PAGE_SIZE),
+        new_length.div_ceil(PAGE_SIZE),
+    );
+    if is_locked && new > old {
+        populate(&space, start + old * PAGE_SIZE, start + new * PAGE_SIZE);
     }
     Ok(start)
 }

@@ -10,7 +10,7 @@ use mm::page_cache::CachedFile;
 
 use super::buffers::Buffers;
 use super::gate::Turn;
-use super::inode::{Inode, Whereabouts, extend};
+use super::inode::{Inode, Whereabouts, extend, extend_number};
 use super::memfd::Memfd;
 use super::open::{Allocation, Kind, OpenFile, Order, Status, Step, Wakes};
 use super::pipe::Pipe;
@@ -23,7 +23,7 @@ struct Nameless(Arc<OpenFile>);
 struct Again(Arc<OpenFile>);
 
 /// Where `file` was opened, or a place from which it can be opened again.
-pub(super) fn place_of(file: Arc<OpenFile>) -> Result<Place, Errno> {
+pub(crate) fn place_of(file: Arc<OpenFile>) -> Result<Place, Errno> {
     if let Some(place) = &file.place {
         return Ok(place.clone());
     }
@@ -71,14 +71,7 @@ impl Inode for Nameless {
             return Ok(Whereabouts::There);
         }
         extend(path, b"pipe:[")?;
-        let mut digits = [0; 20];
-        let (mut at, mut left) = (digits.len(), status.number);
-        while left > 0 {
-            at -= 1;
-            digits[at] = b'0' + (left % 10) as u8;
-            left /= 10;
-        }
-        extend(path, &digits[at..])?;
+        extend_number(path, status.number)?;
         extend(path, b"]")?;
         Ok(Whereabouts::There)
     }

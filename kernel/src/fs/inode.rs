@@ -238,6 +238,19 @@ pub(crate) fn extend(path: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
+/// Adds `number` in decimal digits to `path`.
+pub(crate) fn extend_number(path: &mut Vec<u8>, number: u64) -> Result<(), Errno> {
+    const MOST: usize = 20;
+    let mut digits = [b'0'; MOST];
+    let (mut at, mut left) = (MOST, number);
+    while left > 0 || at == MOST {
+        at -= 1;
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+    }
+    extend(path, &digits[at..])
+}
+
 /// A copy of `bytes`, if there is memory for it.
 pub(crate) fn copy(bytes: &[u8]) -> Result<Vec<u8>, Errno> {
     let mut copy = Vec::new();

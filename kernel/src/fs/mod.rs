@@ -32,6 +32,7 @@ use abi::general::{PROC_SUPER_MAGIC, SYSFS_MAGIC, TMPFS_MAGIC};
 use mm::page_cache::Read;
 use spin::Once;
 
+pub(crate) use again::place_of;
 use inode::{Change, Inode};
 use mount::Mount;
 use path::Links;

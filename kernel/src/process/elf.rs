@@ -13,8 +13,7 @@ use elf::parse::ParsingTable;
 use elf::segment::ProgramHeader;
 use mm::{PAGE_SIZE, VmFlags};
 
-use super::current;
-use crate::fs;
+use super::interpreter::path_of;
 use crate::fs::path::PATH_MAX;
 use crate::fs::program::Program;
 
@@ -54,7 +53,7 @@ impl Segment {
 }
 
 impl Image {
-    /// Reads the headers; `ENOEXEC` for all that is not a static program for this machine.
+    /// Reads the headers; `ENOEXEC` for all that is no program for this machine.
     pub(super) fn parse(file: &Program) -> Result<Self, Errno> {
         let mut start = [0; HEADER];
         if file.read_at(0, &mut start)? < HEADER {
@@ -72,12 +71,43 @@ impl Image {
         if file.read_at(header.e_phoff, &mut table)? < size {
             return Err(Errno::ENOEXEC);
         }
-        let image = Self { header, table };
-        let interpreter = image.headers().find(|header| header.p_type == PT_INTERP);
-        match interpreter {
-            Some(header) => Err(refuse_interpreted(file, &header)),
-            None => Ok(image),
+        Ok(Self { header, table })
+    }
+
+    /// The path of the loader that `file`, whose headers these are, names.
+    pub(super) fn interpreter(&self, file: &Program) -> Result<Option<Vec<u8>>, Errno> {
+        let wish = self.headers().find(|header| header.p_type == PT_INTERP);
+        let Some(header) = wish else {
+            return Ok(None);
+        };
+        let size = header.p_filesz as usize;
+        if !(2..=PATH_MAX).contains(&size) {
+            return Err(Errno::ENOEXEC);
         }
+        let mut path = Vec::new();
+        path.try_reserve_exact(size).map_err(|_| Errno::ENOMEM)?;
+        path.resize(size, 0);
+        if file.read_at(header.p_offset, &mut path)? < size {
+            return Err(Errno::EIO);
+        }
+        path_of(path).map(Some)
+    }
+
+    /// From the first to the last byte of all segments, before the bias.
+    pub(super) fn span(&self) -> Range<u64> {
+        let loadable = self.headers().filter(|header| header.p_type == PT_LOAD);
+        let range = |header: ProgramHeader| {
+            header.p_vaddr..header.p_vaddr.saturating_add(header.p_memsz)
+        };
+        let whole = |all: Range<u64>, one: Range<u64>| {
+            all.start.min(one.start)..all.end.max(one.end)
+        };
+        loadable.map(range).reduce(whole).unwrap_or_default()
+    }
+
+    /// Whether its addresses are where it must lie.
+    pub(super) fn has_fixed_place(&self) -> bool {
+        self.header.e_type == ET_EXEC
     }
 
     fn headers(&self) -> impl Iterator<Item = ProgramHeader> {
@@ -102,7 +132,7 @@ impl Image {
 
     /// What is added to every address: 0 unless the program may lie anywhere.
     pub(super) fn bias(&self, base: u64) -> u64 {
-        if self.header.e_type == ET_EXEC {
+        if self.has_fixed_place() {
             return 0;
         }
         let loadable = self.headers().filter(|header| header.p_type == PT_LOAD);
@@ -153,23 +183,6 @@ impl Image {
         } else {
             data
         }
-    }
-}
-
-/// Why a program that wants an interpreter can't be run: there is none by that name, or none can be used yet.
-fn refuse_interpreted(file: &Program, header: &ProgramHeader) -> Errno {
-    let mut path = [0; PATH_MAX];
-    let size = header.p_filesz as usize;
-    if !(2..=PATH_MAX).contains(&size)
-        || file.read_at(header.p_offset, &mut path[..size]) != Ok(size)
-    {
-        return Errno::ENOEXEC;
-    }
-    match path[..size].split_last() {
-        Some((0, name)) => fs::open_program(current().working.directory(), name)
-            .err()
-            .unwrap_or(Errno::ENOEXEC),
-        _ => Errno::ENOEXEC,
     }
 }
 

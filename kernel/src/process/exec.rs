@@ -12,6 +12,7 @@ use mm::space::{Limits, USER_END};
 use mm::{Backing, PAGE_SIZE, Page, VmFlags};
 
 use super::elf::{Image, Segment};
+use super::interpreter::{self, Loader, Placed, Reach};
 use super::oom::{self, Need};
 use super::stack::{self, Arguments, Value};
 use super::wait::Status;
@@ -49,17 +50,37 @@ impl From<Errno> for Failure {
     }
 }
 
-/// Replaces the running process's program by `file`, which was asked for as `path`. On success `frame` is the new
-/// program's first moment.
+/// How a program was asked for.
+pub(crate) struct Asked<'a> {
+    /// What it is told of that.
+    pub(crate) path: &'a [u8],
+    /// What it is called from then on.
+    pub(crate) name: Name,
+    pub(crate) reach: Reach,
+}
+
+impl<'a> Asked<'a> {
+    /// By its path.
+    pub(crate) fn by(path: &'a [u8]) -> Self {
+        Self {
+            path,
+            name: Name::of(path),
+            reach: Reach::Found,
+        }
+    }
+}
+
+/// Replaces the running process's program by `file`. On success `frame` is the new program's first moment.
 pub(crate) fn execve(
     frame: &mut TrapFrame,
-    file: &Arc<program::Program>,
-    path: &[u8],
-    arguments: Arguments,
+    file: Arc<program::Program>,
+    asked: &Asked<'_>,
+    mut arguments: Arguments,
 ) -> Result<(), Errno> {
     let process = super::current();
     let limits = process.limits().memory();
-    match load(file, path, arguments, limits) {
+    let file = interpreter::follow(file, asked.path, asked.reach, &mut arguments)?;
+    match load(&file, asked, arguments, limits) {
         Ok(program) => {
             enter(&process, &program);
             *frame = TrapFrame::user(program.entry, program.stack);
@@ -91,11 +112,12 @@ fn enter(process: &Process, program: &Program) {
 /// Builds the space of a program.
 pub(super) fn load(
     file: &Arc<program::Program>,
-    path: &[u8],
+    asked: &Asked<'_>,
     arguments: Arguments,
     limits: Limits,
 ) -> Result<Program, Failure> {
     let image = Image::parse(file)?;
+    let loader = Loader::of(file, &image)?;
     let plan = layout::choose(&limits);
     let space = oom::retry(Need::Space, || {
         Space::try_new(plan.space, limits).map_err(|_| Errno::ENOMEM)
@@ -109,7 +131,14 @@ pub(super) fn load(
         space.set_data_size(image.data_size());
     }
     map_stack(&space, plan.stack_top, image.stack_access()).map_err(broken)?;
-    let stack = fill_stack(&space, &image, bias, plan.stack_top, path, arguments);
+    let loader = loader.map(|loader| loader.map(&space)).transpose();
+    let loader = loader.map_err(broken)?;
+    let loaded = Loaded {
+        image: &image,
+        bias,
+        loader,
+    };
+    let stack = fill_stack(&space, &loaded, plan.stack_top, asked.path, arguments);
     let stack = stack.map_err(broken)?;
     space.set_facts(Facts {
         program: file.clone(),
@@ -119,14 +148,28 @@ pub(super) fn load(
     });
     Ok(Program {
         space,
-        entry: bias.wrapping_add(image.entry()),
+        entry: loader.map_or(loaded.entry(), |loader| loader.entry),
         stack: stack.pointer,
-        name: Name::of(path),
+        name: asked.name,
     })
 }
 
+/// A program in its place, with its loader if it has one.
+struct Loaded<'a> {
+    image: &'a Image,
+    bias: u64,
+    loader: Option<Placed>,
+}
+
+impl Loaded<'_> {
+    /// Where the program itself starts.
+    fn entry(&self) -> u64 {
+        self.bias.wrapping_add(self.image.entry())
+    }
+}
+
 /// What a program's segments span.
-struct Extent {
+pub(super) struct Extent {
     /// The address behind the last byte of all.
     end: u64,
     /// From the first byte of code to the end of it.
@@ -134,7 +177,7 @@ struct Extent {
 }
 
 /// Promises all segments.
-fn map_segments(
+pub(super) fn map_segments(
     space: &Space,
     file: &Arc<program::Program>,
     image: &Image,
@@ -243,8 +286,7 @@ struct FirstStack {
 /// Writes arguments, environment and auxiliary vector.
 fn fill_stack(
     space: &Space,
-    image: &Image,
-    bias: u64,
+    loaded: &Loaded<'_>,
     top: Page,
     path: &[u8],
     arguments: Arguments,
@@ -257,6 +299,11 @@ fn fill_stack(
     name.extend_from_slice(path);
     name.push(0);
     let number = Value::Number;
+    let Loaded {
+        image,
+        bias,
+        loader,
+    } = loaded;
     let vector = [
         (AT_HWCAP, number(features::hwcap())),
         (AT_PAGESZ, number(PAGE_SIZE)),
@@ -264,9 +311,9 @@ fn fill_stack(
         (AT_PHDR, number(bias.wrapping_add(image.headers_address()))),
         (AT_PHENT, number(image.header_size())),
         (AT_PHNUM, number(image.header_count())),
-        (AT_BASE, number(0)),
+        (AT_BASE, number(loader.map_or(0, |loader| loader.bias))),
         (AT_FLAGS, number(0)),
-        (AT_ENTRY, number(bias.wrapping_add(image.entry()))),
+        (AT_ENTRY, number(loaded.entry())),
         (AT_UID, number(0)),
         (AT_EUID, number(0)),
         (AT_GID, number(0)),

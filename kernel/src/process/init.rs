@@ -3,7 +3,7 @@ use alloc::sync::Arc;
 
 use abi::Errno;
 
-use super::exec::Failure;
+use super::exec::{Asked, Failure};
 use super::group::Membership;
 use super::limits::Limits;
 use super::signal::Signals;
@@ -38,7 +38,7 @@ fn make() -> Result<Arc<Thread>, Failure> {
     let no_memory = |_| Errno::ENOMEM;
     let limits = Limits::new();
     let file = fs::open_program(Place::root(), PATH)?;
-    let program = exec::load(&file, PATH, arguments()?, limits.memory())?;
+    let program = exec::load(&file, &Asked::by(PATH), arguments()?, limits.memory())?;
     let reserved = Reserved::new()?;
     assert_eq!(reserved.pid(), INIT, "init is the first process");
     let files = Files::with_console().map_err(no_memory)?;

@@ -19,6 +19,9 @@ use abi::auxvec::AT_NULL;
 /// Longest single argument with its end, in bytes: Linux's MAX_ARG_STRLEN.
 pub(crate) const MAX_STRING: usize = 32 * 4096;
 
+/// Bytes that arguments, environment and their pointers may have: a quarter of the stack's usual limit, as on Linux.
+pub(crate) const MOST_BYTES: usize = 2 << 20;
+
 /// Arguments and environment of a program to be: C strings in a row.
 #[derive(Default)]
 pub(crate) struct Arguments {
@@ -60,6 +63,33 @@ impl Arguments {
             List::Arguments => &mut self.arguments,
             List::Environment => &mut self.environment,
         }
+    }
+
+    /// Puts `words` in the place of the first argument.
+    pub(crate) fn replace_first<'a>(
+        &mut self,
+        words: impl Iterator<Item = &'a [u8]>,
+        limit: usize,
+    ) -> Result<(), Errno> {
+        let mut all = Self::default();
+        for word in words {
+            all.push(List::Arguments, word, limit)?;
+        }
+        for &place in self.arguments.iter().skip(1) {
+            all.push(List::Arguments, self.string(place), limit)?;
+        }
+        for &place in &self.environment {
+            all.push(List::Environment, self.string(place), limit)?;
+        }
+        *self = all;
+        Ok(())
+    }
+
+    /// The string that begins at `place`.
+    fn string(&self, place: usize) -> &[u8] {
+        let rest = &self.strings[place..];
+        let end = rest.iter().position(|&byte| byte == 0);
+        &rest[..end.unwrap_or(rest.len())]
     }
 
     /// How many arguments there are.

@@ -6,6 +6,7 @@ mod advice;
 mod attributes;
 mod descriptor;
 mod directory;
+mod exec;
 mod extent;
 mod file;
 mod identity;

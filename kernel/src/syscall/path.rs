@@ -4,6 +4,7 @@ use abi::general::{AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLL
 
 use super::file::any_descriptor;
 use super::user;
+use crate::fs;
 use crate::fs::path::{self, Ending, Found, Last, Links, Part};
 use crate::fs::place::Place;
 use crate::process::current;
@@ -46,8 +47,7 @@ pub(super) fn resolve_or_own(directory: u64, path: u64, flags: u32) -> Result<Pl
     if directory as i32 == AT_FDCWD {
         return Ok(current().working.directory());
     }
-    let place = any_descriptor(directory)?.file.place.clone();
-    place.ok_or(Errno::EBADF)
+    fs::place_of(any_descriptor(directory)?.file)
 }
 
 /// The folder that the path at address `path` leads to, and its last part.

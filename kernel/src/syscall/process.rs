@@ -1,27 +1,19 @@
 //! Processes: `fork`, `execve`, `exit` and what a process asks of itself.
-use alloc::vec::Vec;
-
 use abi::Errno;
 use abi::general::{
     CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_SETTLS, CLONE_VFORK,
     CLONE_VM, SIGCHLD,
 };
 
-use super::{Answer, Arguments, COMPLETE, user};
+use super::{Answer, Arguments, user};
 use crate::arch::trap::TrapFrame;
 use crate::arch::user as registers;
 use crate::fault;
-use crate::fs;
-use crate::process::exec;
 use crate::process::fork::{self as forking, Memory, Start};
 use crate::process::group;
-use crate::process::stack::{self, List};
 use crate::process::table;
 use crate::process::wait::Status;
 use crate::process::{current, sched};
-
-/// Bytes that arguments, environment and their pointers may have: a quarter of the stack's limit, as on Linux.
-const MAX_ARGUMENTS: usize = 2 << 20;
 
 /// fork(2).
 pub(super) fn fork(frame: &mut TrapFrame) -> Answer {
@@ -73,39 +65,6 @@ pub(super) fn clone(frame: &mut TrapFrame) -> Answer {
         forking::await_return(child);
     }
     Ok(child.into())
-}
-
-/// execve(2).
-pub(super) fn execve(frame: &mut TrapFrame) -> Answer {
-    let (_, [path, arguments, environment, ..]) = frame.call();
-    let path = user::path(path)?;
-    let file = fs::open_program(current().working.directory(), &path)?;
-    let mut strings = stack::Arguments::default();
-    copy_strings(&mut strings, List::Arguments, arguments)?;
-    if strings.count() == 0 {
-        // Linux gives a program without arguments one that is empty.
-        strings.push(List::Arguments, b"", MAX_ARGUMENTS)?;
-    }
-    copy_strings(&mut strings, List::Environment, environment)?;
-    exec::execve(frame, &file, &path, strings)?;
-    Ok(COMPLETE)
-}
-
-/// Copies the strings that the pointers at `array` lead to, up to a null pointer. No array is an empty one.
-fn copy_strings(strings: &mut stack::Arguments, list: List, array: u64) -> Result<(), Errno> {
-    if array == 0 {
-        return Ok(());
-    }
-    let mut at = array;
-    loop {
-        let [pointer] = user::read_words(at)?;
-        if pointer == 0 {
-            return Ok(());
-        }
-        let string: Vec<u8> = user::string(pointer, stack::MAX_STRING, Errno::E2BIG)?;
-        strings.push(list, &string, MAX_ARGUMENTS)?;
-        at = at.wrapping_add(8);
-    }
 }
 
 /// _exit(2).

@@ -2,7 +2,7 @@
 use abi::Sysno;
 
 use super::{
-    Answer, Arguments, advice, attributes, descriptor, directory, extent, file, identity, itimer,
+    Answer, Arguments, advice, attributes, descriptor, directory, exec, extent, file, identity, itimer,
     limits, memfd, memory, names, open, pidfd, pipe, poll, prctl, process, residency, scheduling,
     select, signal, status, system, terminal, time, wait,
 };
@@ -41,7 +41,8 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::fork, Frame(process::fork)),
     (Sysno::vfork, Frame(process::vfork)),
     (Sysno::clone, Frame(process::clone)),
-    (Sysno::execve, Frame(process::execve)),
+    (Sysno::execve, Frame(exec::execve)),
+    (Sysno::execveat, Frame(exec::execveat)),
     (Sysno::exit, Call(process::exit)),
     (Sysno::exit_group, Call(process::exit)),
     (Sysno::wait4, Call(wait::wait4)),

@@ -321,13 +321,7 @@ fn of_volume(folder: &Node, inode: Arc<dyn Inode>) -> Result<Arc<Node>, Errno> {
 
 /// What shows an inode without a name calls it, as on Linux: `#` and its number.
 fn unnamed(number: u64) -> Result<Name, Errno> {
-    const DIGITS: usize = 20;
-    let mut text = [b'#'; DIGITS + 1];
-    let (mut at, mut left) = (text.len(), number);
-    while left > 0 {
-        at -= 1;
-        text[at] = b'0' + (left % 10) as u8;
-        left /= 10;
-    }
-    inode::name_of(&text[at - 1..])
+    let mut name = inode::copy(b"#")?;
+    inode::extend_number(&mut name, number)?;
+    inode::name_of(&name)
 }

@@ -96,12 +96,10 @@ impl Image {
     /// From the first to the last byte of all segments, before the bias.
     pub(super) fn span(&self) -> Range<u64> {
         let loadable = self.headers().filter(|header| header.p_type == PT_LOAD);
-        let range = |header: ProgramHeader| {
-            header.p_vaddr..header.p_vaddr.saturating_add(header.p_memsz)
-        };
-        let whole = |all: Range<u64>, one: Range<u64>| {
-            all.start.min(one.start)..all.end.max(one.end)
-        };
+        let range =
+            |header: ProgramHeader| header.p_vaddr..header.p_vaddr.saturating_add(header.p_memsz);
+        let whole =
+            |all: Range<u64>, one: Range<u64>| all.start.min(one.start)..all.end.max(one.end);
         loadable.map(range).reduce(whole).unwrap_or_default()
     }
 

@@ -2,9 +2,9 @@
 use abi::Sysno;
 
 use super::{
-    Answer, Arguments, advice, attributes, descriptor, directory, exec, extent, file, identity, itimer,
-    limits, memfd, memory, names, open, pidfd, pipe, poll, prctl, process, residency, scheduling,
-    select, signal, status, system, terminal, time, wait,
+    Answer, Arguments, advice, attributes, descriptor, directory, exec, extent, file, identity,
+    itimer, limits, memfd, memory, names, open, pidfd, pipe, poll, prctl, process, residency,
+    scheduling, select, signal, status, system, terminal, time, wait,
 };
 use crate::arch::trap::TrapFrame;
 use Server::{Call, Frame, Plain};

@@ -16,7 +16,7 @@ use rt::{Errno, print, println};
 const HELP: &str = "\
 To watch:   lazy_zero cow_fork fork_tree stack_growth brk_heap mprotect_guard
             map_fixed munmap_split populate wild_access bad_pointers privileged
-            fp_state preempt wait_status vfork_exec exec_args signal_default
+            fp_state preempt wait_status vfork_exec exec_args exec_script signal_default
             clock hello
 To use:     echo WORDS...   cat FILES...   exit_code N   kill_self N   exec PATH ARGS...
             any other program by its path

@@ -4,6 +4,7 @@
 //! The walk is Linux's: a hole is an error only after the rest was done, an area that can't take the advice ends it.
 mod pages;
 
+use alloc::sync::Arc;
 use core::ops::Range;
 
 use crate::error::Error;
@@ -11,7 +12,7 @@ use crate::gather::Gather;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::{self, PAGE_SIZE, Page};
-use crate::page_cache::{Read, Source};
+use crate::page_cache::{CachedFile, Read, Source};
 use crate::space::AddressSpace;
 use crate::vma::{Backing, VmFlags, Vma};
 
@@ -117,7 +118,7 @@ impl AddressSpace {
         pages: &Range<Page>,
     ) -> Option<(Page, Read)> {
         for vma in self.areas.within(pages) {
-            let Backing::File { file, .. } = &vma.backing else {
+            let Some(file) = file_to_read(vma) else {
                 continue;
             };
             let wanted = page::intersection(&vma.pages(), pages);
@@ -132,6 +133,14 @@ impl AddressSpace {
             }
         }
         None
+    }
+}
+
+/// The file that the area shows, if its pages are read in. What lives in memory alone is there, or zeroes.
+fn file_to_read(vma: &Vma) -> Option<&Arc<CachedFile>> {
+    match &vma.backing {
+        Backing::File { file, .. } if file.source() == Source::Device => Some(file),
+        _ => None,
     }
 }
 

@@ -165,7 +165,8 @@ impl Kernel {
         Ok(end)
     }
 
-    fn submit(&self, read: Read, disk: Disk) -> Option<End> {
+    /// Gives the disk a read; what becomes of the instruction that needed it, `None` to try again.
+    pub fn submit(&self, read: Read, disk: Disk) -> Option<End> {
         match disk {
             Disk::Prompt => {
                 self.finish(read, DiskResult::Done);
@@ -208,6 +209,14 @@ impl Kernel {
     /// How many reads have not ended.
     pub fn waiting_reads(&self) -> usize {
         self.reads.borrow().len()
+    }
+
+    /// Whether page `index` of file number `file` is being read.
+    pub fn is_reading(&self, file: u64, index: u64) -> bool {
+        let reads = self.reads.borrow();
+        reads
+            .iter()
+            .any(|read| (read.file().id(), read.index()) == (file, index))
     }
 
     /// Ends the oldest read but `skip`; false where there is none.

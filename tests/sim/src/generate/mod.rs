@@ -56,6 +56,7 @@ enum Verb {
     Lock,
     Advise,
     Remap,
+    Sync,
     Reclaim,
     Expel,
     Touch,
@@ -73,7 +74,7 @@ enum Verb {
 }
 
 /// How often each verb happens where a seed is average.
-const USUAL: [(u64, Verb); 26] = [
+const USUAL: [(u64, Verb); 27] = [
     (20, Verb::Spawn),
     (1, Verb::Exec),
     (10, Verb::Fork),
@@ -86,6 +87,7 @@ const USUAL: [(u64, Verb); 26] = [
     (16, Verb::Lock),
     (40, Verb::Advise),
     (30, Verb::Remap),
+    (4, Verb::Sync),
     (6, Verb::Reclaim),
     (6, Verb::Expel),
     (400, Verb::Touch),
@@ -153,6 +155,7 @@ impl Author<'_> {
             Verb::Lock => Op::Call(pid, self.lock(pid)),
             Verb::Advise => Op::Call(pid, self.advise(pid)),
             Verb::Remap => Op::Call(pid, self.remap(pid)),
+            Verb::Sync => Op::Call(pid, Call::Sync(self.span(pid), self.random.below(8) as u32)),
             Verb::Reclaim => Op::Call(pid, Call::Reclaim),
             Verb::Expel => Op::Call(pid, Call::Expel(self.random.below(1000))),
             Verb::Touch => self.touch(pid),

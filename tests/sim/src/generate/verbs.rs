@@ -5,6 +5,9 @@ use crate::op::{Advice, Call, Lock, Pid, Remap, Way};
 /// The longest range that gets advice, in bytes, but for those that wrap around.
 const MOST_ADVISED: u64 = 1 << 24;
 
+/// The longest range that is fetched at once, in bytes: of a small machine it is enough.
+const MOST_FETCHED: u64 = 1 << 17;
+
 impl Author<'_> {
     pub(super) fn lock(&mut self, pid: Pid) -> Call {
         let lock = self.random.pick(&[Lock::Now, Lock::Now, Lock::OnFault]);
@@ -24,7 +27,11 @@ impl Author<'_> {
         if span.address.checked_add(span.length).is_some() {
             span.length = span.length.min(MOST_ADVISED);
         }
-        Call::Advise(span, self.random.pick(&Advice::ALL))
+        let advice = self.random.pick(&Advice::ALL);
+        if matches!(advice, Advice::PopulateRead | Advice::PopulateWrite) {
+            span.length = span.length.min(MOST_FETCHED);
+        }
+        Call::Advise(span, advice)
     }
 
     pub(super) fn remap(&mut self, pid: Pid) -> Call {

@@ -18,6 +18,8 @@ pub enum Call {
     Resident(Span),
     /// madvise(2).
     Advise(Span, Advice),
+    /// msync(2), with the bits of MS_*.
+    Sync(Span, u32),
     /// mremap(2).
     Remap(Remap),
     /// No call: memory runs short, and what was given up lazily goes.
@@ -51,11 +53,15 @@ pub enum Advice {
     KeepOnFork,
     Cold,
     PageOut,
+    WillNeed,
+    Remove,
+    PopulateRead,
+    PopulateWrite,
 }
 
 impl Advice {
     /// All of it.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Normal,
         Self::Random,
         Self::Sequential,
@@ -68,6 +74,10 @@ impl Advice {
         Self::KeepOnFork,
         Self::Cold,
         Self::PageOut,
+        Self::WillNeed,
+        Self::Remove,
+        Self::PopulateRead,
+        Self::PopulateWrite,
     ];
 }
 
@@ -120,6 +130,7 @@ impl fmt::Display for Call {
             Self::UnlockAll => write!(f, "munlockall()"),
             Self::Resident(span) => write!(f, "mincore({span})"),
             Self::Advise(span, advice) => write!(f, "madvise({span}, {advice:?})"),
+            Self::Sync(span, bits) => write!(f, "msync({span}, {bits:#x})"),
             Self::Remap(remap) => write!(
                 f,
                 "mremap({}, to {:#x} bytes, {:?}, {:#x})",

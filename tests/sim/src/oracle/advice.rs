@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 
 use super::{Area, Oracle, Refusal};
-use crate::op::{Advice, Call, Lock, Source, Span};
+use crate::op::{Advice, Call, Lock, Rights, Sharing, Source, Span};
 
 /// Advice that areas remember.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,7 @@ impl Oracle {
             }
             Call::Resident(span) => self.resident(span),
             Call::Advise(span, advice) => self.advise(span, advice),
+            Call::Sync(span, bits) => self.sync(span, bits),
             Call::Remap(remap) => self.remap(&remap),
             Call::Reclaim | Call::Expel(_) => Ok(0),
         }
@@ -103,11 +104,12 @@ impl Oracle {
     }
 
     fn advise(&mut self, span: Span, advice: Advice) -> Result<u64, Refusal> {
-        let Span { address, length } = span;
-        let length = length.checked_next_multiple_of(4096);
-        let end = length.and_then(|length| address.checked_add(length));
-        let end = end.filter(|_| address.is_multiple_of(4096));
-        let (mut at, end) = (address / 4096, end.ok_or(Refusal::EINVAL)? / 4096);
+        match advice {
+            Advice::PopulateRead => return self.populate(span, Rights::R),
+            Advice::PopulateWrite => return self.populate(span, Rights::W),
+            _ => {}
+        }
+        let (mut at, end) = advised(span)?;
         let mut answer = Ok(0);
         while at < end {
             let next = self.areas.iter().find(|area| area.end > at).copied();
@@ -134,6 +136,8 @@ impl Oracle {
                 return Err(Refusal::EINVAL);
             }
             Advice::Free | Advice::WipeOnFork if is_file => return Err(Refusal::EINVAL),
+            Advice::Remove if is_locked => return Err(Refusal::EINVAL),
+            Advice::Remove => self.remove(&piece)?,
             Advice::Normal => notes.order = None,
             Advice::Random | Advice::Sequential => notes.order = Some(advice),
             Advice::DontFork => notes.fork = Some(advice),
@@ -144,10 +148,50 @@ impl Oracle {
                 (piece.start..piece.end).for_each(|page| self.forget(page));
             }
             Advice::Free => self.lazy.extend(piece.start..piece.end),
-            Advice::Cold | Advice::PageOut => {}
+            Advice::Cold | Advice::PageOut | Advice::WillNeed => {}
+            Advice::PopulateRead | Advice::PopulateWrite => {}
         }
         self.change(piece, Area { notes, ..piece });
         Ok(())
+    }
+
+    /// MADV_REMOVE: the file has a hole where the area shows it.
+    fn remove(&self, piece: &Area) -> Result<(), Refusal> {
+        let (file, first) = piece.file_page(piece.start).ok_or(Refusal::EINVAL)?;
+        if piece.sharing == Sharing::Private || !self.may_be_writable(piece) {
+            return Err(Refusal::EACCES);
+        }
+        let byte = |page: u64| page.saturating_mul(4096);
+        let bytes = byte(first)..byte(first.saturating_add(piece.pages()));
+        self.files.clear(file, bytes);
+        Ok(())
+    }
+
+    /// MADV_POPULATE_READ and MADV_POPULATE_WRITE, where there is memory enough: up to the first page that can't be had.
+    fn populate(&self, span: Span, right: Rights) -> Result<u64, Refusal> {
+        let (start, end) = advised(span)?;
+        for page in start..end {
+            let area = self.area_at(page).ok_or(Refusal::ENOMEM)?;
+            if !area.rights.has(right) {
+                return Err(Refusal::EINVAL);
+            }
+            if self.is_past_end(area, page) {
+                return Err(Refusal::EFAULT);
+            }
+        }
+        Ok(0)
+    }
+
+    /// The pages on the disk that areas in a span show, by file and index.
+    pub fn pages_on_disk(&self, span: Span) -> Vec<(usize, u64)> {
+        let (start, end) = advised(span).unwrap_or((0, 0));
+        let areas = self.parts(start, end);
+        let shown = areas.flat_map(|area| (area.start..area.end).map(move |page| (area, page)));
+        shown
+            .filter(|(area, page)| !self.is_past_end(area, *page))
+            .filter_map(|(area, page)| area.file_page(page))
+            .filter(|&(file, _)| !self.is_in_memory(file))
+            .collect()
     }
 
     /// Pages that may be lost at any time.
@@ -195,6 +239,15 @@ impl Oracle {
     pub fn is_surely_there(&self, page: u64) -> bool {
         self.has_stores(page, page + 1) && !self.lazy.contains(&page)
     }
+}
+
+/// The pages that advice on a span is for.
+fn advised(span: Span) -> Result<(u64, u64), Refusal> {
+    let Span { address, length } = span;
+    let length = length.checked_next_multiple_of(4096);
+    let end = length.and_then(|length| address.checked_add(length));
+    let end = end.filter(|_| address.is_multiple_of(4096));
+    Ok((address / 4096, end.ok_or(Refusal::EINVAL)? / 4096))
 }
 
 /// The pages that a span touches. As on Linux its length may wrap around.

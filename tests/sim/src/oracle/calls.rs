@@ -154,7 +154,7 @@ impl Oracle {
     }
 
     /// Whether stores may ever be allowed: not through to a file that was opened for reading.
-    fn may_be_writable(&self, area: &Area) -> bool {
+    pub(super) fn may_be_writable(&self, area: &Area) -> bool {
         match area.source {
             Source::File { file, .. } if area.sharing == Sharing::Shared => self.is_in_memory(file),
             _ => true,

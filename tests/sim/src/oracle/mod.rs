@@ -10,6 +10,7 @@ mod kin;
 mod place;
 mod promise;
 mod remap;
+mod sync;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -136,15 +137,18 @@ impl Oracle {
             Kind::Read | Kind::Execute => area.rights != Rights::NONE,
             Kind::Write(_) => area.rights.has(Rights::W),
         };
-        let is_past_end = area
-            .file_page(page)
-            .is_some_and(|(file, at)| at >= self.files.file(file).size.div_ceil(4096));
         match kind {
             _ if !comes_in => Err(Signal::AccErr),
-            _ if is_past_end => Err(Signal::Bus),
+            _ if self.is_past_end(area, page) => Err(Signal::Bus),
             Kind::Execute if !area.rights.has(Rights::X) => Err(Signal::AccErr),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the file of `area` has nothing to show in `page`.
+    fn is_past_end(&self, area: &Area, page: u64) -> bool {
+        let shown = area.file_page(page);
+        shown.is_some_and(|(file, at)| at >= self.files.file(file).size.div_ceil(4096))
     }
 
     /// The word at `address`, which an area holds.

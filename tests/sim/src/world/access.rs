@@ -1,15 +1,13 @@
-//! Loads, stores and fetches of programs, the kernel's own access to their memory, and pages touched in advance.
+//! Loads, stores and fetches of programs, and the kernel's own access to their memory.
 use std::cell::Cell;
-use std::ops::Range;
 use std::rc::Rc;
 
-use mm::populate::Populate;
-use mm::{Access, Outcome, Page};
+use mm::Outcome;
 
 use super::{Answer, World, did};
 use crate::broken::{Broken, Sound, demand};
 use crate::kernel::End;
-use crate::op::{Disk, Kind, Pid, Request, Rival, Signal, Span, Touch};
+use crate::op::{Disk, Kind, Pid, Rival, Signal, Span, Touch};
 use crate::oracle::Oracle;
 use crate::plan::Exhaustion;
 use crate::random::mix;
@@ -58,7 +56,7 @@ impl World {
     }
 
     /// Compares an access's end with what the oracle says, and lets the oracle follow.
-    fn judge(&mut self, pid: Pid, touch: Touch, end: End) -> Sound {
+    pub(super) fn judge(&mut self, pid: Pid, touch: Touch, end: End) -> Sound {
         self.tell_of_others(pid);
         match self.process(pid) {
             Some(process) => process.judge(touch, end),
@@ -74,67 +72,6 @@ impl World {
             return Ok(Answer::Killed);
         }
         Ok(Answer::End(end))
-    }
-
-    /// MAP_POPULATE: touches each page, and stops in silence where that fails.
-    pub(super) fn populate(&mut self, pid: Pid, address: u64, request: &Request) -> Sound {
-        let start = Page::containing(address);
-        let pages = start..start + request.span.length.div_ceil(4096);
-        self.populate_pages(pid, pages, Populate::Area)
-    }
-
-    /// Touches pages as `mm` says, up to the first that can't be had.
-    pub(super) fn populate_pages(
-        &mut self,
-        pid: Pid,
-        mut pages: Range<Page>,
-        wish: Populate,
-    ) -> Sound {
-        let kernel = self.kernel.clone();
-        let Some(space) = self.process(pid).map(|process| process.space.clone()) else {
-            return Ok(());
-        };
-        loop {
-            let next = space.borrow().next_to_populate(&pages, wish);
-            let Ok(Some((page, access))) = next else {
-                return Ok(());
-            };
-            pages.start = page;
-            let address = page.address();
-            let fetched = space.borrow().fetch(&kernel.memory, page, access);
-            let Some(outcome) = fetched else {
-                pages.start = page + 1;
-                continue;
-            };
-            self.touched(pid, page.number(), access);
-            let is_served = matches!(outcome, Outcome::Resolved(_));
-            let end = kernel.settle(&space, address, outcome, Disk::Prompt)?;
-            if is_served {
-                self.populated(pid, page.number(), access);
-                pages.start = page + 1;
-            }
-            if let Some(end) = end {
-                demand!(
-                    matches!(end, End::NoMemory(0) | End::Signal(Signal::Bus)),
-                    "populating {address:#x} ended with {end:?}"
-                );
-                return Ok(());
-            }
-        }
-    }
-
-    /// A fault had the page in hand, whatever it came to.
-    fn touched(&mut self, pid: Pid, page: u64, access: Access) {
-        if let Some(process) = self.process(pid).filter(|_| access == Access::Write) {
-            process.touched(page);
-        }
-    }
-
-    /// The page is there as after an access.
-    fn populated(&mut self, pid: Pid, page: u64, access: Access) {
-        if let Some(process) = self.process(pid).filter(|_| access == Access::Write) {
-            process.oracle.copy_on_write(page);
-        }
     }
 
     pub(super) fn peek(&mut self, pid: Pid, span: Span) -> Sound<Answer> {
@@ -238,7 +175,7 @@ impl super::Process {
 
     /// A store to `page` that did not come to its end may have got as far as to make the area ready for a page of its own:
     /// how far depends on when memory ran out, so `mm` is asked.
-    fn touched(&mut self, page: u64) {
+    pub(super) fn touched(&mut self, page: u64) {
         let space = self.space.borrow();
         let is_ready = |vma: &mm::Vma| !vma.identity().is_none();
         let vma = space.find_vma(page << 12);

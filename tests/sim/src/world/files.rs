@@ -96,7 +96,7 @@ impl World {
     }
 
     /// Whether strict mode refuses even a single page.
-    fn promises_no_more(&self) -> bool {
+    pub(super) fn promises_no_more(&self) -> bool {
         let memory = &self.kernel.memory;
         let is_strict = memory.overcommit() == mm::commit::Overcommit::Never;
         is_strict && memory.committed_pages() + 1 >= memory.commit_limit()

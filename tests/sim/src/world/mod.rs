@@ -1,8 +1,9 @@
 //! A run as it runs: every step is done by `mm` on the soft machine and by the oracle, and the two must agree.
 //!
 //! `process.rs` begins and ends processes, `calls.rs` does the system calls, `files.rs` those on files, `access.rs` the loads and stores,
-//! `inspect.rs` looks for contradictions after each step.
+//! `advance.rs` what is fetched before it is touched, `inspect.rs` looks for contradictions after each step.
 mod access;
+mod advance;
 mod calls;
 mod files;
 mod inspect;

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use mm::mlock;
 use mm::mremap::{self, RemapFlags};
+use mm::msync::Sync;
 use mm::populate::Populate;
 use mm::{AddressSpace, Error, Memory, Page, madvise};
 
@@ -24,6 +25,12 @@ impl World {
             Call::Reclaim => return self.reclaim(pid),
             Call::Expel(choice) => return self.expel(pid, choice),
             Call::Resident(span) => return self.resident(pid, span),
+            Call::Advise(span, Advice::PopulateRead) => {
+                return self.populate_advised(pid, call, span, Populate::Read);
+            }
+            Call::Advise(span, Advice::PopulateWrite) => {
+                return self.populate_advised(pid, call, span, Populate::Write);
+            }
             _ => {}
         }
         if self.may_stop_half_way(pid, call) {
@@ -51,6 +58,10 @@ impl World {
         )?;
         match (answer, *call) {
             (Answer::Address(_), Call::Lock(span, _)) => self.fetch_locked(pid, span),
+            (Answer::Address(_) | Answer::Refused(_), Call::Advise(span, Advice::WillNeed)) => {
+                self.read_ahead(pid, span)?;
+                Ok(answer)
+            }
             _ => Ok(answer),
         }
     }
@@ -178,8 +189,15 @@ fn on_mm(
             Ok(0)
         }
         Call::Advise(Span { address, length }, advice) => {
-            let done = space.madvise(memory, address, length, advice_of(advice));
+            let Some(advice) = advice_of(advice) else {
+                return Ok(0);
+            };
+            let done = space.madvise(memory, address, length, advice);
             done.map(|()| 0)
+        }
+        Call::Sync(Span { address, length }, bits) => {
+            let how = Sync::from_bits_truncate(bits);
+            space.msync(address, length, how).map(|()| 0)
         }
         Call::Remap(remap) => space.mremap(memory, remap_of(remap)),
         Call::Resident(_) | Call::Reclaim | Call::Expel(_) => Ok(0),
@@ -194,8 +212,9 @@ fn lock_of(lock: Option<Lock>) -> mlock::Lock {
     }
 }
 
-fn advice_of(advice: Advice) -> madvise::Advice {
-    match advice {
+/// `None` for pages that are fetched: see `advance.rs`.
+fn advice_of(advice: Advice) -> Option<madvise::Advice> {
+    Some(match advice {
         Advice::Normal => madvise::Advice::Normal,
         Advice::Random => madvise::Advice::Random,
         Advice::Sequential => madvise::Advice::Sequential,
@@ -208,7 +227,10 @@ fn advice_of(advice: Advice) -> madvise::Advice {
         Advice::KeepOnFork => madvise::Advice::KeepOnFork,
         Advice::Cold => madvise::Advice::Cold,
         Advice::PageOut => madvise::Advice::PageOut,
-    }
+        Advice::WillNeed => madvise::Advice::WillNeed,
+        Advice::Remove => madvise::Advice::Remove,
+        Advice::PopulateRead | Advice::PopulateWrite => return None,
+    })
 }
 
 fn remap_of(remap: Remap) -> mremap::Remap {

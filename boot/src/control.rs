@@ -63,6 +63,9 @@ impl Control {
     /// Writes the screen to a PPM file.
     pub(crate) fn dump_screen(&mut self, to: &Path) -> Result<()> {
         const PATIENCE: Duration = Duration::from_secs(20);
+        let to = to
+            .to_str()
+            .context("the folder for temporary files (TMPDIR) has a name that QEMU cannot be told, as it is not UTF-8")?;
         self.send(&json!({ "execute": "screendump", "id": 1, "arguments": { "filename": to } }))?;
         let answer = self
             .answers

@@ -2,7 +2,8 @@
 
 use std::io::{self, Read, Write};
 
-const TRAILER: &str = "TRAILER!!!";
+/// The name of the entry that ends an archive, so that no other may have it.
+pub(crate) const TRAILER: &str = "TRAILER!!!";
 
 /// What an entry is, by the type bits of its mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

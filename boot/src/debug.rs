@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use crate::cargo;
 use crate::cli::DebugArgs;
 use crate::outcome::TOOL_FAILED;
+use crate::qemu;
 use crate::symbols::KERNEL_BASE;
 use crate::watch::Event;
 
@@ -42,8 +43,9 @@ pub(crate) fn check() -> Result<()> {
 /// What QEMU is told besides: to wait, and where gdb will look for it.
 pub(crate) fn words_for_qemu(folder: &TempDir) -> Vec<OsString> {
     let socket = socket(folder.path());
-    let server = format!("unix:{},server=on,wait=off", socket.display());
-    ["-S", "-gdb", &server].map(OsString::from).to_vec()
+    let mut server = qemu::with_file("unix:", &socket);
+    server.push(",server=on,wait=off");
+    vec!["-S".into(), "-gdb".into(), server]
 }
 
 fn socket(folder: &Path) -> PathBuf {

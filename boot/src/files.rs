@@ -1,7 +1,8 @@
 //! The files of one run, in a folder that goes when the run ends: nothing of it is shared with another run.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::path::{self, Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
@@ -39,12 +40,10 @@ impl Files {
 
     /// A stick, or the image of one, as it is. Whose build it holds nobody knows, so there are no symbols.
     pub(crate) fn with_stick(machine: &MachineArgs, stick: &Path) -> Result<Self> {
-        ensure!(
-            stick.exists(),
-            "there is no {}: write one with the subcommand flash",
-            stick.display()
-        );
-        Self::new(machine, |_| Disk::Stick(stick.to_owned()))
+        check_stick(stick)?;
+        // A name with a colon in front would mean a protocol to QEMU.
+        let stick = path::absolute(stick).context("there is no current folder")?;
+        Self::new(machine, |_| Disk::Stick(stick))
     }
 
     fn new(machine: &MachineArgs, disk: impl FnOnce(&Path) -> Disk) -> Result<Self> {
@@ -64,6 +63,28 @@ impl Files {
             firmware,
         })
     }
+}
+
+/// Firmware that finds nothing to boot waits for ever, and says so only on the screen.
+fn check_stick(stick: &Path) -> Result<()> {
+    const SIGNATURE: [u8; 2] = [0x55, 0xaa];
+    const AT: u64 = 510;
+    let shown = stick.display();
+    let found = fs::metadata(stick)
+        .with_context(|| format!("cannot find {shown}: write a stick with the subcommand flash"))?;
+    let kind = found.file_type();
+    ensure!(
+        kind.is_file() || kind.is_block_device(),
+        "{shown} is neither a disk nor a file: name a stick, or the image of one"
+    );
+    let file = File::open(stick).with_context(|| format!("cannot read {shown}"))?;
+    let mut last = [0; SIGNATURE.len()];
+    let read = file.read_exact_at(&mut last, AT);
+    ensure!(
+        read.is_ok() && last == SIGNATURE,
+        "{shown} does not boot, for it has no boot sector: write it with the subcommand flash"
+    );
+    Ok(())
 }
 
 fn own_variables(firmware: Ovmf, copy: &Path) -> Result<Ovmf> {

@@ -10,6 +10,7 @@ mod write;
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io::{self, IsTerminal};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,7 @@ use crate::interrupts::Interrupts;
 use crate::outcome::Outcome;
 use crate::progress::Voice;
 use crate::run;
+use crate::say;
 
 /// What to write to.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,10 +75,10 @@ pub(crate) fn flash(args: &FlashArgs) -> Result<Outcome> {
     };
     Ok(match end {
         End::Verified => {
-            eprintln!(
+            say::line(format_args!(
                 "boot: {} boots on BIOS and on UEFI machines",
                 path.display()
-            );
+            ));
             Outcome::Program(0)
         }
         End::Interrupted(signal) => Outcome::Interrupted(signal),
@@ -103,17 +105,23 @@ impl Target {
                     !path.starts_with("/dev"),
                     "there is no {shown}: is it plugged in? lsblk lists the disks"
                 );
+                ensure!(
+                    folder_of(path).is_dir() && !path.as_os_str().as_bytes().ends_with(b"/"),
+                    "there is no folder for {shown}: make it, or name another file"
+                );
                 return Ok(Self::NewFile);
             }
             Err(error) => return Err(error).with_context(|| format!("cannot look at {shown}")),
         };
         let kind = found.file_type();
         if kind.is_symlink() {
-            let to = fs::canonicalize(path).unwrap_or_default();
-            bail!(
-                "{shown} is a symbolic link: name what it leads to, {}",
-                to.display()
-            );
+            match fs::canonicalize(path) {
+                Ok(to) => bail!(
+                    "{shown} is a symbolic link: name what it leads to, {}",
+                    to.display()
+                ),
+                Err(_) => bail!("{shown} is a symbolic link that leads nowhere: remove it"),
+            }
         }
         if kind.is_block_device() {
             return Ok(Self::Disk(disk::find(root, number(&found), path)?));
@@ -151,17 +159,22 @@ impl Target {
             Self::Disk(disk) => disk.to_string(),
         };
         let name = name(path);
-        eprintln!("boot: {} is {what}.", path.display());
-        eprint!(
+        say::line(format_args!("boot: {} is {what}.", path.display()));
+        say::words(format_args!(
             "boot: Everything on it will be lost. Type {} to go on: ",
             name.display()
-        );
+        ));
         let mut answer = String::new();
         io::stdin()
             .read_line(&mut answer)
             .context("cannot read the answer")?;
         Ok(answer.trim() == name || answer.trim() == path)
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    folder.unwrap_or(Path::new("."))
 }
 
 fn name(path: &Path) -> &OsStr {
@@ -204,7 +217,7 @@ fn to_disk(image: &File, path: &Path, disk: &Disk, interrupts: &mut Interrupts) 
     )
     .with_context(|| incomplete.clone())?;
     if end != End::Verified {
-        eprintln!("boot: {incomplete}");
+        say::line(format_args!("boot: {incomplete}"));
     }
     Ok(end)
 }
@@ -228,9 +241,7 @@ fn explain(error: &io::Error, path: &Path) -> anyhow::Error {
 
 /// A file appears, or is replaced, whole: what was there before stays until the new one has been compared.
 fn to_file(image: &File, path: &Path, interrupts: &mut Interrupts) -> Result<End> {
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    let folder = folder.unwrap_or(Path::new("."));
-    let fresh = NamedTempFile::with_prefix_in(".faultline-", folder)
+    let fresh = NamedTempFile::with_prefix_in(".faultline-", folder_of(path))
         .with_context(|| format!("cannot write {}", path.display()))?;
     let medium = Medium {
         file: fresh.as_file(),

@@ -120,7 +120,10 @@ fn judge(
         (Some(PANIC), _) => Ok(Outcome::Panic),
         (Some(POWER_OFF), _) | (Some(0), Some("guest-shutdown")) => Ok(Outcome::PowerOff),
         (Some(0), Some("host-ui")) => Ok(Outcome::WindowClosed),
-        (Some(0), _) => Ok(Outcome::Reset),
+        (Some(0), Some("guest-reset")) => Ok(Outcome::Reset),
+        (Some(0), Some(reason)) => bail!("somebody else ended QEMU ({reason})"),
+        // It was asked for a list of what it knows, which it has printed.
+        (Some(0), None) => bail!("QEMU ended without starting the machine"),
         _ => {
             let complaint = complaints
                 .trim()
@@ -185,6 +188,8 @@ mod tests {
         assert_eq!(judged(0, Some("guest-reset")), Ok(Outcome::Reset));
         assert_eq!(judged(0, Some("host-ui")), Ok(Outcome::WindowClosed));
         assert_eq!(judged(1, None), Err("QEMU failed: b".to_owned()));
+        assert!(judged(0, None).is_err_and(|words| words.contains("without starting")));
+        assert!(judged(0, Some("host-qmp-quit")).is_err_and(|words| words.contains("else")));
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io::{BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::cpio::{Header, Kind, Writer};
+use crate::cpio::{self, Header, Kind, Writer};
 
 /// Where the kernel looks for its command line: the archive's first entry.
 const COMMAND_LINE: &str = "boot/cmdline";
@@ -46,6 +47,9 @@ impl Tree {
 
     /// Takes what `--add` names: `HOST` or `HOST:GUEST`, a file or a whole folder.
     pub(crate) fn add(&mut self, request: &OsStr) -> Result<()> {
+        if request.is_empty() || request.as_bytes().starts_with(b":") {
+            bail!("--add names no file: write HOST or HOST:GUEST");
+        }
         let (host, guest) = split_request(request)?;
         self.add_path(&host, guest, &metadata(&host)?)
     }
@@ -117,6 +121,9 @@ impl Tree {
     fn insert(&mut self, path: String, entry: Entry) -> Result<()> {
         if path.is_empty() {
             bail!("a file in the guest needs a name, as in HOST:/name");
+        }
+        if path == cpio::TRAILER {
+            bail!("/{path} is the name that ends an archive: choose another one with HOST:GUEST");
         }
         for (cut, _) in path.match_indices('/') {
             let parent = self
@@ -314,11 +321,11 @@ mod tests {
     }
 
     #[test]
-    fn a_file_never_hides_a_folder() -> Result<()> {
+    fn a_file_never_hides_a_folder_or_what_comes_behind_it() -> Result<()> {
         let host = tempfile::NamedTempFile::new()?;
         let mut tree = Tree::default();
         tree.add_program("init", host.path())?;
-        for guest in ["/bin", "/bin/init/deeper", "", "/../etc"] {
+        for guest in ["/bin", "/bin/init/deeper", "", "/../etc", "/TRAILER!!!"] {
             let mut request = host.path().as_os_str().to_owned();
             request.push(":");
             request.push(guest);

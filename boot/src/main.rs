@@ -14,11 +14,13 @@ mod image;
 mod initramfs;
 mod interrupts;
 mod kernel_log;
+mod monitor;
 mod outcome;
 mod ovmf;
 mod progress;
 mod qemu;
 mod run;
+mod say;
 mod screenshot;
 mod stdin;
 mod streams;
@@ -34,6 +36,7 @@ use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    interrupts::take_limits_for_errors();
     let outcome = match &cli.command {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(args),
@@ -46,12 +49,12 @@ fn main() -> ExitCode {
     match outcome {
         Ok(outcome) => {
             if !outcome.is_quiet() {
-                eprintln!("boot: {outcome}");
+                say::line(format_args!("boot: {outcome}"));
             }
             ExitCode::from(outcome.code())
         }
         Err(error) => {
-            eprintln!("boot: {error:#}");
+            say::line(format_args!("boot: {error:#}"));
             ExitCode::from(outcome::TOOL_FAILED)
         }
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::say;
+
 /// How much the tool says while it works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Voice {
@@ -21,7 +23,7 @@ impl Voice {
             },
             Self::Normal if io::stderr().is_terminal() => Step { bar: spinner(what) },
             Self::Normal => {
-                eprintln!("boot: {what}");
+                say::line(format_args!("boot: {what}"));
                 Step {
                     bar: ProgressBar::hidden(),
                 }
@@ -64,7 +66,7 @@ impl Step {
 
     /// Prints a text without tearing the spinner.
     pub(crate) fn print(&self, text: &str) {
-        self.bar.suspend(|| eprint!("{text}"));
+        self.bar.suspend(|| say::words(text));
     }
 
     /// Takes the spinner away for good; more than once does no harm.

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::os::fd::RawFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -87,8 +88,9 @@ pub(crate) fn arguments(
     words.firmware(firmware);
     words.wires(wires);
     if let Some(socket) = &machine.monitor {
-        let name = escaped(socket);
-        words.pair("-qmp", format!("unix:{name},server=on,wait=off"));
+        let mut server = with_file("unix:", socket);
+        server.push(",server=on,wait=off");
+        words.pair("-qmp", server);
     }
     if has(Device::Serial) {
         words
@@ -104,9 +106,14 @@ pub(crate) fn arguments(
     words.0
 }
 
-/// In the value of an option, a comma of a file's name is written twice.
-fn escaped(file: &Path) -> String {
-    file.as_os_str().to_string_lossy().replace(',', ",,")
+/// An option's value that ends with a file's name, in which a comma is written twice; names need not be UTF-8.
+pub(crate) fn with_file(before: &str, file: &Path) -> OsString {
+    let name = file.as_os_str().as_bytes();
+    let doubled = name.iter().flat_map(|&byte| {
+        let times = if byte == b',' { 2 } else { 1 };
+        std::iter::repeat_n(byte, times)
+    });
+    OsString::from_vec(before.bytes().chain(doubled).collect())
 }
 
 #[derive(Default)]
@@ -122,8 +129,7 @@ impl Words {
     }
 
     fn drive(&mut self, options: &str, file: &Path) {
-        let name = escaped(file);
-        self.pair("-drive", format!("{options},file={name}"));
+        self.pair("-drive", with_file(&format!("{options},file="), file));
     }
 
     /// AHCI on both boards: firmware reads an IDE disk a word at a time, which takes longer than the rest of the boot.

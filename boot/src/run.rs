@@ -20,9 +20,11 @@ use crate::image;
 use crate::initramfs::Tree;
 use crate::interrupts::Interrupts;
 use crate::kernel_log::{KernelLog, TraceFile};
+use crate::monitor::Socket;
 use crate::outcome::Outcome;
 use crate::progress::Voice;
 use crate::qemu::{self, Ending};
+use crate::say;
 use crate::screenshot;
 use crate::symbols::Symbols;
 use crate::watch::{Moment, Picture};
@@ -43,6 +45,12 @@ fn boot(args: &RunArgs, debug: Option<&DebugArgs>) -> Result<Outcome> {
     args.screenshot
         .as_deref()
         .map_or(Ok(()), screenshot::check)?;
+    let _socket = args
+        .machine
+        .monitor
+        .as_deref()
+        .map(Socket::reserve)
+        .transpose()?;
     let voice = if args.quiet {
         Voice::Quiet
     } else {
@@ -60,7 +68,10 @@ fn boot(args: &RunArgs, debug: Option<&DebugArgs>) -> Result<Outcome> {
     let (log, trace) = (log_sink(args)?, trace_file(args)?);
     let (files, interrupts) = lay_out(args, &options, voice)?;
     if args.machine.gdb {
-        eprintln!("boot: the machine waits for: {}", gdb_line(&files.symbols));
+        say::line(format_args!(
+            "boot: the machine waits for: {}",
+            gdb_line(&files.symbols)
+        ));
     }
     let plan = Plan {
         timeout: args.timeout,
@@ -136,17 +147,13 @@ pub(crate) fn image(args: &ImageArgs) -> Result<Outcome> {
         return Ok(Outcome::Interrupted(signal));
     }
     fs::rename(&fresh, &to).with_context(|| format!("cannot write {}", to.display()))?;
-    println!("{}", to.display());
-    Ok(Outcome::Program(0))
+    say::paths([to.as_path()])
 }
 
 /// Builds and says where the programs are, one a line.
 pub(crate) fn build(args: &BuildArgs) -> Result<Outcome> {
     let artifacts = artifacts::prepare(args.flavour(), Freshness::Build, Voice::Normal)?;
-    for (_, program) in &artifacts.programs {
-        println!("{}", program.display());
-    }
-    Ok(Outcome::Program(0))
+    say::paths(artifacts.programs.iter().map(|(_, path)| path.as_path()))
 }
 
 /// Runs clippy where plain `cargo clippy` cannot.

@@ -64,12 +64,11 @@ pub(crate) fn pass_output(
         {
             booting.finish();
             let mut stdout = io::stdout().lock();
-            if stdout
+            let written = stdout
                 .write_all(&buffer[..read])
-                .and_then(|()| stdout.flush())
-                .is_err()
-            {
-                drop(events.send(Event::OutputClosed));
+                .and_then(|()| stdout.flush());
+            if let Err(error) = written {
+                drop(events.send(Event::OutputFailed(error)));
                 return;
             }
         }

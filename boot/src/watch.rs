@@ -1,10 +1,11 @@
 //! Waits for whatever comes first: QEMU's end, a signal, the timeout, or the moment for a picture of the screen.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::control::Control;
 use crate::outcome::Outcome;
@@ -13,7 +14,8 @@ use crate::screenshot;
 /// What happens while a machine runs.
 pub(crate) enum Event {
     QemuGone,
-    OutputClosed,
+    /// Standard output takes no more.
+    OutputFailed(io::Error),
     /// gdb has ended, with this exit code.
     DebuggerGone(u8),
     Signal(i32),
@@ -67,7 +69,12 @@ impl Watch {
         loop {
             return Ok(match events.recv_timeout(self.time_left()) {
                 Ok(Event::QemuGone) | Err(RecvTimeoutError::Disconnected) => End::Qemu,
-                Ok(Event::OutputClosed) => End::Forced(Outcome::OutputClosed),
+                Ok(Event::OutputFailed(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    End::Forced(Outcome::OutputClosed)
+                }
+                Ok(Event::OutputFailed(error)) => {
+                    return Err(error).context("cannot write the program's output");
+                }
                 Ok(Event::DebuggerGone(code)) => End::Forced(Outcome::Debugged(code)),
                 Ok(Event::Signal(signal)) => End::Forced(Outcome::Interrupted(signal)),
                 Ok(Event::Ending(kind)) => {

@@ -66,6 +66,8 @@ impl AddressSpace {
                 self.protect(&mut gather, &piece, old, new)?;
             }
             if is_fetched(old, new) {
+                // Linux fetches before it looks at the next area, which may merge or not for the sake of these pages.
+                self.areas.at(piece.start).inspect(|vma| self.identify(vma));
                 fetch(piece);
             }
         }

@@ -154,6 +154,17 @@ fn an_area_that_was_wiped_is_as_new() {
 }
 
 #[test]
+fn locked_pages_that_become_writable_belong_somewhere_before_the_next_are_looked_at() {
+    //                          0123456789
+    let mut it = Drawing::of("Llllll....");
+    it.protect("--        ", 'r').expect("allowed");
+    it.protect("  --      ", 'x').expect("allowed");
+    write(&it, 4);
+    it.protect("----      ", 'w').expect("allowed");
+    it.shows("LlllLl....");
+}
+
+#[test]
 fn copies_of_a_file_are_kin_wherever_the_first_was_moved() {
     let mut it = Drawing::of("..........");
     let file = Arc::new(CachedFile::new(1, Source::Memory, 4 * PAGE_SIZE));

@@ -93,6 +93,7 @@ impl Oracle {
             self.protect_piece(piece, rights)?;
             let was_private = piece.sharing == Sharing::Private && !piece.rights.has(Rights::W);
             if was_private && piece.lock == Some(Lock::Now) && rights.has(Rights::W) {
+                self.touch(piece.start);
                 self.fetched.push((piece.start, piece.end));
             }
             at = piece.end;

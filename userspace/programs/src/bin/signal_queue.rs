@@ -10,7 +10,7 @@ use rt::abi::general::{RLIMIT_SIGPENDING, SI_QUEUE, SI_USER};
 use rt::handler::{self, Action, Context, Info};
 use rt::process::{self, Status, run_in_child, spawn, wait};
 use rt::signal::{Signal, kill};
-use rt::{Errno, println, syscall};
+use rt::{Errno, println, syscall, time};
 
 const FIRST: Signal = Signal(34);
 const SECOND: Signal = Signal(35);
@@ -83,13 +83,23 @@ fn taking() {
     );
     wait(child).expect("wait");
     handler::set_mask(handler::set(&[FIRST]));
-    // Its own end must not interrupt the wait that it interrupts on purpose.
-    let child = spawn(|| u8::from(kill(me, Signal::USR2).is_err())).expect("fork");
+    // The first may come before there is a wait to interrupt. Its own end must not interrupt it.
+    handler::handle(Signal::USR2, count, 0);
+    let child = spawn(|| {
+        while kill(me, Signal::USR2).is_ok() {
+            time::sleep(Duration::from_millis(5));
+        }
+        1
+    });
+    let child = child.expect("fork");
     assert_eq!(
         handler::take(handler::set(&[FIRST]), None),
         Err(Errno::EINTR)
     );
+    kill(child, Signal::KILL).expect("kill");
     wait(child).expect("wait");
+    SEEN.store(0, Relaxed);
+    handler::handle(Signal::USR2, show, 0);
     println!("rt_sigtimedwait: EAGAIN in time, a signal from a child, EINTR by another signal");
 }
 

@@ -2,7 +2,7 @@
 //!
 //! XSAVEOPT, XSAVE or FXSAVE, whatever the processor has. All components that a program can find by CPUID are enabled and
 //! saved, but for protection keys and AMX tiles, which stay off, as XGETBV tells programs.
-use alloc::alloc::{alloc_zeroed, dealloc};
+use alloc::alloc::{alloc, dealloc};
 use core::alloc::Layout;
 use core::arch::asm;
 use core::arch::x86_64::__cpuid_count;
@@ -18,6 +18,17 @@ use super::features::{Features, has};
 /// Where FXSAVE and XSAVE put the x87 control word and MXCSR, and what a new program finds in them.
 const FCW: (usize, u16) = (0, 0x37f);
 pub(super) const MXCSR: (usize, u32) = (24, 0x1f80);
+
+/// The state of a new program, as every machine stores it: to XRSTOR, all zeroes is how each component starts.
+#[repr(C, align(64))]
+struct Initial([u8; MAX_SIZE]);
+
+static INITIAL: Initial = {
+    let mut bytes = [0; MAX_SIZE];
+    [bytes[FCW.0], bytes[FCW.0 + 1]] = FCW.1.to_le_bytes();
+    [bytes[MXCSR.0], bytes[MXCSR.0 + 1], ..] = MXCSR.1.to_le_bytes();
+    Initial(bytes)
+};
 
 /// Bytes that FXSAVE needs.
 pub(super) const LEGACY_SIZE: usize = 512;
@@ -69,18 +80,18 @@ pub(super) fn components() -> Components {
 }
 
 fn layout() -> Layout {
-    Layout::from_size_align(SIZE.load(Relaxed), 64)
-        .expect("a state is smaller than the address space")
+    Layout::from_size_align(size(), 64).expect("a state is smaller than the address space")
 }
 
 impl FpuState {
     /// The state of a program that just started.
     pub(crate) fn try_new() -> Result<Self, OutOfMemory> {
         // SAFETY: the layout is not empty.
-        let area = NonNull::new(unsafe { alloc_zeroed(layout()) }).ok_or(OutOfMemory)?;
-        let state = Self { area };
-        state.initialise();
-        Ok(state)
+        let area = NonNull::new(unsafe { alloc(layout()) }).ok_or(OutOfMemory)?;
+        let initial = INITIAL.0.as_ptr();
+        // SAFETY: the area is so long and nobody else's; no machine's state is longer than `INITIAL`.
+        unsafe { initial.copy_to_nonoverlapping(area.as_ptr(), size()) };
+        Ok(Self { area })
     }
 
     /// A copy of the current thread's registers, as they are now: for its child.
@@ -90,20 +101,11 @@ impl FpuState {
         Ok(state)
     }
 
-    /// Has the current thread, whose state this is, start over like a new program.
+    /// Has the current thread, whose state this is, start over like a new program. What the area holds does not matter
+    /// before it is saved to.
     pub(crate) fn reset(&self) {
-        self.initialise();
-        self.restore();
-    }
-
-    fn initialise(&self) {
-        // SAFETY: the area is so long, and owned.
-        unsafe { self.area.write_bytes(0, SIZE.load(Relaxed)) };
-        let at = |offset: usize| self.area.as_ptr().wrapping_add(offset);
-        // SAFETY: within the area, which is at least 512 bytes long, and aligned.
-        unsafe { at(FCW.0).cast::<u16>().write(FCW.1) };
-        // SAFETY: as above.
-        unsafe { at(MXCSR.0).cast::<u32>().write(MXCSR.1) };
+        // SAFETY: no reserved bit of `INITIAL` is set.
+        unsafe { load(INITIAL.0.as_ptr()) };
     }
 
     /// Takes the current thread's registers in. Interrupts are off, or the thread can't be switched away from.
@@ -133,16 +135,24 @@ impl FpuState {
 
     /// Loads the registers for the thread that runs next on this CPU.
     pub(crate) fn restore(&self) {
-        let area = self.area.as_ptr();
-        if has(Features::XSAVE) {
-            // SAFETY: the area was filled by `initialise` or by the processor, so no reserved bit is set.
-            unsafe {
-                asm!("xrstor64 [{}]", in(reg) area, in("eax") !0, in("edx") !0, options(readonly, nostack))
-            };
-        } else {
-            // SAFETY: as above.
-            unsafe { asm!("fxrstor64 [{}]", in(reg) area, options(readonly, nostack)) };
-        }
+        // SAFETY: the area was filled by `try_new`, by the processor, or by what `fpu_image` checked.
+        unsafe { load(self.area.as_ptr()) };
+    }
+}
+
+/// Loads all registers.
+///
+/// # Safety
+/// `area` is aligned to 64, as long as a state, and no bit in it is set that the processor refuses.
+unsafe fn load(area: *const u8) {
+    if has(Features::XSAVE) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            asm!("xrstor64 [{}]", in(reg) area, in("eax") !0, in("edx") !0, options(readonly, nostack))
+        };
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { asm!("fxrstor64 [{}]", in(reg) area, options(readonly, nostack)) };
     }
 }
 
@@ -159,8 +169,10 @@ impl FpuState {
         mut each: impl FnMut(usize, &mut [u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         self.save_whole();
-        let mut piece = [0; LEGACY_SIZE];
-        for offset in (0..size()).step_by(LEGACY_SIZE) {
+        // SAFETY: the area is at least so long. Nobody else uses it meanwhile.
+        let mut piece = unsafe { self.area.cast::<[u8; LEGACY_SIZE]>().read() };
+        each(0, &mut piece)?;
+        for offset in (LEGACY_SIZE..size()).step_by(LEGACY_SIZE) {
             let length = LEGACY_SIZE.min(size() - offset);
             let from = self.area.as_ptr().wrapping_add(offset);
             // SAFETY: within the area, and `piece` is long enough. Nobody else uses the area meanwhile.

@@ -4,6 +4,7 @@
 //! The processor faults over an image that breaks its rules. Here each rule is checked on a copy first, so that loading
 //! can't fault, and the thread's own area only ever holds what loads.
 use core::arch::asm;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use abi::signal::{FP_SOFTWARE_BYTES, FP_XSTATE_MAGIC1, FP_XSTATE_MAGIC2};
 
@@ -26,6 +27,10 @@ const OLD_MXCSR_MASK: u32 = 0xffbf;
 const LEGACY: u64 = 3;
 /// SSE and AVX, whose loading loads MXCSR too.
 const WITH_MXCSR: u64 = 6;
+
+/// Bytes of a state of x87, SSE and AVX, and of the smallest one that is more than x87 and SSE.
+const SIZE_WITH_AVX: usize = 832;
+const BEYOND_LEGACY: usize = LEGACY_SIZE + 1;
 
 const REFUSED: Fault = Fault { copied: 0 };
 
@@ -74,18 +79,28 @@ fn mark(legacy: &mut [u8]) {
 /// Loads the current thread's registers from `address`; from 0, those of a new program. An image that the processor would
 /// refuse is refused, and the registers are those of a new program then.
 pub(crate) fn load(state: &FpuState, address: u64) -> Result<(), Fault> {
-    let mut image = [0; MAX_SIZE];
-    let image = &mut image[..fpu::size()];
-    let loadable = if address == 0 {
-        Err(REFUSED)
-    } else {
-        fetch(image, address)
-    };
-    match loadable {
-        Ok(()) => state.write(image),
-        Err(_) => state.reset(),
+    if address == 0 {
+        state.reset();
+        return Ok(());
     }
-    if address == 0 { Ok(()) } else { loadable }
+    // Room that is not needed would have to be cleared all the same.
+    let load_by = match fpu::size() {
+        0..=LEGACY_SIZE => load_by::<LEGACY_SIZE>,
+        BEYOND_LEGACY..=SIZE_WITH_AVX => load_by::<SIZE_WITH_AVX>,
+        _ => load_by::<MAX_SIZE>,
+    };
+    let loaded = load_by(state, address);
+    loaded.inspect_err(|_| state.reset())
+}
+
+/// The same by way of a copy in `ROOM` bytes, which hold a state of this machine.
+#[inline(never)]
+fn load_by<const ROOM: usize>(state: &FpuState, address: u64) -> Result<(), Fault> {
+    let mut image = [0; ROOM];
+    let image = &mut image[..fpu::size()];
+    fetch(image, address)?;
+    state.write(image);
+    Ok(())
 }
 
 /// Copies an image in and makes it loadable, or says that it isn't.
@@ -160,8 +175,22 @@ fn word(bytes: &[u8], offset: usize) -> u64 {
 #[repr(C, align(16))]
 struct Legacy([u8; LEGACY_SIZE]);
 
+/// The bits of MXCSR that this processor has; 0 before it was asked.
+static KNOWN_MXCSR: AtomicU32 = AtomicU32::new(0);
+
 /// The bits of MXCSR that this processor has.
 fn mxcsr_mask() -> u32 {
+    match KNOWN_MXCSR.load(Relaxed) {
+        0 => {
+            let mask = ask_for_mxcsr_mask();
+            KNOWN_MXCSR.store(mask, Relaxed);
+            mask
+        }
+        mask => mask,
+    }
+}
+
+fn ask_for_mxcsr_mask() -> u32 {
     let mut area = Legacy([0; LEGACY_SIZE]);
     // SAFETY: 512 bytes, aligned to 16.
     unsafe { asm!("fxsave64 [{}]", in(reg) &raw mut area, options(nostack)) };

@@ -5,6 +5,7 @@
 //! done. Where the processor has SMAP, the window onto user memory is open for these few instructions only. The caller
 //! holds no lock, because serving the fault may take any.
 use core::arch::naked_asm;
+use core::slice;
 
 use super::features::SMAP;
 use super::layout::USER_END;
@@ -34,6 +35,21 @@ pub(crate) fn copy_to_user(to: u64, from: &[u8]) -> Result<(), Fault> {
     // SAFETY: `from` is ours; `to` lies in the user half, where faults are fixed up.
     let left = unsafe { copy(to as *mut u8, from.as_ptr(), from.len()) };
     done(from.len(), left)
+}
+
+/// Fills `into` from ring 3's memory at `from`.
+pub(crate) fn copy_words_from_user(into: &mut [u64], from: u64) -> Result<(), Fault> {
+    // SAFETY: all bytes of the words, which hold a number whatever is stored in them.
+    let bytes = unsafe { slice::from_raw_parts_mut(into.as_mut_ptr().cast(), size_of_val(into)) };
+    copy_from_user(bytes, from)
+}
+
+/// Copies `from` to ring 3's memory at `to`.
+pub(crate) fn copy_words_to_user(to: u64, from: &[u64]) -> Result<(), Fault> {
+    // SAFETY: all bytes of the words, none of which is padding.
+    copy_to_user(to, unsafe {
+        slice::from_raw_parts(from.as_ptr().cast(), size_of_val(from))
+    })
 }
 
 /// Fills the beginning of `into` with what of ring 3's memory at `from` is present, and returns how much that is. No

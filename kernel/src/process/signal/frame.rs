@@ -26,7 +26,9 @@ use crate::arch::uaccess::{self, Fault};
 use crate::process::current;
 
 /// A frame as words.
-type Words = [u64; size_of::<Frame>() / 8];
+type Words = [u64; word(size_of::<Frame>())];
+/// What a return reads of it: not the information about the signal.
+type Kept = [u64; word(offset_of!(Frame, info))];
 
 /// What leaf functions use below the stack pointer without moving it.
 const RED_ZONE: u64 = 128;
@@ -96,7 +98,7 @@ pub(super) fn push(frame: &mut TrapFrame, delivery: &Delivery) -> Result<(), Fau
         return Err(REFUSED);
     }
     let words = fill(frame, delivery, place.fp_state);
-    copy_out(place.frame, &words)?;
+    uaccess::copy_words_to_user(place.frame, &words)?;
     frame.rip = delivery.action.handler;
     frame.rsp = place.frame;
     frame.rdi = delivery.info.signal().into();
@@ -183,25 +185,11 @@ fn fill(frame: &TrapFrame, delivery: &Delivery, fp_state: u64) -> Words {
     words
 }
 
-fn copy_out(address: u64, words: &Words) -> Result<(), Fault> {
-    let mut bytes = [0; size_of::<Frame>()];
-    for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
-        *bytes = word.to_le_bytes();
-    }
-    uaccess::copy_to_user(address, &bytes)
-}
-
-fn copy_in(address: u64) -> Result<Words, Fault> {
-    /// What a return reads: not the information about the signal.
-    const READ: usize = offset_of!(Frame, info);
-    let mut bytes = [0; READ];
+fn copy_in(address: u64) -> Result<Kept, Fault> {
+    let mut words: Kept = [0; _];
     // The return address has been popped by the handler's `ret`; it need not be there any more.
     let from = offset_of!(Frame, context);
-    uaccess::copy_from_user(&mut bytes[from..], address + from as u64)?;
-    let mut words: Words = [0; _];
-    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
-        *word = u64::from_le_bytes(*bytes);
-    }
+    uaccess::copy_words_from_user(&mut words[word(from)..], address + from as u64)?;
     Ok(words)
 }
 

@@ -2,7 +2,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use crate::deadlines::{Deadlines, Links, Timed};
+use crate::deadlines::{Clock, Deadlines, Links, Timed, key};
 
 thread_local! {
     /// How often a deadline was looked at: once for each step in a tree.
@@ -101,4 +101,27 @@ fn no_step_takes_long_however_many_wait() {
             costs(Box::new(|| assert!(queue.pop_due(MANY).is_some())));
         }
     }
+}
+
+#[test]
+fn who_is_queued_by_one_number_is_found_once_and_nobody_else() {
+    let mut next = numbers(5);
+    let mut queue = Deadlines::new();
+    let sleepers: Vec<_> = (0..500).map(|_| Sleeper::new(next())).collect();
+    sleepers.iter().for_each(|sleeper| queue.insert(sleeper));
+    for number in 0..5 {
+        let (mut place, mut found) = ((number, 0), 0);
+        while let Some(sleeper) = queue.pop_from(place) {
+            let (by, address) = key::<_, Clock>(&sleeper);
+            assert_eq!(by, number);
+            place = (by, address + 1);
+            found += 1;
+            // It waits anew at once, where nobody looks any more.
+            queue.insert(&sleeper);
+        }
+        let all = sleepers.iter().filter(|sleeper| sleeper.deadline == number);
+        assert_eq!(found, all.count(), "queued by {number}");
+    }
+    let left = std::iter::from_fn(|| queue.pop_due(u64::MAX)).count();
+    assert_eq!(left, sleepers.len());
 }

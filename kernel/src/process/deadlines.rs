@@ -1,4 +1,5 @@
-//! Those whose time comes by itself, the earliest first: a treap, linked through what is queued.
+//! Those whose time comes by itself, the earliest first: a treap, linked through what is queued. Those who wait for a
+//! change stand in one as well, in the order of what they wait for.
 //!
 //! To queue something needs no memory, so it can't fail, and takes a logarithm of steps, so it can be done with
 //! interrupts off however many are queued already. A treap is a search tree by its keys (a deadline, then an address,
@@ -8,15 +9,19 @@
 //!
 //! Whoever owns the queue guards all links; the locks around them only say so to the compiler and are never waited for.
 use alloc::sync::Arc;
+use core::marker::PhantomData;
 
 use spin::Mutex;
 
-/// How many a tick attends to, with interrupts off; who comes after them has the next tick's attention.
+/// How many are attended to at a time, with interrupts off; who comes after them in a tick has the next one's attention.
 pub(super) const AT_ONCE: usize = 128;
 
-/// What can be queued: at most once at a time, and with one deadline all the while.
-pub(super) trait Timed: Sized {
-    /// When its time comes, in nanoseconds since boot.
+/// The role of those whose time comes.
+pub(super) struct Clock;
+
+/// What can be queued in a role: at most once at a time, and with one deadline all the while.
+pub(super) trait Timed<Role = Clock>: Sized {
+    /// When its time comes, in nanoseconds since boot; or whatever else the role has it queued by.
     fn deadline(&self) -> u64;
     /// Its place in the queue.
     fn links(&self) -> &Links<Self>;
@@ -46,14 +51,14 @@ impl<T> Default for Links<T> {
     }
 }
 
-/// The order of the queue.
-type Key = (u64, usize);
+/// A place in the order of the queue.
+pub(super) type Key = (u64, usize);
 
 fn address<T>(item: &Arc<T>) -> usize {
     Arc::as_ptr(item).addr()
 }
 
-fn key<T: Timed>(item: &Arc<T>) -> Key {
+pub(super) fn key<T: Timed<R>, R>(item: &Arc<T>) -> Key {
     (item.deadline(), address(item))
 }
 
@@ -66,51 +71,63 @@ fn priority<T>(item: &Arc<T>) -> u64 {
 }
 
 /// All that are queued.
-pub(super) struct Deadlines<T> {
+pub(super) struct Deadlines<T, Role = Clock> {
     top: Tree<T>,
+    role: PhantomData<Role>,
 }
 
-impl<T: Timed> Deadlines<T> {
+impl<T: Timed<R>, R> Deadlines<T, R> {
     pub(super) const fn new() -> Self {
-        Self { top: None }
+        Self {
+            top: None,
+            role: PhantomData,
+        }
     }
 
     /// Adds `item`, whose deadline is set.
     pub(super) fn insert(&mut self, item: &Arc<T>) {
-        let (before, behind) = split(self.top.take(), key(item));
-        self.top = join(join(before, Some(item.clone())), behind);
+        let (before, behind) = split::<_, R>(self.top.take(), key(item));
+        self.top = join::<_, R>(join::<_, R>(before, Some(item.clone())), behind);
     }
 
     /// Takes `item`, whose deadline is still the same, out, if it is still in.
     pub(super) fn remove(&mut self, item: &Arc<T>) {
         let (deadline, address) = key(item);
-        let (before, rest) = split(self.top.take(), (deadline, address));
-        let (_item, behind) = split(rest, (deadline, address + 1));
-        self.top = join(before, behind);
+        let (before, rest) = split::<_, R>(self.top.take(), (deadline, address));
+        let (_item, behind) = split::<_, R>(rest, (deadline, address + 1));
+        self.top = join::<_, R>(before, behind);
+    }
+
+    /// Takes the first from `place` on out, if it is queued by the same number.
+    pub(super) fn pop_from(&mut self, place: Key) -> Option<Arc<T>> {
+        let (before, rest) = split::<_, R>(self.top.take(), place);
+        let (rest, found) = rest.map_or((None, None), |top| pop_due::<_, R>(top, place.0));
+        self.top = join::<_, R>(before, rest);
+        found
     }
 
     /// Takes the first out if its time has come.
     pub(super) fn pop_due(&mut self, now: u64) -> Option<Arc<T>> {
-        let (rest, due) = pop_due(self.top.take()?, now);
+        let (rest, due) = pop_due::<_, R>(self.top.take()?, now);
         self.top = rest;
         due
     }
 }
 
 /// The parts of `tree` before and from `place` on.
-fn split<T: Timed>(tree: Tree<T>, place: Key) -> (Tree<T>, Tree<T>) {
+fn split<T: Timed<R>, R>(tree: Tree<T>, place: Key) -> (Tree<T>, Tree<T>) {
     let Some(top) = tree else {
         return (None, None);
     };
-    if key(&top) < place {
+    if key::<_, R>(&top) < place {
         let mut later = top.links().later.lock();
-        let (before, behind) = split(later.take(), place);
+        let (before, behind) = split::<_, R>(later.take(), place);
         *later = before;
         drop(later);
         (Some(top), behind)
     } else {
         let mut earlier = top.links().earlier.lock();
-        let (before, behind) = split(earlier.take(), place);
+        let (before, behind) = split::<_, R>(earlier.take(), place);
         *earlier = behind;
         drop(earlier);
         (before, Some(top))
@@ -118,29 +135,29 @@ fn split<T: Timed>(tree: Tree<T>, place: Key) -> (Tree<T>, Tree<T>) {
 }
 
 /// One tree of two, where all of `before` comes before all of `behind`.
-fn join<T: Timed>(before: Tree<T>, behind: Tree<T>) -> Tree<T> {
+fn join<T: Timed<R>, R>(before: Tree<T>, behind: Tree<T>) -> Tree<T> {
     let (first, last) = match (before, behind) {
         (None, tree) | (tree, None) => return tree,
         (Some(first), Some(last)) => (first, last),
     };
     if priority(&first) > priority(&last) {
         let mut later = first.links().later.lock();
-        *later = join(later.take(), Some(last));
+        *later = join::<_, R>(later.take(), Some(last));
         drop(later);
         Some(first)
     } else {
         let mut earlier = last.links().earlier.lock();
-        *earlier = join(Some(first), earlier.take());
+        *earlier = join::<_, R>(Some(first), earlier.take());
         drop(earlier);
         Some(last)
     }
 }
 
 /// The tree below `top` without its first, if the time of that has come; and the first.
-fn pop_due<T: Timed>(top: Arc<T>, now: u64) -> (Tree<T>, Tree<T>) {
+fn pop_due<T: Timed<R>, R>(top: Arc<T>, now: u64) -> (Tree<T>, Tree<T>) {
     let mut earlier = top.links().earlier.lock();
     if let Some(below) = earlier.take() {
-        let (rest, due) = pop_due(below, now);
+        let (rest, due) = pop_due::<_, R>(below, now);
         *earlier = rest;
         drop(earlier);
         return (Some(top), due);

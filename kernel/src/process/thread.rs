@@ -8,6 +8,7 @@ use spin::Mutex;
 use super::Process;
 use super::deadlines::{Links, Timed};
 use super::queue::Queued;
+use super::waiting::Waiter;
 use crate::arch::context::Context;
 use crate::arch::fpu::FpuState;
 use crate::arch::percpu::{self, Attention};
@@ -27,7 +28,7 @@ pub(crate) struct Thread {
     pub(super) bases: Bases,
     next_ready: Link,
     sleeper: Links<Self>,
-    pub(super) next_waiter: Link,
+    waiter: Links<Self>,
     /// The key of what it waits for: see `waiting.rs`.
     pub(super) waits_for: AtomicUsize,
     /// When it wakes by itself, in nanoseconds since boot.
@@ -58,6 +59,17 @@ impl Timed for Thread {
     }
 }
 
+impl Timed<Waiter> for Thread {
+    /// The key of what it waits for.
+    fn deadline(&self) -> u64 {
+        self.waits_for.load(Relaxed) as u64
+    }
+
+    fn links(&self) -> &Links<Self> {
+        &self.waiter
+    }
+}
+
 impl Thread {
     /// A thread that will enter ring 3 with the registers of `frame`, floating-point state and segment bases as given.
     pub(super) fn try_new(
@@ -74,7 +86,7 @@ impl Thread {
             bases,
             next_ready: Link::new(None),
             sleeper: Links::new(),
-            next_waiter: Link::new(None),
+            waiter: Links::new(),
             waits_for: AtomicUsize::new(0),
             deadline: AtomicU64::new(0),
             refusals: AtomicU64::new(0),

@@ -1,10 +1,11 @@
 //! Waiting for a change of something: whoever changes it wakes all who wait, and they look again.
 //!
 //! What is waited for is only a key, the address of the thing, so anything can be waited for and waking needs no memory.
-//! Threads stand in the list that their key falls into; those that wait for several things at once, in one for all keys.
-use alloc::sync::Arc;
+//! Threads stand in the tree that their key falls into, in the order of keys; those that wait for several things at once,
+//! in one for all keys. Who is woken is taken out, a few at a time, so that interrupts come in however many wait.
 use core::sync::atomic::Ordering::Relaxed;
 
+use super::deadlines::{AT_ONCE, Deadlines, Key, key};
 use super::sched;
 use super::thread::Thread;
 use crate::arch::percpu;
@@ -13,48 +14,22 @@ use crate::lock::{IrqLock, Rank};
 /// The key of those who wait for several things.
 pub(crate) const ANY: usize = 0;
 
-/// Lists for keys; one more is for [`ANY`].
-const LISTS: usize = 32;
+/// Trees for keys; one more is for [`ANY`].
+const TREES: usize = 32;
 
-static WAITERS: [IrqLock<List>; LISTS + 1] =
-    [const { IrqLock::new(Rank::Waiters, List { first: None }) }; LISTS + 1];
+/// The role in which threads stand in the trees.
+pub(super) struct Waiter;
 
-/// Threads, linked through themselves.
-struct List {
-    first: Option<Arc<Thread>>,
-}
+/// Those who wait, by their keys.
+type Waiters = Deadlines<Thread, Waiter>;
 
-impl List {
-    fn push(&mut self, thread: Arc<Thread>) {
-        *thread.next_waiter.lock() = self.first.take();
-        self.first = Some(thread);
-    }
+static WAITERS: [IrqLock<Waiters>; TREES + 1] =
+    [const { IrqLock::new(Rank::Waiters, Waiters::new()) }; TREES + 1];
 
-    fn remove(&mut self, thread: &Arc<Thread>) {
-        let mut rest = self.first.take();
-        while let Some(next) = rest {
-            rest = next.next_waiter.lock().take();
-            if !Arc::ptr_eq(&next, thread) {
-                self.push(next);
-            }
-        }
-    }
-
-    fn wake(&self, key: usize) {
-        let mut next = self.first.clone();
-        while let Some(thread) = next {
-            if thread.waits_for.load(Relaxed) == key {
-                sched::wake(&thread);
-            }
-            next = thread.next_waiter.lock().clone();
-        }
-    }
-}
-
-/// The list of a key.
-fn list(key: usize) -> &'static IrqLock<List> {
+/// The tree of a key.
+fn tree(key: usize) -> &'static IrqLock<Waiters> {
     // Things that are waited for are larger than a cache line.
-    let place = if key == ANY { LISTS } else { key / 64 % LISTS };
+    let place = if key == ANY { TREES } else { key / 64 % TREES };
     &WAITERS[place]
 }
 
@@ -63,7 +38,7 @@ fn list(key: usize) -> &'static IrqLock<List> {
 pub(crate) fn wait(key: usize, deadline: Option<u64>, is_over: impl FnOnce() -> bool) {
     let me = percpu::current();
     me.waits_for.store(key, Relaxed);
-    list(key).lock().push(me.clone());
+    tree(key).lock().insert(&me);
     // Whoever changes something from here on finds this thread.
     if !is_over() {
         match deadline {
@@ -71,11 +46,31 @@ pub(crate) fn wait(key: usize, deadline: Option<u64>, is_over: impl FnOnce() -> 
             None => sched::park(),
         }
     }
-    list(key).lock().remove(&me);
+    tree(key).lock().remove(&me);
 }
 
 /// What has `key` changed.
 pub(crate) fn wake(key: usize) {
-    list(key).lock().wake(key);
-    list(ANY).lock().wake(ANY);
+    wake_all(key);
+    wake_all(ANY);
+}
+
+/// Wakes all who wait for `key` by now. Each is met at most once, though it may wait anew meanwhile.
+fn wake_all(key: usize) {
+    let mut next = Some((key as u64, 0));
+    while let Some(place) = next {
+        next = wake_some(tree(key), place);
+    }
+}
+
+/// Wakes some who stand from `place` on, and returns where the others begin.
+fn wake_some(tree: &IrqLock<Waiters>, mut place: Key) -> Option<Key> {
+    let mut waiters = tree.lock();
+    for _ in 0..AT_ONCE {
+        let thread = waiters.pop_from(place)?;
+        let (number, address) = key::<_, Waiter>(&thread);
+        place = (number, address + 1);
+        sched::wake(&thread);
+    }
+    Some(place)
 }

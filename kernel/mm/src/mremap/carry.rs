@@ -104,11 +104,7 @@ impl AddressSpace {
     ) {
         let Move { from, to } = step;
         self.clear_for(memory, &to);
-        let Some(vma) = self.areas.at(from.start) else {
-            return;
-        };
-        let moves_whole = vma.pages() == from;
-        self.move_entries(memory, vma, &from, to.start);
+        self.move_entries(memory, &moved, &from, to.start);
         // The new area comes before the old one goes: tables that serve both must stay.
         self.insert(moved);
         if page::count(&from) == 0 {
@@ -119,16 +115,17 @@ impl AddressSpace {
             memory.recommit(self.books_of(&from).promised);
             self.unmap(memory, &from);
         } else {
-            self.leave_behind(&from, moves_whole);
+            self.leave_behind(&from);
         }
     }
 
     /// What stays with MREMAP_DONTUNMAP. As on Linux the lock goes with the pages, from all of the area, which does not
     /// join its neighbours for that; and an area that lost all its pages has no more private ones.
-    fn leave_behind(&mut self, from: &Range<Page>, moved_whole: bool) {
+    fn leave_behind(&mut self, from: &Range<Page>) {
         let Some(vma) = self.areas.at(from.start) else {
             return;
         };
+        let moved_whole = vma.pages() == *from;
         let (start, len, flags) = (vma.start, vma.len(), vma.flags);
         self.books.remove(len, flags);
         self.books.add(len, flags - VmFlags::LOCK);
@@ -153,12 +150,12 @@ impl AddressSpace {
     fn move_entries<M: Machine>(
         &self,
         memory: &Memory<M>,
-        vma: &Vma,
+        moved: &Vma,
         from: &Range<Page>,
         to: Page,
     ) {
         // Who walks the reverse map could look at the new place too early and at the old one too late.
-        let _books = vma.file().map(|file| file.mappings.lock());
+        let _books = moved.file().map(|file| file.mappings.lock());
         let _walks = memory.families.keep_walks_out();
         let mut gather = Gather::new(memory, self.table.root());
         let mut rest = from.clone();

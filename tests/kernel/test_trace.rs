@@ -59,6 +59,16 @@ fn a_path_is_a_string_and_a_refusal_has_its_name() {
 }
 
 #[test]
+fn of_two_strings_the_second_is_its_address() {
+    let here = -100i32 as u32 as u64;
+    let arguments = [here, 0x1000, 5, 0x2000, 1, 0];
+    assert_eq!(
+        line(Sysno::renameat2, arguments, 0, Some(b"old\0")),
+        r#"renameat2(AT_FDCWD, "old", 5, 0x2000, RENAME_NOREPLACE) = 0"#
+    );
+}
+
+#[test]
 fn a_string_that_cannot_be_read_is_its_address() {
     assert_eq!(
         line(Sysno::access, [0x1234, 4, 0, 0, 0, 0], -14, None),

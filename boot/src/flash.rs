@@ -208,14 +208,7 @@ fn to_disk(image: &File, path: &Path, disk: &Disk, interrupts: &mut Interrupts) 
     };
     let reader = Reader::open(&medium)?;
     let incomplete = format!("{shown} is incomplete and does not boot: flash it again");
-    let end = write::write(
-        image,
-        &medium,
-        &reader,
-        || interrupts.pending(),
-        Voice::Normal,
-    )
-    .with_context(|| incomplete.clone())?;
+    let end = transfer(image, &medium, &reader, interrupts).with_context(|| incomplete.clone())?;
     if end != End::Verified {
         say::line(format_args!("boot: {incomplete}"));
     }
@@ -250,13 +243,7 @@ fn to_file(image: &File, path: &Path, interrupts: &mut Interrupts) -> Result<End
         bytes: None,
     };
     let reader = Reader::open(&medium)?;
-    let end = write::write(
-        image,
-        &medium,
-        &reader,
-        || interrupts.pending(),
-        Voice::Normal,
-    )?;
+    let end = transfer(image, &medium, &reader, interrupts)?;
     if end == End::Verified {
         let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         fs::set_permissions(fresh.path(), readable)?;
@@ -265,4 +252,15 @@ fn to_file(image: &File, path: &Path, interrupts: &mut Interrupts) -> Result<End
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(end)
+}
+
+/// Writes and compares, in the view of whoever waits for it, who may break it off.
+fn transfer(
+    image: &File,
+    medium: &Medium,
+    reader: &Reader,
+    interrupts: &mut Interrupts,
+) -> Result<End> {
+    let interrupted = || interrupts.pending();
+    write::write(image, medium, reader, interrupted, Voice::Normal)
 }

@@ -272,7 +272,7 @@ mod tests {
         for options in [
             "--icount --cpus 2",
             "--memory 23M",
-            "--uefi --memory 47M",
+            "--uefi --memory 55M",
             "--video none",
             "--video bochs",
         ] {

@@ -104,6 +104,19 @@ pub fn handle(signal: Signal, handler: Handler, flags: u32) {
     act(signal, Action::new(handler, flags)).expect("rt_sigaction");
 }
 
+/// Has `handler` run for each signal by which the kernel tells of a mistake.
+pub fn handle_faults(handler: Handler) {
+    for signal in [
+        Signal::SEGV,
+        Signal::BUS,
+        Signal::FPE,
+        Signal::ILL,
+        Signal::TRAP,
+    ] {
+        handle(signal, handler, 0);
+    }
+}
+
 /// Blocks exactly `mask`; what was blocked before.
 pub fn set_mask(mask: u64) -> u64 {
     let mut before = 0;

@@ -79,15 +79,7 @@ fn show(name: &str, address: u64, rip: u64) {
 fn case(name: &str, body: impl FnOnce()) {
     println!("{name}:");
     let status = run_in_child(|| {
-        for signal in [
-            Signal::SEGV,
-            Signal::BUS,
-            Signal::FPE,
-            Signal::ILL,
-            Signal::TRAP,
-        ] {
-            handler::handle(signal, tell, 0);
-        }
+        handler::handle_faults(tell);
         body();
         println!("  nothing happens");
         1

@@ -211,15 +211,7 @@ fn case(name: core::fmt::Arguments<'_>, code: &[u8], flags: u64) {
         memory
             .protect(0, 1, PROT_READ | PROT_EXEC)
             .expect("mprotect");
-        for signal in [
-            Signal::SEGV,
-            Signal::BUS,
-            Signal::FPE,
-            Signal::ILL,
-            Signal::TRAP,
-        ] {
-            handler::handle(signal, tell, 0);
-        }
+        handler::handle_faults(tell);
         probe::call(start);
         println!("  comes back");
         0

@@ -96,10 +96,8 @@ impl AddressSpace {
         for vma in self.areas.iter().filter(copied) {
             // Who cuts the file short could come by the child too early and by the parent too late.
             let _books = vma.file().map(|file| file.mappings.lock());
-            let mut pages = vma.pages();
-            while let Some((first, entries)) = self.table.next_entries(memory, pages.clone()) {
+            for (first, entries) in self.table.stretches(memory, vma.pages()) {
                 child.share_entries(&mut gather, entries, first)?;
-                pages.start = first + entries.len() as u64;
             }
         }
         Ok(())
@@ -138,6 +136,7 @@ impl AddressSpace {
 }
 
 /// Gives the child what `entry` leads to. Returns how many frames that is: none or one.
+#[inline]
 fn share_leaf<M: Machine>(memory: &Memory<M>, entry: &AtomicU64, own: &AtomicU64) -> u32 {
     let mut before = entry.load(Acquire);
     while let Some(leaf) = Pte::decode(before).leaf() {

@@ -142,23 +142,19 @@ impl AddressSpace {
     fn protect_entries<M: Machine>(
         &self,
         gather: &mut Gather<'_, M>,
-        mut pages: Range<Page>,
+        pages: Range<Page>,
         flags: VmFlags,
     ) {
+        let change = |bits| {
+            let leaf = Pte::decode(bits).leaf();
+            leaf.map(|leaf| reprotect(leaf, flags).encode())
+        };
         let memory = gather.memory();
-        while let Some((first, entries)) = self.table.next_entries(memory, pages.clone()) {
-            for (number, entry) in entries.iter().enumerate() {
-                let change = |bits| {
-                    Pte::decode(bits)
-                        .leaf()
-                        .map(|leaf| reprotect(leaf, flags).encode())
-                };
-                if entry.fetch_update(AcqRel, Acquire, change).is_ok() {
-                    gather.changed(first + number as u64);
-                }
+        self.table.each_entry(memory, pages, |page, entry| {
+            if entry.fetch_update(AcqRel, Acquire, change).is_ok() {
+                gather.changed(page);
             }
-            pages.start = first + entries.len() as u64;
-        }
+        });
     }
 }
 

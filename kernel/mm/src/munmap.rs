@@ -85,15 +85,13 @@ impl AddressSpace {
     }
 
     /// Empties every entry of `pages`.
-    pub(crate) fn zap<M: Machine>(&self, gather: &mut Gather<'_, M>, mut pages: Range<Page>) {
-        while let Some((first, entries)) = self.table.next_entries(gather.memory(), pages.clone()) {
-            for (number, entry) in entries.iter().enumerate() {
-                if entry.load(Relaxed) != 0 {
-                    self.zap_entry(gather, entry, first + number as u64);
-                }
+    pub(crate) fn zap<M: Machine>(&self, gather: &mut Gather<'_, M>, pages: Range<Page>) {
+        let memory = gather.memory();
+        self.table.each_entry(memory, pages, |page, entry| {
+            if entry.load(Relaxed) != 0 {
+                self.zap_entry(gather, entry, page);
             }
-            pages.start = first + entries.len() as u64;
-        }
+        });
     }
 
     pub(crate) fn zap_entry<M: Machine>(

@@ -74,12 +74,7 @@ impl PageTable {
         memory: &'m Memory<M>,
         page: Page,
     ) -> Option<&'m AtomicU64> {
-        let mut table = self.root;
-        for level in (1..self.levels).rev() {
-            let entry = &memory.machine.words(table)[index(page, level)];
-            table = pte::table(entry.load(Acquire))?;
-        }
-        Some(&memory.machine.words(table)[index(page, 0)])
+        entry(memory, self.root, page)
     }
 
     /// The entry of `page`; missing tables are made.
@@ -139,13 +134,23 @@ impl PageTable {
         Ok(&memory.machine.words(table)[first..first + count])
     }
 
-    /// The next last-level table that holds entries of `pages`: see [`next_entries`].
-    pub(crate) fn next_entries<'m, M: Machine>(
+    /// The entries of `pages`, a last-level table at a time: see [`stretches`].
+    pub(crate) fn stretches<'m, M: Machine>(
         &self,
         memory: &'m Memory<M>,
         pages: Range<Page>,
-    ) -> Option<(Page, &'m [AtomicU64])> {
-        next_entries(memory, self.root, &pages)
+    ) -> impl Iterator<Item = (Page, &'m [AtomicU64])> + use<'m, M> {
+        stretches(memory, self.root, pages)
+    }
+
+    /// Shows the entries of `pages`, one by one: see [`each_entry`].
+    pub(crate) fn each_entry<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        pages: Range<Page>,
+        see: impl FnMut(Page, &AtomicU64),
+    ) {
+        each_entry(memory, self.root, pages, see);
     }
 
     /// Unlinks the tables that serve `pages`, which were emptied, and beside them only pages of `hole`, in which no entry
@@ -177,12 +182,51 @@ impl PageTable {
     }
 }
 
-/// The next last-level table below `root` that holds entries of `pages`: its first page inside the range, and those
-/// entries.
+/// The entry of `page` below `root`, where all tables that lead to it exist; they must not go meanwhile.
+pub(crate) fn entry<M: Machine>(memory: &Memory<M>, root: Frame, page: Page) -> Option<&AtomicU64> {
+    let mut table = root;
+    for level in (1..memory.levels() as u32).rev() {
+        let entry = &memory.machine.words(table)[index(page, level)];
+        table = pte::table(entry.load(Acquire))?;
+    }
+    Some(&memory.machine.words(table)[index(page, 0)])
+}
+
+/// The entries of `pages` below `root`, a last-level table at a time: the first page that it has of the range, and its
+/// entries from there on.
 ///
-/// A range is walked by calling this again from behind what it returned; absent tables are stepped over whole. The tables
-/// must not go meanwhile: the caller has the space, or holds the books of a file with an area there.
-pub(crate) fn next_entries<'m, M: Machine>(
+/// Absent tables are stepped over whole. The tables must not go meanwhile: the caller has the space, or holds the books of
+/// a file with an area there.
+#[inline]
+pub(crate) fn stretches<'m, M: Machine>(
+    memory: &'m Memory<M>,
+    root: Frame,
+    mut pages: Range<Page>,
+) -> impl Iterator<Item = (Page, &'m [AtomicU64])> + use<'m, M> {
+    core::iter::from_fn(move || {
+        let (first, entries) = next_entries(memory, root, &pages)?;
+        pages.start = first + entries.len() as u64;
+        Some((first, entries))
+    })
+}
+
+/// Shows the entries of `pages` below `root`, empty ones too, but for those of absent tables.
+#[inline]
+pub(crate) fn each_entry<M: Machine>(
+    memory: &Memory<M>,
+    root: Frame,
+    pages: Range<Page>,
+    mut see: impl FnMut(Page, &AtomicU64),
+) {
+    for (first, entries) in stretches(memory, root, pages) {
+        for (number, entry) in entries.iter().enumerate() {
+            see(first + number as u64, entry);
+        }
+    }
+}
+
+/// The first of the stretches of `pages`.
+fn next_entries<'m, M: Machine>(
     memory: &'m Memory<M>,
     root: Frame,
     pages: &Range<Page>,

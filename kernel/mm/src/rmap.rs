@@ -18,7 +18,7 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::Page;
 use crate::page_cache::CachedFile;
-use crate::page_table;
+use crate::page_table::each_entry;
 use crate::pte::{Leaf, Pte};
 use crate::space::AddressSpace;
 use crate::sync::atomic::AtomicU64;
@@ -207,13 +207,9 @@ impl Mapping {
     /// Empties the area's entries that lead to pages `range` of the file.
     fn empty<M: Machine>(&self, memory: &Memory<M>, range: &Range<u64>, copies: Copies) {
         let mut gather = Gather::new(memory, self.root);
-        let mut pages = self.pages(range);
-        while let Some((first, entries)) = page_table::next_entries(memory, self.root, &pages) {
-            for (number, entry) in entries.iter().enumerate() {
-                empty_entry(&mut gather, entry, first + number as u64, copies);
-            }
-            pages.start = first + entries.len() as u64;
-        }
+        each_entry(memory, self.root, self.pages(range), |page, entry| {
+            empty_entry(&mut gather, entry, page, copies);
+        });
     }
 }
 

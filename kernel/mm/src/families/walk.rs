@@ -5,7 +5,7 @@ use crate::gather::Gather;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::Page;
-use crate::page_table::next_entries;
+use crate::page_table;
 use crate::pte::Pte;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering::{Acquire, SeqCst};
@@ -46,8 +46,7 @@ impl<M: Machine> Memory<M> {
                 if left == 0 {
                     return;
                 }
-                let entries = next_entries(self, member.root, &(page..page + 1));
-                let Some((_, [entry])) = entries else {
+                let Some(entry) = page_table::entry(self, member.root, page) else {
                     continue;
                 };
                 let leaf = Pte::decode(entry.load(Acquire)).leaf();

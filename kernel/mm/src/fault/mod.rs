@@ -25,12 +25,12 @@
 mod anon;
 mod cow;
 mod file;
+mod outcome;
 
-use crate::error::{NoPage, OutOfMemory};
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::Page;
-use crate::page_cache::{CachedFile, Read};
+use crate::page_cache::CachedFile;
 use crate::page_table::exchange;
 use crate::pte::{Leaf, Pte, PteFlags};
 use crate::space::AddressSpace;
@@ -39,103 +39,7 @@ use crate::sync::atomic::Ordering::{Acquire, SeqCst};
 use crate::sync::atomic::{AtomicU64, fence};
 use crate::vma::{Backing, VmFlags, Vma};
 
-/// What the faulting instruction tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// A load.
-    Read,
-    /// A store.
-    Write,
-    /// An instruction fetch.
-    Execute,
-}
-
-/// How a fault ended.
-#[derive(Debug)]
-#[must_use]
-pub enum Outcome {
-    /// The entry now allows the access: run the instruction again.
-    Resolved(Change),
-    /// A page of a file must be read first: perform it, complete it, run the instruction again.
-    NeedsRead(Read),
-    /// Someone else is reading that page: let them, then run the instruction again.
-    Busy,
-    /// The address lies below an area that grows down: call [`AddressSpace::grow_stack`], run the instruction again.
-    NeedsGrowth,
-    /// No frame was left. Nothing has changed.
-    OutOfMemory,
-    /// The program had no right to the access.
-    Denied(Denial),
-}
-
-/// Why an access was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denial {
-    /// No area there: SIGSEGV, SEGV_MAPERR.
-    Unmapped,
-    /// The area doesn't allow it: SIGSEGV, SEGV_ACCERR.
-    Forbidden,
-    /// No page of the file there: SIGBUS, BUS_ADRERR.
-    PastEnd,
-    /// Strict overcommit promises the file no more pages: the same signal.
-    NotPromised,
-}
-
-/// The row of the table above that a fault took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is a row of the picture above")]
-pub enum Path {
-    ZeroRead,
-    ZeroWrite,
-    SharedMemory,
-    FileRead,
-    FileCow,
-    CowZero,
-    CowCopy,
-    CowReuse,
-    Spurious,
-}
-
-impl Path {
-    /// Every path, in the order of the picture.
-    pub const ALL: [Self; 9] = [
-        Self::ZeroRead,
-        Self::ZeroWrite,
-        Self::SharedMemory,
-        Self::FileRead,
-        Self::FileCow,
-        Self::CowZero,
-        Self::CowCopy,
-        Self::CowReuse,
-        Self::Spurious,
-    ];
-
-    /// The words of the fault table in the specification.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ZeroRead => "demand-zero read",
-            Self::ZeroWrite => "demand-zero write",
-            Self::SharedMemory => "shared memory",
-            Self::FileRead => "file read",
-            Self::FileCow => "file COW",
-            Self::CowZero => "COW of the zero page",
-            Self::CowCopy => "COW copy",
-            Self::CowReuse => "COW reuse",
-            Self::Spurious => "spurious",
-        }
-    }
-}
-
-/// What a served fault did to its entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The way it took.
-    pub path: Path,
-    /// The entry that was found.
-    pub before: u64,
-    /// The entry that stands there now.
-    pub after: u64,
-}
+pub use outcome::{Access, Change, Denial, Outcome, Path};
 
 /// A fault that passed the area's checks, on its way to a leaf.
 struct Fault<'a, M> {
@@ -396,21 +300,6 @@ fn misplaced<M>(fault: &Fault<'_, M>, bits: u64) -> Outcome {
         fault.vma.flags
     );
     Outcome::Denied(Denial::Forbidden)
-}
-
-impl From<NoPage> for Outcome {
-    fn from(refusal: NoPage) -> Self {
-        match refusal {
-            NoPage::OutOfMemory => Self::OutOfMemory,
-            NoPage::NotPromised => Self::Denied(Denial::NotPromised),
-        }
-    }
-}
-
-impl From<OutOfMemory> for Outcome {
-    fn from(_: OutOfMemory) -> Self {
-        Self::OutOfMemory
-    }
 }
 
 #[cfg(test)]

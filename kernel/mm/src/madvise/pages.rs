@@ -79,22 +79,20 @@ impl AddressSpace {
     fn zap_if<M: Machine>(
         &self,
         gather: &mut Gather<'_, M>,
-        mut pages: Range<Page>,
+        pages: Range<Page>,
         mut wanted: impl FnMut(Leaf) -> bool,
     ) -> u64 {
         let mut zapped = 0;
-        while let Some((first, entries)) = self.table.next_entries(gather.memory(), pages.clone()) {
-            for (page, entry) in (first.number()..).map(Page::new).zip(entries) {
-                let before = entry.load(Acquire);
-                let leaf = Pte::decode(before).leaf().filter(|&leaf| wanted(leaf));
-                // A store that comes in between makes the entry another, and it stays.
-                if let Some(leaf) = leaf.filter(|_| exchange(entry, before, 0)) {
-                    gather.emptied(leaf, page);
-                    zapped += 1;
-                }
+        let memory = gather.memory();
+        self.table.each_entry(memory, pages, |page, entry| {
+            let before = entry.load(Acquire);
+            let leaf = Pte::decode(before).leaf().filter(|&leaf| wanted(leaf));
+            // A store that comes in between makes the entry another, and it stays.
+            if let Some(leaf) = leaf.filter(|_| exchange(entry, before, 0)) {
+                gather.emptied(leaf, page);
+                zapped += 1;
             }
-            pages.start = first + entries.len() as u64;
-        }
+        });
         zapped
     }
 
@@ -102,25 +100,23 @@ impl AddressSpace {
     fn change_leaves<M: Machine>(
         &self,
         gather: &mut Gather<'_, M>,
-        mut pages: Range<Page>,
+        pages: Range<Page>,
         change: impl Fn(Leaf) -> Option<PteFlags>,
     ) -> u64 {
+        let new = |bits| {
+            let before = Pte::decode(bits);
+            let leaf = before.leaf()?;
+            let flags = change(leaf).filter(|&flags| flags != leaf.flags)?;
+            Some(before.with_flags(flags).encode())
+        };
         let mut changed = 0;
-        while let Some((first, entries)) = self.table.next_entries(gather.memory(), pages.clone()) {
-            for (page, entry) in (first.number()..).map(Page::new).zip(entries) {
-                let new = |bits| {
-                    let before = Pte::decode(bits);
-                    let leaf = before.leaf()?;
-                    let flags = change(leaf).filter(|&flags| flags != leaf.flags)?;
-                    Some(before.with_flags(flags).encode())
-                };
-                if entry.fetch_update(AcqRel, Acquire, new).is_ok() {
-                    gather.changed(page);
-                    changed += 1;
-                }
+        let memory = gather.memory();
+        self.table.each_entry(memory, pages, |page, entry| {
+            if entry.fetch_update(AcqRel, Acquire, new).is_ok() {
+                gather.changed(page);
+                changed += 1;
             }
-            pages.start = first + entries.len() as u64;
-        }
+        });
         changed
     }
 }

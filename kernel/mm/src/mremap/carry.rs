@@ -158,28 +158,22 @@ impl AddressSpace {
         let _books = moved.file().map(|file| file.mappings.lock());
         let _walks = memory.families.keep_walks_out();
         let mut gather = Gather::new(memory, self.table.root());
-        let mut rest = from.clone();
-        while let Some((first, entries)) = self.table.next_entries(memory, rest.clone()) {
-            for (page, entry) in (first.number()..).map(Page::new).zip(entries) {
-                if entry.load(Relaxed) == 0 {
-                    continue;
-                }
-                if let Some(place) = self.table.entry(memory, to + (page - from.start)) {
-                    // One exchange: the processor may still be setting the accessed and dirty bits.
-                    place.store(entry.swap(0, AcqRel), Release);
-                }
-                gather.changed(page);
+        self.table.each_entry(memory, from.clone(), |page, entry| {
+            if entry.load(Relaxed) == 0 {
+                return;
             }
-            rest.start = first + entries.len() as u64;
-        }
+            if let Some(place) = self.table.entry(memory, to + (page - from.start)) {
+                // One exchange: the processor may still be setting the accessed and dirty bits.
+                place.store(entry.swap(0, AcqRel), Release);
+            }
+            gather.changed(page);
+        });
     }
 
     /// Makes the tables for all entries that will move.
     fn make_tables<M: Machine>(&mut self, memory: &Memory<M>, step: &Move) -> Result<(), Error> {
         let Move { from, to } = step;
-        let mut rest = from.clone();
-        while let Some((first, entries)) = self.table.next_entries(memory, rest.clone()) {
-            rest.start = first + entries.len() as u64;
+        for (first, entries) in self.table.stretches(memory, from.clone()) {
             for (page, entry) in (first.number()..).map(Page::new).zip(entries) {
                 let place = to.start + (page - from.start);
                 if entry.load(Acquire) != 0 && self.table.entry_or_create(memory, place).is_err() {

@@ -37,14 +37,11 @@ pub fn pagemap<M: Machine>(
 ) {
     words.fill(0);
     let end = first + words.len() as u64;
-    let mut pages = first..end.min(crate::space::USER_END);
-    while let Some((at, entries)) = space.table().next_entries(memory, pages.clone()) {
-        let place = (at - first) as usize;
-        for (word, entry) in words[place..].iter_mut().zip(entries) {
-            *word = self::word(memory, Pte::decode(entry.load(Acquire)), frames);
-        }
-        pages.start = at + entries.len() as u64;
-    }
+    let pages = first..end.min(crate::space::USER_END);
+    space.table().each_entry(memory, pages, |page, entry| {
+        let entry = Pte::decode(entry.load(Acquire));
+        words[(page - first) as usize] = word(memory, entry, frames);
+    });
 }
 
 fn word<M: Machine>(memory: &Memory<M>, entry: Pte, frames: Frames) -> u64 {

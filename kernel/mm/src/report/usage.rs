@@ -63,13 +63,9 @@ pub struct Usage {
 impl Usage {
     /// Adds the pages of `vma`, an area of `space`.
     pub fn add<M: Machine>(&mut self, space: &AddressSpace, memory: &Memory<M>, vma: &Vma) {
-        let mut pages = vma.pages();
-        while let Some((first, entries)) = space.table().next_entries(memory, pages.clone()) {
-            for entry in entries {
-                self.add_entry(memory, Pte::decode(entry.load(Acquire)), vma.flags);
-            }
-            pages.start = first + entries.len() as u64;
-        }
+        space.table().each_entry(memory, vma.pages(), |_, entry| {
+            self.add_entry(memory, Pte::decode(entry.load(Acquire)), vma.flags);
+        });
     }
 
     fn add_entry<M: Machine>(&mut self, memory: &Memory<M>, entry: Pte, flags: VmFlags) {

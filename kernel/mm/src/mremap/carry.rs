@@ -120,7 +120,8 @@ impl AddressSpace {
     }
 
     /// What stays with MREMAP_DONTUNMAP. As on Linux the lock goes with the pages, from all of the area, which does not
-    /// join its neighbours for that; and an area that lost all its pages has no more private ones.
+    /// join its neighbours for that; and an area that lost all its pages has no more private ones, unless it has become one
+    /// with what moved.
     fn leave_behind(&mut self, from: &Range<Page>) {
         let Some(vma) = self.areas.at(from.start) else {
             return;

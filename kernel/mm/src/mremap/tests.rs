@@ -162,6 +162,17 @@ fn what_is_not_unmapped_stays_empty() {
 }
 
 #[test]
+fn an_area_that_moves_beside_itself_still_knows_of_its_pages() {
+    //                               0123456789
+    let mut drawing = Drawing::of("WRWwww..W.");
+    fill(&drawing, 4..5);
+    assert_eq!(remap(&mut drawing, (0, 1), (1, 1), KEEP), Ok(1));
+    drawing.shows("Wwwwww..W.");
+    assert_eq!(remap(&mut drawing, (3, 1), (9, 1), FIXED), Ok(9));
+    drawing.shows("Www.Ww..WW");
+}
+
+#[test]
 fn several_areas_move_by_the_same_distance() {
     //                               0123456789
     let mut drawing = Drawing::of("WwRr.Xx....WwwwwwwW.");

@@ -198,7 +198,6 @@ impl Oracle {
         let Some(area) = self.area_at(start).copied() else {
             return;
         };
-        let moved_whole = (area.start, area.end) == (start, end);
         let mut moved = self.resettled(area.part(start, area.end), target);
         (moved.start, moved.end) = (target, target + len);
         let inside = |page: u64| start <= page && page < end;
@@ -218,17 +217,17 @@ impl Oracle {
             .extend(words.map(|((page, index), word)| ((to(page), index), word)));
         self.lazy.extend(lazy.into_iter().map(to));
         if way.keeps() {
-            self.leave_behind(start, moved_whole);
+            self.leave_behind(start, end);
         }
     }
 
-    /// What MREMAP_DONTUNMAP leaves is not locked, and without private pages where all of an area moved. It stays apart
-    /// from neighbours that it could now be one with.
-    fn leave_behind(&mut self, start: u64, moved_whole: bool) {
+    /// What MREMAP_DONTUNMAP leaves is not locked, and without private pages where all of an area moved, and did not become
+    /// one with it again. It stays apart from neighbours that it could now be one with.
+    fn leave_behind(&mut self, start: u64, end: u64) {
         let holds = |area: &&mut Area| area.start <= start && start < area.end;
         if let Some(left) = self.areas.iter_mut().find(holds) {
             left.lock = None;
-            if moved_whole {
+            if (left.start, left.end) == (start, end) {
                 left.kin = Kin::None;
             }
         }

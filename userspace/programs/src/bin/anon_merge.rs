@@ -105,6 +105,16 @@ fn left_behind(it: &Drawing) {
     it.map(4, 2, RW, 0);
     it.draw("what stayed is moved, and the gap is filled");
     it.clear();
+    it.map(0, 6, RW, 0);
+    it.map(10, 1, PROT_READ, 0);
+    it.carry(10, 1, 1);
+    it.write(4);
+    it.carry_with(0, 1, 1, MREMAP_DONTUNMAP);
+    it.draw("one moves beside itself and stays, and all are one");
+    it.map(8, 1, RW, 0);
+    it.carry(3, 9, 1);
+    it.draw("an unwritten page of it is moved beside a new one");
+    it.clear();
 }
 
 fn inherited(it: &Drawing) {

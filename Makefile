@@ -1,4 +1,4 @@
-# Faultline's commands, a target each. Every one sets up the machine by itself where something is missing.
+# Faultline's commands, a target each. Every one sets up the machine by itself where something is missing, but for debug's gdb.
 .DEFAULT_GOAL := help
 .PHONY: help setup run test sim oracle bugs qemu bochs lives fuzz check image usb debug clean
 

@@ -4,7 +4,7 @@
 #   tests/sim/bugs.sh            all of them
 #   tests/sim/bugs.sh cow fork   those whose names contain one of the words
 #
-# Prints a row of tests/README.md's table for each: the bug, what found it, and how long that took from the ring's start.
+# Prints a row of bugs/README.md's table for each: the bug, what found it, and how long that took from the ring's start.
 # The rings are asked in this order: the seeds one by one, the scenes of exhaustion, the units of mm. A patch with a line
 # "Ring: units" is for the last of these alone, one with "Ring: threads" for tests/threads; "Ring: threads SCENE" names the
 # scene, which saves running the others. The exit code is 1 where a bug survived or a patch no longer applies. Builds go to

@@ -1,6 +1,6 @@
 //! Each verb with memory for its first k allocations and no more, for every k until it succeeds.
 //!
-//! Random runs meet exhaustion often but not everywhere. Here every verb stands in a small scene of its own, and how many
+//! Random runs meet exhaustion often but not everywhere. Here a verb stands in a small scene of its own, and how many
 //! frames it takes is stated: one more than before is a finding, whether or not it leaks.
 use crate::broken::{Broken, Sound, demand};
 use crate::files::{File, Store};

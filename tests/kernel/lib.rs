@@ -29,7 +29,7 @@ mod bugs {
 }
 
 mod process {
-    pub(crate) use crate::queue;
+    pub(crate) use crate::{deadlines, queue};
 }
 
 #[path = "../../kernel/src/drivers/framebuffer/canvas.rs"]
@@ -40,6 +40,10 @@ mod deadlines;
 mod event;
 #[path = "../../kernel/src/console/framing.rs"]
 mod framing;
+#[path = "../../kernel/src/process/futex/operation.rs"]
+mod futex_operation;
+#[path = "../../kernel/src/process/futex/queue.rs"]
+mod futex_queue;
 #[path = "../../kernel/src/drivers/framebuffer/grid.rs"]
 mod grid;
 #[path = "../../kernel/src/process/signal/info.rs"]
@@ -74,6 +78,7 @@ mod terminal;
 mod test_acpi;
 mod test_canvas;
 mod test_deadlines;
+mod test_futex;
 mod test_grid;
 mod test_machine_check;
 mod test_options;

@@ -22,6 +22,8 @@ impl Sleeper {
 }
 
 impl Timed for Sleeper {
+    type Order = u64;
+
     fn deadline(&self) -> u64 {
         STEPS.set(STEPS.get() + 1);
         self.deadline

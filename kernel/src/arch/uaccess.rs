@@ -61,16 +61,46 @@ pub(crate) fn peek(into: &mut [u8], from: u64) -> usize {
     length - left
 }
 
-/// Ends a [`peek`] that was interrupted by a fault; false if it was no peek.
+/// Ends a [`peek`] or [`peek_word`] that was interrupted by a fault; false if it was neither.
 #[inline]
 pub(crate) fn end_peek(frame: &mut TrapFrame) -> bool {
     let address = |label: unsafe extern "C" fn()| label as *const () as u64;
-    let peeking = frame.rip == address(uaccess_peek);
-    if peeking {
-        frame.rip = address(uaccess_peeked);
-    }
-    peeking
+    let landing = if frame.rip == address(uaccess_peek) {
+        address(uaccess_peeked)
+    } else if frame.rip == address(uaccess_load) {
+        address(uaccess_loaded)
+    } else {
+        return false;
+    };
+    frame.rip = landing;
+    true
 }
+
+/// The 32-bit word at `address`, a multiple of 4, in one access; `None` where it is not present. Like [`peek`] it may be
+/// used while a lock is held.
+pub(crate) fn peek_word(address: u64) -> Option<u32> {
+    if address >= USER_END {
+        return None;
+    }
+    // SAFETY: the word lies in the user half, where faults are fixed up.
+    word(unsafe { load_word(address as *const u32) })
+}
+
+/// Stores `new` in the 32-bit word at `address`, a multiple of 4, if it is `old`; what it was, in one access.
+pub(crate) fn compare_exchange(address: u64, old: u32, new: u32) -> Result<u32, Fault> {
+    check(address, size_of::<u32>())?;
+    // SAFETY: the word lies in the user half, where faults are fixed up.
+    let found = unsafe { exchange_word(address as *mut u32, old, new) };
+    word(found).ok_or(Fault { copied: 0 })
+}
+
+/// What an access to a word found, unless it has [`NO_WORD`].
+fn word(found: u64) -> Option<u32> {
+    u32::try_from(found).ok()
+}
+
+/// The bit with which an access to a word says that it failed.
+const NO_WORD: u64 = 1 << 32;
 
 /// Whether all of the range is ring 3's.
 fn check(start: u64, length: usize) -> Result<(), Fault> {
@@ -121,6 +151,8 @@ fn landing(rip: u64) -> Option<u64> {
         Some(address(uaccess_rest))
     } else if rip == address(uaccess_bytes) {
         Some(address(uaccess_end))
+    } else if rip == address(uaccess_exchange) {
+        Some(address(uaccess_failed))
     } else {
         None
     }
@@ -133,6 +165,10 @@ unsafe extern "C" {
     fn uaccess_end();
     fn uaccess_peek();
     fn uaccess_peeked();
+    fn uaccess_load();
+    fn uaccess_loaded();
+    fn uaccess_exchange();
+    fn uaccess_failed();
 }
 
 /// Copies `length` bytes and returns how many were left.
@@ -180,6 +216,56 @@ unsafe extern "C" fn peek_bytes(to: *mut u8, from: *const u8, length: usize) -> 
         "je 2f",
         "clac",
         "2: ret",
+        smap = sym SMAP,
+    )
+}
+
+/// The word at `at`, or [`NO_WORD`] after a fault.
+///
+/// # Safety
+/// `at` lies in the user half.
+#[unsafe(naked)]
+unsafe extern "C" fn load_word(at: *const u32) -> u64 {
+    naked_asm!(
+        "mov rax, {no_word}",
+        "cmp byte ptr [rip + {smap}], 0",
+        "je 2f",
+        "stac",
+        ".global uaccess_load, uaccess_loaded",
+        "2:",
+        "uaccess_load: mov eax, dword ptr [rdi]",
+        "uaccess_loaded: cmp byte ptr [rip + {smap}], 0",
+        "je 2f",
+        "clac",
+        "2: ret",
+        no_word = const NO_WORD,
+        smap = sym SMAP,
+    )
+}
+
+/// Compares the word at `at` with `old` and stores `new` where they are equal; what was there, or [`NO_WORD`] and more
+/// after a fault that was not served.
+///
+/// # Safety
+/// `at` lies in the user half.
+#[unsafe(naked)]
+unsafe extern "C" fn exchange_word(at: *mut u32, old: u32, new: u32) -> u64 {
+    naked_asm!(
+        "mov eax, esi",
+        "mov rcx, {no_word}",
+        "cmp byte ptr [rip + {smap}], 0",
+        "je 2f",
+        "stac",
+        ".global uaccess_exchange, uaccess_failed",
+        "2:",
+        "uaccess_exchange: lock cmpxchg dword ptr [rdi], edx",
+        "mov ecx, 0",
+        "uaccess_failed: or rax, rcx",
+        "cmp byte ptr [rip + {smap}], 0",
+        "je 2f",
+        "clac",
+        "2: ret",
+        no_word = const NO_WORD,
         smap = sym SMAP,
     )
 }

@@ -21,8 +21,10 @@ pub(super) struct Clock;
 
 /// What can be queued in a role: at most once at a time, and with one deadline all the while.
 pub(super) trait Timed<Role = Clock>: Sized {
+    /// What the role has it queued by.
+    type Order: Copy + Ord;
     /// When its time comes, in nanoseconds since boot; or whatever else the role has it queued by.
-    fn deadline(&self) -> u64;
+    fn deadline(&self) -> Self::Order;
     /// Its place in the queue.
     fn links(&self) -> &Links<Self>;
 }
@@ -52,13 +54,13 @@ impl<T> Default for Links<T> {
 }
 
 /// A place in the order of the queue.
-pub(super) type Key = (u64, usize);
+pub(super) type Key<T, Role = Clock> = (<T as Timed<Role>>::Order, usize);
 
 fn address<T>(item: &Arc<T>) -> usize {
     Arc::as_ptr(item).addr()
 }
 
-pub(super) fn key<T: Timed<R>, R>(item: &Arc<T>) -> Key {
+pub(super) fn key<T: Timed<R>, R>(item: &Arc<T>) -> Key<T, R> {
     (item.deadline(), address(item))
 }
 
@@ -99,15 +101,31 @@ impl<T: Timed<R>, R> Deadlines<T, R> {
     }
 
     /// Takes the first from `place` on out, if it is queued by the same number.
-    pub(super) fn pop_from(&mut self, place: Key) -> Option<Arc<T>> {
+    pub(super) fn pop_from(&mut self, place: Key<T, R>) -> Option<Arc<T>> {
         let (before, rest) = split::<_, R>(self.top.take(), place);
         let (rest, found) = rest.map_or((None, None), |top| pop_due::<_, R>(top, place.0));
         self.top = join::<_, R>(before, rest);
         found
     }
 
+    /// The first from `place` on.
+    pub(super) fn first_from(&self, place: Key<T, R>) -> Option<Arc<T>> {
+        let mut found = None;
+        let mut next = self.top.clone();
+        while let Some(item) = next {
+            let links = item.links();
+            if key::<_, R>(&item) < place {
+                next = links.later.lock().clone();
+            } else {
+                next = links.earlier.lock().clone();
+                found = Some(item);
+            }
+        }
+        found
+    }
+
     /// Takes the first out if its time has come.
-    pub(super) fn pop_due(&mut self, now: u64) -> Option<Arc<T>> {
+    pub(super) fn pop_due(&mut self, now: T::Order) -> Option<Arc<T>> {
         let (rest, due) = pop_due::<_, R>(self.top.take()?, now);
         self.top = rest;
         due
@@ -115,7 +133,7 @@ impl<T: Timed<R>, R> Deadlines<T, R> {
 }
 
 /// The parts of `tree` before and from `place` on.
-fn split<T: Timed<R>, R>(tree: Tree<T>, place: Key) -> (Tree<T>, Tree<T>) {
+fn split<T: Timed<R>, R>(tree: Tree<T>, place: Key<T, R>) -> (Tree<T>, Tree<T>) {
     let Some(top) = tree else {
         return (None, None);
     };
@@ -154,7 +172,7 @@ fn join<T: Timed<R>, R>(before: Tree<T>, behind: Tree<T>) -> Tree<T> {
 }
 
 /// The tree below `top` without its first, if the time of that has come; and the first.
-fn pop_due<T: Timed<R>, R>(top: Arc<T>, now: u64) -> (Tree<T>, Tree<T>) {
+fn pop_due<T: Timed<R>, R>(top: Arc<T>, now: T::Order) -> (Tree<T>, Tree<T>) {
     let mut earlier = top.links().earlier.lock();
     if let Some(below) = earlier.take() {
         let (rest, due) = pop_due::<_, R>(below, now);

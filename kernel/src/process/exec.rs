@@ -16,7 +16,7 @@ use super::interpreter::{self, Loader, Placed, Reach};
 use super::oom::{self, Need};
 use super::stack::{self, Arguments, Value};
 use super::wait::Status;
-use super::{Facts, Name, Process, Space, layout};
+use super::{Facts, Name, Process, Space, futex, layout};
 use crate::arch::memory::memory;
 use crate::arch::percpu;
 use crate::arch::trap::TrapFrame;
@@ -96,6 +96,7 @@ pub(crate) fn execve(
 
 /// Makes the process run in the new program's memory. Nothing here can fail.
 fn enter(process: &Process, program: &Program) {
+    futex::leave(process);
     let old = process.replace_space(Some(program.space.clone()));
     context::activate(program.space.root().address());
     drop(old);

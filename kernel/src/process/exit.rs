@@ -6,7 +6,7 @@ use abi::general::SIGKILL;
 
 use super::table::{self, INIT};
 use super::wait::{Children, Found, Status, Wanted};
-use super::{Process, audit, current, itimer, sched, signal, waiting};
+use super::{Process, audit, current, futex, itimer, sched, signal, waiting};
 use crate::arch::memory::memory;
 use crate::arch::{context, exit as machine, interrupts};
 use crate::{fs, trace};
@@ -28,6 +28,7 @@ pub(super) fn exit_current() -> ! {
 
 /// Gives memory and files back.
 fn give_up(process: &Arc<Process>) {
+    futex::leave(process);
     context::activate_kernel();
     let space = process.replace_space(None);
     if cfg!(debug_assertions)

@@ -21,13 +21,15 @@ pub(crate) enum Memory {
     Borrowed,
 }
 
-/// What differs in the child's registers beside its result.
+/// What differs in the child's thread beside its result.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Start {
     /// Its stack pointer, if not the parent's.
     pub(crate) stack: Option<u64>,
     /// Its FS base, if not the parent's.
     pub(crate) thread_pointer: Option<u64>,
+    /// The word that tells others of the thread's end, or 0.
+    pub(crate) tid_word: u64,
 }
 
 /// Makes the running process's child and returns its number.
@@ -99,6 +101,7 @@ fn first_thread(
     }
     let thread = fpu.and_then(|fpu| Thread::try_new(child.clone(), &frame, fpu, bases));
     let thread = thread.map_err(|_| Errno::ENOMEM)?;
+    thread.futex.set_tid_word(start.tid_word);
     *child.thread.lock() = Arc::downgrade(&thread);
     Ok(thread)
 }

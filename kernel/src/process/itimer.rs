@@ -53,6 +53,8 @@ pub(crate) struct Timers {
 }
 
 impl Timed for Process {
+    type Order = u64;
+
     fn deadline(&self) -> u64 {
         self.timers.real.deadline.load(Relaxed)
     }

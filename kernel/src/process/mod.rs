@@ -14,6 +14,7 @@ mod exception;
 pub(crate) mod exec;
 pub(crate) mod exit;
 pub(crate) mod fork;
+pub(crate) mod futex;
 pub(crate) mod group;
 pub(crate) mod init;
 pub(crate) mod interpreter;
@@ -224,8 +225,13 @@ impl Process {
 
     /// Whether its thread waits for something.
     pub(crate) fn is_waiting(&self) -> bool {
-        let thread = self.thread.lock().upgrade();
+        let thread = self.thread();
         thread.is_none_or(|thread| thread.parked.load(Relaxed))
+    }
+
+    /// Its thread, while it has one.
+    fn thread(&self) -> Option<Arc<Thread>> {
+        self.thread.lock().upgrade()
     }
 
     /// What those wait for who wait for its end: see `waiting.rs`.
@@ -235,8 +241,7 @@ impl Process {
 
     /// Wakes the process's thread from a wait.
     pub(crate) fn wake(&self) {
-        let thread = self.thread.lock().upgrade();
-        if let Some(thread) = thread {
+        if let Some(thread) = self.thread() {
             sched::wake(&thread);
         }
     }

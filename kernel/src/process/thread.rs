@@ -7,6 +7,7 @@ use spin::Mutex;
 
 use super::Process;
 use super::deadlines::{Links, Timed};
+use super::futex;
 use super::queue::Queued;
 use super::waiting::Waiter;
 use crate::arch::context::Context;
@@ -31,6 +32,8 @@ pub(crate) struct Thread {
     waiter: Links<Self>,
     /// The key of what it waits for: see `waiting.rs`.
     pub(super) waits_for: AtomicUsize,
+    /// How it waits at a futex, and what it leaves to others by futexes when it ends.
+    pub(super) futex: futex::Place,
     /// When it wakes by itself, in nanoseconds since boot.
     pub(super) deadline: AtomicU64,
     /// How many single frames it wanted in vain.
@@ -50,6 +53,8 @@ impl Queued for Thread {
 }
 
 impl Timed for Thread {
+    type Order = u64;
+
     fn deadline(&self) -> u64 {
         self.deadline.load(Relaxed)
     }
@@ -60,6 +65,8 @@ impl Timed for Thread {
 }
 
 impl Timed<Waiter> for Thread {
+    type Order = u64;
+
     /// The key of what it waits for.
     fn deadline(&self) -> u64 {
         self.waits_for.load(Relaxed) as u64
@@ -88,6 +95,7 @@ impl Thread {
             sleeper: Links::new(),
             waiter: Links::new(),
             waits_for: AtomicUsize::new(0),
+            futex: futex::Place::new(),
             deadline: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
             idle: AtomicBool::new(false),

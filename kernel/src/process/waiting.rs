@@ -23,6 +23,9 @@ pub(super) struct Waiter;
 /// Those who wait, by their keys.
 type Waiters = Deadlines<Thread, Waiter>;
 
+/// Where one of them stands.
+type Place = Key<Thread, Waiter>;
+
 static WAITERS: [IrqLock<Waiters>; TREES + 1] =
     [const { IrqLock::new(Rank::Waiters, Waiters::new()) }; TREES + 1];
 
@@ -64,7 +67,7 @@ fn wake_all(key: usize) {
 }
 
 /// Wakes some who stand from `place` on, and returns where the others begin.
-fn wake_some(tree: &IrqLock<Waiters>, mut place: Key) -> Option<Key> {
+fn wake_some(tree: &IrqLock<Waiters>, mut place: Place) -> Option<Place> {
     let mut waiters = tree.lock();
     for _ in 0..AT_ONCE {
         let thread = waiters.pop_from(place)?;

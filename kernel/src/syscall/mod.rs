@@ -9,6 +9,7 @@ mod directory;
 mod exec;
 mod extent;
 mod file;
+mod futex;
 mod identity;
 mod itimer;
 mod limits;

@@ -49,6 +49,11 @@ pub(super) fn clone(frame: &mut TrapFrame) -> Answer {
     let start = Start {
         stack: Some(stack).filter(|&stack| stack != 0),
         thread_pointer: (flags & CLONE_SETTLS != 0).then_some(tls),
+        tid_word: if flags & CLONE_CHILD_CLEARTID != 0 {
+            child_tid
+        } else {
+            0
+        },
     };
     let child = forking::fork(frame, memory, start)?;
     let number = child.to_le_bytes();
@@ -126,15 +131,6 @@ fn or_own(pid: u64) -> u32 {
     match pid as u32 {
         0 => current().pid,
         pid => pid,
-    }
-}
-
-/// set_robust_list(2): a list that is looked at when a thread dies holding a lock others wait for; nobody can, yet.
-pub(super) fn set_robust_list([_, length, ..]: Arguments) -> Answer {
-    if length == 24 {
-        Ok(0)
-    } else {
-        Err(Errno::EINVAL)
     }
 }
 

@@ -2,9 +2,9 @@
 use abi::Sysno;
 
 use super::{
-    Answer, Arguments, advice, attributes, descriptor, directory, exec, extent, file, identity,
-    itimer, limits, memfd, memory, names, open, pidfd, pipe, poll, prctl, process, residency,
-    scheduling, select, signal, status, system, terminal, time, wait,
+    Answer, Arguments, advice, attributes, descriptor, directory, exec, extent, file, futex,
+    identity, itimer, limits, memfd, memory, names, open, pidfd, pipe, poll, prctl, process,
+    residency, scheduling, select, signal, status, system, terminal, time, wait,
 };
 use crate::arch::trap::TrapFrame;
 use Server::{Call, Frame, Plain};
@@ -55,8 +55,10 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::getpid, Plain(process::getpid)),
     (Sysno::gettid, Plain(process::getpid)),
     (Sysno::getppid, Plain(process::getppid)),
-    (Sysno::set_tid_address, Plain(process::getpid)),
-    (Sysno::set_robust_list, Call(process::set_robust_list)),
+    (Sysno::futex, Call(futex::futex)),
+    (Sysno::set_tid_address, Call(futex::set_tid_address)),
+    (Sysno::set_robust_list, Call(futex::set_robust_list)),
+    (Sysno::get_robust_list, Call(futex::get_robust_list)),
     (Sysno::arch_prctl, Call(process::arch_prctl)),
     (Sysno::sched_yield, Plain(process::sched_yield)),
     (Sysno::getrusage, Call(process::getrusage)),

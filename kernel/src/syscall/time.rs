@@ -6,9 +6,9 @@ use abi::general::{
     CLOCK_REALTIME_COARSE, CLOCK_TAI, CLOCK_THREAD_CPUTIME_ID, TIMER_ABSTIME,
 };
 
-use super::{Answer, Arguments, user};
+use super::{Answer, Arguments, futex, user};
 use crate::arch::timer;
-use crate::process::signal::Sleep;
+use crate::process::signal::{Sleep, Unfinished};
 use crate::process::table;
 use crate::process::usage::timeval;
 use crate::process::{current, sched, signal};
@@ -19,7 +19,7 @@ const SECOND: u64 = 1_000_000_000;
 const CLOCK_TICK: u64 = SECOND / 100;
 
 /// What clock `id` shows, in nanoseconds.
-fn clock(id: u32) -> Result<u64, Errno> {
+pub(super) fn clock(id: u32) -> Result<u64, Errno> {
     match id {
         CLOCK_REALTIME | CLOCK_REALTIME_COARSE | CLOCK_TAI => Ok(timer::wall_nanoseconds()),
         CLOCK_MONOTONIC | CLOCK_MONOTONIC_RAW | CLOCK_MONOTONIC_COARSE | CLOCK_BOOTTIME => {
@@ -122,10 +122,13 @@ pub(super) fn nanosleep([wanted, rest, ..]: Arguments) -> Answer {
     sleep(timer::nanoseconds().saturating_add(time), rest)
 }
 
-/// restart_syscall(2): goes on with the sleep that a signal without a handler interrupted.
+/// restart_syscall(2): goes on with the wait that a signal without a handler interrupted.
 pub(super) fn restart_syscall() -> Answer {
-    let Sleep { deadline, rest } = current().signals.take_sleep().ok_or(Errno::EINTR)?;
-    sleep(deadline, rest)
+    let unfinished = current().signals.take_unfinished();
+    match unfinished.ok_or(Errno::EINTR)? {
+        Unfinished::Sleep(Sleep { deadline, rest }) => sleep(deadline, rest),
+        Unfinished::Futex(wait) => futex::wait_for(&wait),
+    }
 }
 
 /// clock_nanosleep(2).
@@ -179,7 +182,8 @@ fn sleep(deadline: u64, rest: u64) -> Answer {
     if rest != 0 {
         user::write_words(rest, [left / SECOND, left % SECOND])?;
     }
-    current().signals.remember_sleep(Sleep { deadline, rest });
+    let unfinished = Unfinished::Sleep(Sleep { deadline, rest });
+    current().signals.remember(unfinished);
     Err(Errno::ERESTART_RESTARTBLOCK)
 }
 

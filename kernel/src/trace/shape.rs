@@ -70,6 +70,7 @@ const SHAPES: &[(Sysno, &[Kind])] = &[
     (Sysno::getppid, &[]),
     (Sysno::set_tid_address, &[Pointer]),
     (Sysno::set_robust_list, &[Pointer, Size]),
+    (Sysno::get_robust_list, &[Int, Pointer, Pointer]),
     (Sysno::arch_prctl, &[Bits, Pointer]),
     (Sysno::prctl, &[Int, Bits, Bits, Bits, Bits]),
     (Sysno::sched_yield, &[]),

@@ -28,6 +28,7 @@ pub mod env;
 pub mod faults;
 pub mod file;
 pub mod fpu;
+pub mod futex;
 pub mod handler;
 pub mod instruction;
 pub mod memory;

@@ -49,6 +49,26 @@ pub fn store_word(address: usize, value: u64) {
     };
 }
 
+/// Loads four bytes.
+#[inline]
+pub fn load_half(address: usize) -> u32 {
+    let value: u32;
+    // SAFETY: one load, at the caller's risk (see the crate's first page).
+    unsafe {
+        asm!("mov {:e}, [{}]", out(reg) value, in(reg) address, options(nostack, preserves_flags))
+    };
+    value
+}
+
+/// Stores four bytes.
+#[inline]
+pub fn store_half(address: usize, value: u32) {
+    // SAFETY: one store, at the caller's risk (see the crate's first page).
+    unsafe {
+        asm!("mov [{}], {:e}", in(reg) address, in(reg) value, options(nostack, preserves_flags))
+    };
+}
+
 /// Writes the byte at `address` back to where it is, in one instruction: a write fault without a change.
 #[inline]
 pub fn rewrite(address: usize) {

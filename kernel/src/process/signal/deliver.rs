@@ -95,7 +95,9 @@ fn settle_call(frame: &mut TrapFrame, action: &Action) {
 pub(crate) fn return_from_handler(frame: &mut TrapFrame) {
     let restored = frames::restore(frame);
     frame.forget_call();
-    current().signals.change(|state| state.thread.sleep = None);
+    current()
+        .signals
+        .change(|state| state.thread.unfinished = None);
     if restored.is_err() {
         let cause = Cause::unnamed(SIGSEGV, "a handler's frame that makes no sense", frame.rsp);
         force(&cause, None, frame);

@@ -33,7 +33,7 @@ pub(crate) use pending::entries as queued;
 pub(super) use send::tell_of_child;
 pub(crate) use send::{kill, kill_all, kill_group, send, send_to_self, send_to_thread};
 pub(crate) use set::{SIGNALS, SignalSet};
-pub(crate) use state::{Signals, Sleep, Trap};
+pub(crate) use state::{Signals, Sleep, Trap, Unfinished};
 
 use super::wait::Status;
 use crate::arch::percpu::{self, Attention};
@@ -106,14 +106,14 @@ impl Signals {
         self.change(|state| state.thread.stack.set(stack, pointer))
     }
 
-    /// Has `restart_syscall` go on with this sleep.
-    pub(crate) fn remember_sleep(&self, sleep: Sleep) {
-        self.change(|state| state.thread.sleep = Some(sleep));
+    /// Has `restart_syscall` go on with this wait.
+    pub(crate) fn remember(&self, unfinished: Unfinished) {
+        self.change(|state| state.thread.unfinished = Some(unfinished));
     }
 
-    /// The sleep that was interrupted last, if no handler has run since.
-    pub(crate) fn take_sleep(&self) -> Option<Sleep> {
-        self.change(|state| state.thread.sleep.take())
+    /// The wait that was interrupted last, if no handler has run since.
+    pub(crate) fn take_unfinished(&self) -> Option<Unfinished> {
+        self.change(|state| state.thread.unfinished.take())
     }
 
     /// Whether children end without a trace because nobody wants to know.

@@ -16,6 +16,7 @@ use super::pending::{Full, Lane, Pending, Room};
 use super::set::{SIGNALS, SignalSet};
 use super::stack::AlternateStack;
 use crate::lock::{IrqLock, Rank};
+use crate::process::futex;
 use crate::process::wait::Status;
 
 /// The signal state of a process.
@@ -49,8 +50,8 @@ pub(super) struct ThreadState {
     pub(super) to_restore: Option<SignalSet>,
     pub(super) stack: AlternateStack,
     pub(super) trap: Trap,
-    /// The sleep that `restart_syscall` goes on with.
-    pub(super) sleep: Option<Sleep>,
+    /// What `restart_syscall` goes on with.
+    pub(super) unfinished: Option<Unfinished>,
 }
 
 /// The last exception of a thread, as handlers see it.
@@ -60,6 +61,13 @@ pub(crate) struct Trap {
     pub(crate) error: u64,
     /// CR2, if it was a page fault.
     pub(crate) address: Option<u64>,
+}
+
+/// A wait that was interrupted, and that the same call would begin anew.
+#[derive(Clone, Copy)]
+pub(crate) enum Unfinished {
+    Sleep(Sleep),
+    Futex(futex::Wait),
 }
 
 /// A sleep that was interrupted.
@@ -106,7 +114,7 @@ impl ThreadState {
             to_restore: None,
             stack,
             trap,
-            sleep: None,
+            unfinished: None,
         }
     }
 
@@ -347,7 +355,7 @@ impl State {
     pub(super) fn exec(&mut self) {
         self.actions.forget_handlers();
         self.thread.stack.forget();
-        self.thread.sleep = None;
+        self.thread.unfinished = None;
     }
 
     /// Decides how the process ends, unless that is decided.

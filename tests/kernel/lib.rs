@@ -50,6 +50,8 @@ mod grid;
 mod info;
 #[path = "../../kernel/src/bugs/kind.rs"]
 mod kind;
+#[path = "../../kernel/src/fs/locks/table.rs"]
+mod locks;
 #[path = "../../kernel/src/machine_check.rs"]
 mod machine_check;
 #[path = "../../kernel/src/trace/names.rs"]
@@ -64,6 +66,8 @@ mod queue;
 mod rate_limit;
 #[path = "../../kernel/src/console/ring.rs"]
 mod ring;
+#[path = "../../kernel/src/process/script.rs"]
+mod script;
 #[path = "../../kernel/src/process/signal/set.rs"]
 mod set;
 #[path = "../../kernel/src/trace/shape.rs"]
@@ -72,6 +76,8 @@ mod shape;
 mod sizes;
 #[path = "../../kernel/src/heap/slab.rs"]
 mod slab;
+#[path = "../../kernel/src/fs/pipe/slots.rs"]
+mod slots;
 #[path = "../../kernel/src/console/terminal.rs"]
 mod terminal;
 
@@ -80,10 +86,13 @@ mod test_canvas;
 mod test_deadlines;
 mod test_futex;
 mod test_grid;
+mod test_locks;
 mod test_machine_check;
 mod test_options;
 mod test_pending;
 mod test_rate_limit;
+mod test_script;
 mod test_slab;
+mod test_slots;
 mod test_terminal;
 mod test_trace;

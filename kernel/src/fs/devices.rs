@@ -2,7 +2,7 @@
 use alloc::sync::Arc;
 
 use abi::Errno;
-use abi::general::{S_IFCHR, S_IFIFO, S_IFLNK};
+use abi::general::{S_IFCHR, S_IFLNK};
 
 use super::buffers::Buffers;
 use super::inode::{Directory, New};
@@ -91,7 +91,7 @@ pub(super) fn open(
     place: &Place,
     flags: u32,
 ) -> Result<Arc<OpenFile>, Errno> {
-    if kind == S_IFIFO || kind != S_IFCHR {
+    if kind != S_IFCHR {
         return Err(Errno::ENXIO);
     }
     let is = |major, minor| special == number(major, minor);

@@ -5,12 +5,15 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use abi::Errno;
 use abi::general::O_RDWR;
 use mm::OutOfMemory;
 use spin::rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::locks;
+use super::locks::table::Owner;
 use super::open::OpenFile;
 use super::stream::Stream;
 use crate::arch::percpu;
@@ -36,12 +39,16 @@ type Table = Vec<Option<Descriptor>>;
 /// The descriptors of a process.
 pub(crate) struct Files {
     table: RwLock<Table>,
+    /// The process's number once it took a lock by fcntl(2), before that 0: to close any descriptor of a file gives up all
+    /// locks that the process has there.
+    locker: AtomicU32,
 }
 
 impl Files {
     fn new(table: Table) -> Self {
         Self {
             table: RwLock::new(table),
+            locker: AtomicU32::new(0),
         }
     }
 
@@ -140,7 +147,9 @@ impl Files {
         make_room(&mut table, number)?;
         let old = table[number].replace(descriptor);
         drop(table);
-        drop(old);
+        if let Some(old) = old {
+            self.let_go(old);
+        }
         Ok(())
     }
 
@@ -172,7 +181,20 @@ impl Files {
                 .ok()
                 .and_then(|number| table.get_mut(number)?.take())
         };
-        old.map(drop).ok_or(Errno::EBADF)
+        old.map(|old| self.let_go(old)).ok_or(Errno::EBADF)
+    }
+
+    /// In whose name the process, which has this number, takes locks.
+    pub(crate) fn as_owner(&self, pid: u32) -> Owner {
+        self.locker.store(pid, Relaxed);
+        Owner::Process(pid)
+    }
+
+    fn let_go(&self, old: Descriptor) {
+        let locker = self.locker.load(Relaxed);
+        if locker != 0 && !old.file.is_path() {
+            locks::forget(Owner::Process(locker), Some(locks::file_of(&old.file)));
+        }
     }
 
     /// Frees those that don't outlive `execve`.
@@ -192,6 +214,10 @@ impl Files {
     /// Frees all of them.
     pub(crate) fn close_all(&self) {
         let table = core::mem::take(&mut *self.write());
+        match self.locker.swap(0, Relaxed) {
+            0 => {}
+            locker => locks::forget(Owner::Process(locker), None),
+        }
         drop(table);
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod files;
 pub(crate) mod gate;
 pub(crate) mod inode;
 pub(crate) mod listing;
+pub(crate) mod locks;
 pub(crate) mod memfd;
 pub(crate) mod mount;
 mod names;

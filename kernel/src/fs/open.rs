@@ -5,7 +5,7 @@
 //! [`Kind::wakes`] names.
 use alloc::sync::Arc;
 use core::ops::Range;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use abi::Errno;
 use abi::general::{
@@ -18,6 +18,8 @@ use mm::page_cache::CachedFile;
 use super::buffers::Buffers;
 use super::gate::{Gate, Turn};
 use super::inode::Time;
+use super::locks;
+use super::locks::table::Owner;
 use super::memfd::Memfd;
 use super::pipe::Pipe;
 use super::place::Place;
@@ -42,6 +44,8 @@ pub(crate) struct OpenFile<K: ?Sized = dyn Kind> {
     moving: Gate<()>,
     /// Access mode and flags, as open(2) has them.
     flags: AtomicU32,
+    /// Somebody took a lock in its name.
+    is_locked: AtomicBool,
     /// What is open.
     pub(crate) kind: K,
 }
@@ -231,13 +235,35 @@ impl<K: Kind + 'static> OpenFile<K> {
             position: AtomicU64::new(0),
             moving: Gate::new(()),
             flags: AtomicU32::new(flags),
+            is_locked: AtomicBool::new(false),
             kind,
         });
         Ok(file.map_err(|_| OutOfMemory)?)
     }
 }
 
+impl<K: ?Sized> OpenFile<K> {
+    fn owner(&self) -> Owner {
+        Owner::Description(core::ptr::from_ref(&self.position).addr())
+    }
+}
+
+/// With the last descriptor go the locks that were taken in its name.
+impl<K: ?Sized> Drop for OpenFile<K> {
+    fn drop(&mut self) {
+        if *self.is_locked.get_mut() {
+            locks::forget(self.owner(), None);
+        }
+    }
+}
+
 impl OpenFile {
+    /// In whose name locks are taken that belong to the open file.
+    pub(crate) fn as_owner(&self) -> Owner {
+        self.is_locked.store(true, Relaxed);
+        self.owner()
+    }
+
     /// Waits until nobody else who has the file from the same open(2) is about to move its position. Streams have none, and
     /// their readers may sleep.
     pub(crate) fn position_turn(&self) -> Option<Turn<'_, ()>> {

@@ -3,12 +3,13 @@ use alloc::sync::Arc;
 
 use abi::Errno;
 use abi::general::{
-    F_ADD_SEALS, F_DUPFD, F_DUPFD_CLOEXEC, F_GET_SEALS, F_GETFD, F_GETFL, F_GETPIPE_SZ, F_SETFD,
-    F_SETFL, F_SETPIPE_SZ, FD_CLOEXEC, O_CLOEXEC,
+    F_ADD_SEALS, F_DUPFD, F_DUPFD_CLOEXEC, F_GET_SEALS, F_GETFD, F_GETFL, F_GETLK, F_GETPIPE_SZ,
+    F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_SETPIPE_SZ,
+    FD_CLOEXEC, O_CLOEXEC,
 };
 
 use super::file::any_descriptor;
-use super::{Answer, Arguments, memfd};
+use super::{Answer, Arguments, locks, memfd};
 use crate::fs::files::{Descriptor, OnExec};
 use crate::fs::open::OpenFile;
 use crate::process::current;
@@ -52,6 +53,9 @@ pub(super) fn fcntl([number, command, argument, ..]: Arguments) -> Answer {
         F_SETPIPE_SZ => {
             let pipe = open.file.kind.pipe().ok_or(Errno::EBADF)?;
             pipe.set_size(argument as u32)
+        }
+        F_GETLK | F_SETLK | F_SETLKW | F_OFD_GETLK | F_OFD_SETLK | F_OFD_SETLKW => {
+            locks::fcntl(&open.file, command as u32, argument)
         }
         _ => Err(Errno::EINVAL),
     }

@@ -13,6 +13,7 @@ mod futex;
 mod identity;
 mod itimer;
 mod limits;
+mod locks;
 mod memfd;
 mod memory;
 mod names;

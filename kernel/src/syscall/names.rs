@@ -41,7 +41,7 @@ pub(super) fn mknod([path, mode, device, ..]: Arguments) -> Answer {
     mknodat([HERE, path, mode, device, 0, 0])
 }
 
-/// mknodat(2). There are no named pipes and sockets yet: `EPERM`, as where a file system has none.
+/// mknodat(2). A socket is only a name: nobody listens behind one.
 pub(super) fn mknodat([directory, path, mode, device, ..]: Arguments) -> Answer {
     let mode = mode as u32;
     let kind = match mode & S_IFMT {
@@ -51,13 +51,13 @@ pub(super) fn mknodat([directory, path, mode, device, ..]: Arguments) -> Answer 
         _ => return Err(Errno::EINVAL),
     };
     let (folder, name) = path::vacant(directory, path, Slash::Refused)?;
-    if matches!(kind, S_IFIFO | S_IFSOCK) {
-        return Err(Errno::EPERM);
-    }
     let new = New {
         mode: kind | mode & !S_IFMT & !current().working.mask(),
         target: &[],
-        special: if kind == S_IFREG { 0 } else { device },
+        special: match kind {
+            S_IFCHR | S_IFBLK => device,
+            _ => 0,
+        },
     };
     folder_of(&folder)?.create(&name, &new).map(|_| 0)
 }

@@ -3,7 +3,7 @@ use abi::Sysno;
 
 use super::{
     Answer, Arguments, advice, attributes, descriptor, directory, exec, extent, file, futex,
-    identity, itimer, limits, memfd, memory, names, open, pidfd, pipe, poll, prctl, process,
+    identity, itimer, limits, locks, memfd, memory, names, open, pidfd, pipe, poll, prctl, process,
     residency, scheduling, select, signal, status, system, terminal, time, wait,
 };
 use crate::arch::trap::TrapFrame;
@@ -140,6 +140,7 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::pipe2, Call(pipe::pipe2)),
     (Sysno::ioctl, Call(terminal::ioctl)),
     (Sysno::fcntl, Call(descriptor::fcntl)),
+    (Sysno::flock, Call(locks::flock)),
     (Sysno::dup, Call(descriptor::dup)),
     (Sysno::dup2, Call(descriptor::dup2)),
     (Sysno::dup3, Call(descriptor::dup3)),

@@ -31,6 +31,7 @@ pub mod fpu;
 pub mod futex;
 pub mod handler;
 pub mod instruction;
+pub mod lock;
 pub mod memory;
 mod panic;
 pub mod path;

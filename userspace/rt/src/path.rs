@@ -53,6 +53,12 @@ pub fn link_to(target: &CStr, path: &CStr) -> Result<(), Errno> {
     call(Sysno::symlink, [address(target), address(path)]).map(drop)
 }
 
+/// Makes a file of any kind but folders and links: mknod(2).
+pub fn make_node(path: &CStr, mode: u32, device: u64) -> Result<(), Errno> {
+    let arguments = [address(path), mode as usize, device as usize];
+    call(Sysno::mknod, arguments).map(drop)
+}
+
 /// What lstat(2) says of `path`.
 pub fn status_of(path: &CStr) -> Result<stat, Errno> {
     let mut words = [0u64; 18];

@@ -1,7 +1,8 @@
-//! Pipes: bytes from writers to readers, see pipe(7).
+//! Pipes: bytes from writers to readers, see pipe(7). Those with a name (fifo.rs) may be opened any number of times.
 //!
 //! Bytes move between ring 3 and pages that only the mover knows, so nothing is locked meanwhile: a writer fills a page and
 //! adds it, a reader borrows the first page and gives the rest of it back. Each change wakes who waits for one.
+mod fifo;
 mod slots;
 
 use alloc::sync::Arc;
@@ -13,8 +14,11 @@ use abi::general::{
     POLLWRNORM, S_IFIFO,
 };
 
-use self::slots::{NoMemory, PAGE, Slot, Slots, Write};
+pub(crate) use self::fifo::Fifo;
+pub(crate) use self::slots::Slot;
+use self::slots::{NoMemory, PAGE, Slots, Write};
 use super::buffers::Buffers;
+use super::inode::Inode;
 use super::open::{Kind, OpenFile, Status, Step, Wakes};
 use crate::lock::{IrqLock, Rank};
 use crate::process::waiting;
@@ -36,16 +40,42 @@ pub(crate) struct Pipe {
 
 struct State {
     slots: Slots,
-    is_read: bool,
-    is_written: bool,
+    readers: Users,
+    writers: Users,
+}
+
+/// Those who have one side of a pipe open.
+#[derive(Clone, Copy, Default)]
+struct Users {
+    now: u32,
+    /// How often it was opened.
+    ever: u32,
+}
+
+impl Users {
+    fn add(&mut self) {
+        self.now += 1;
+        self.ever = self.ever.wrapping_add(1);
+    }
+
+    fn is_some(self) -> bool {
+        self.now > 0
+    }
 }
 
 /// The end that is read from.
-struct ReadEnd(Arc<Pipe>);
+struct ReadEnd {
+    pipe: Arc<Pipe>,
+    named: Option<Arc<dyn Inode>>,
+    /// Where nobody had written when it was opened: how many writers there had been. Until another comes, that there is
+    /// none does not count as an end.
+    unwritten: Option<u32>,
+}
 
 /// The end that is written to.
 struct WriteEnd {
     pipe: Arc<Pipe>,
+    named: Option<Arc<dyn Inode>>,
     write: Write,
 }
 
@@ -58,7 +88,8 @@ pub(crate) fn open(flags: u32) -> Result<[Arc<OpenFile>; 2], Errno> {
         Write::Stream
     };
     let flags = flags & (O_NONBLOCK | O_DIRECT);
-    let (from, to) = (ReadEnd(pipe.clone()), WriteEnd { pipe, write });
+    let from = ReadEnd::new(pipe.clone(), None);
+    let to = WriteEnd::new(pipe, None, write);
     let from = OpenFile::try_new(from, flags | O_RDONLY).map_err(|_| Errno::ENOMEM)?;
     let to = OpenFile::try_new(to, flags | O_WRONLY).map_err(|_| Errno::ENOMEM)?;
     Ok([from, to])
@@ -68,8 +99,8 @@ impl Pipe {
     fn try_new() -> Result<Arc<Self>, NoMemory> {
         let state = State {
             slots: Slots::try_new(USUAL)?,
-            is_read: true,
-            is_written: true,
+            readers: Users::default(),
+            writers: Users::default(),
         };
         let pipe = Self {
             state: IrqLock::new(Rank::Files, state),
@@ -107,7 +138,11 @@ impl Pipe {
         waiting::wake(self.key());
     }
 
-    fn status(&self) -> Status {
+    /// What stat(2) says: of the name that it has, if it has one.
+    fn status(&self, named: Option<&Arc<dyn Inode>>) -> Status {
+        if let Some(inode) = named {
+            return inode.status();
+        }
         Status {
             device: 3,
             number: self.number,
@@ -122,11 +157,29 @@ impl Pipe {
         self.state.lock().slots.unread() as u64
     }
 
+    /// The first page with bytes, until it comes back; `None` where nothing is there now.
+    pub(crate) fn lend(&self) -> Lent {
+        let mut state = self.state.lock();
+        if state.slots.is_empty() && !state.writers.is_some() {
+            return Lent::End;
+        }
+        match state.slots.lend() {
+            Some(slot) => Lent::Slot(slot),
+            None => Lent::Nothing,
+        }
+    }
+
+    /// Takes it back, with what was not read of it.
+    pub(crate) fn give_back(&self, slot: Slot) {
+        self.state.lock().slots.give_back(slot);
+        self.changed();
+    }
+
     /// Puts the filled `slot` into the pipe, or says why not.
     fn add(&self, slot: Slot, beyond_pages: usize) -> Result<Step, Errno> {
         let mut spare = None;
         let mut state = self.state.lock();
-        if !state.is_read {
+        if !state.readers.is_some() {
             return Err(Errno::EPIPE);
         }
         if slot.unread().len() == beyond_pages && state.slots.merges(beyond_pages) {
@@ -152,7 +205,7 @@ impl Pipe {
     /// Whether a write with so many bytes beyond whole pages can go on.
     fn may_add(&self, beyond_pages: usize) -> Result<Step, Errno> {
         let state = self.state.lock();
-        if !state.is_read {
+        if !state.readers.is_some() {
             return Err(Errno::EPIPE);
         }
         let goes_on = !state.slots.is_full() || state.slots.merges(beyond_pages);
@@ -160,9 +213,43 @@ impl Pipe {
     }
 }
 
+/// What a reader gets.
+pub(crate) enum Lent {
+    Slot(Slot),
+    /// Nothing now.
+    Nothing,
+    /// Nothing any more.
+    End,
+}
+
+impl ReadEnd {
+    fn new(pipe: Arc<Pipe>, named: Option<Arc<dyn Inode>>) -> Self {
+        let unwritten = {
+            let mut state = pipe.state.lock();
+            state.readers.add();
+            let writers = state.writers;
+            (named.is_some() && !writers.is_some()).then_some(writers.ever)
+        };
+        pipe.changed();
+        Self {
+            pipe,
+            named,
+            unwritten,
+        }
+    }
+}
+
+impl WriteEnd {
+    fn new(pipe: Arc<Pipe>, named: Option<Arc<dyn Inode>>, write: Write) -> Self {
+        pipe.state.lock().writers.add();
+        pipe.changed();
+        Self { pipe, named, write }
+    }
+}
+
 impl Kind for ReadEnd {
     fn status(&self) -> Status {
-        self.0.status()
+        self.pipe.status(self.named.as_ref())
     }
 
     /// Takes what is there, up to the end of a packet.
@@ -170,15 +257,10 @@ impl Kind for ReadEnd {
         if into.left() == 0 {
             return Ok(Step::Done);
         }
-        let lent = {
-            let mut state = self.0.state.lock();
-            if state.slots.is_empty() && !state.is_written {
-                return Ok(Step::Done);
-            }
-            state.slots.lend()
-        };
-        let Some(mut slot) = lent else {
-            return Ok(Step::Blocked);
+        let mut slot = match self.pipe.lend() {
+            Lent::End => return Ok(Step::Done),
+            Lent::Nothing => return Ok(Step::Blocked),
+            Lent::Slot(slot) => slot,
         };
         let stored = into.fill(slot.unread());
         let is_packet = slot.is_packet();
@@ -189,39 +271,38 @@ impl Kind for ReadEnd {
                 count
             });
         }
-        self.0.state.lock().slots.give_back(slot);
-        self.0.changed();
+        self.pipe.give_back(slot);
         stored.map(|_| if is_packet { Step::Done } else { Step::More })
     }
 
     fn wakes(&self) -> Wakes {
-        Wakes::Change(self.0.key())
+        Wakes::Change(self.pipe.key())
     }
 
     fn ready(&self) -> u32 {
-        let state = self.0.state.lock();
+        let state = self.pipe.state.lock();
         let mut events = 0;
         if state.slots.can_lend() {
             events |= POLLIN | POLLRDNORM;
         }
-        if !state.is_written {
+        if !state.writers.is_some() && self.unwritten != Some(state.writers.ever) {
             events |= POLLHUP;
         }
         events
     }
 
     fn unread(&self, _at: u64) -> Option<u64> {
-        Some(self.0.unread())
+        Some(self.pipe.unread())
     }
 
     fn pipe(&self) -> Option<&Pipe> {
-        Some(&self.0)
+        Some(&self.pipe)
     }
 }
 
 impl Kind for WriteEnd {
     fn status(&self) -> Status {
-        self.pipe.status()
+        self.pipe.status(self.named.as_ref())
     }
 
     /// Adds one page at most.
@@ -267,7 +348,7 @@ impl Kind for WriteEnd {
         if !state.slots.is_full() {
             events |= POLLOUT | POLLWRNORM;
         }
-        if !state.is_read {
+        if !state.readers.is_some() {
             events |= POLLERR;
         }
         events
@@ -284,14 +365,14 @@ impl Kind for WriteEnd {
 
 impl Drop for ReadEnd {
     fn drop(&mut self) {
-        self.0.state.lock().is_read = false;
-        self.0.changed();
+        self.pipe.state.lock().readers.now -= 1;
+        self.pipe.changed();
     }
 }
 
 impl Drop for WriteEnd {
     fn drop(&mut self) {
-        self.pipe.state.lock().is_written = false;
+        self.pipe.state.lock().writers.now -= 1;
         self.pipe.changed();
     }
 }

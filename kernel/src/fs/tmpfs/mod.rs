@@ -19,7 +19,7 @@ use core::any::Any;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use abi::Errno;
-use abi::general::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
+use abi::general::{S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG};
 use mm::page_cache::CachedFile;
 use spin::Once;
 
@@ -28,6 +28,7 @@ use super::inode::{
     self, Change, Directory, Inode, Link, New, PERMISSIONS, Time, Unnamed, Whereabouts,
 };
 use super::open::{OpenFile, Status};
+use super::pipe::Fifo;
 use super::place::Place;
 use super::{devices, listing};
 use crate::arch::memory::memory;
@@ -86,7 +87,8 @@ enum Content {
     Regular(Regular),
     Folder(Gate<Folder>),
     Link(Vec<u8>),
-    /// A device's number; of a FIFO or socket, nothing.
+    Fifo(Fifo),
+    /// A device's number; of a socket, nothing.
     Special(u64),
 }
 
@@ -172,6 +174,7 @@ impl Node {
             S_IFREG => Content::Regular(Regular::try_new(&card)?),
             S_IFDIR => Content::Folder(Gate::new(Folder::default())),
             S_IFLNK => Content::Link(inode::copy(new.target)?),
+            S_IFIFO => Content::Fifo(Fifo::new()),
             _ => Content::Special(new.special),
         };
         let now = Time::now();
@@ -257,7 +260,7 @@ impl Node {
             Content::Regular(regular) => regular.pages().size(),
             Content::Folder(folder) => (folder.enter().len() as u64 + 2) * ENTRY_SIZE,
             Content::Link(target) => target.len() as u64,
-            Content::Special(_) => 0,
+            Content::Fifo(_) | Content::Special(_) => 0,
         }
     }
 }
@@ -316,6 +319,7 @@ impl Inode for Node {
         match &self.content {
             Content::Regular(_) => open::open(self, place, flags),
             Content::Folder(_) => listing::open(place, flags),
+            Content::Fifo(fifo) => fifo.open(place, flags),
             Content::Special(number) => devices::open(self.kind(), *number, place, flags),
             Content::Link(_) => Err(Errno::ELOOP),
         }

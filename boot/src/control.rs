@@ -1,4 +1,4 @@
-//! QEMU's control socket (QMP): says why the machine shut down, and takes pictures of the screen.
+//! QEMU's control socket (QMP): says why the machine shut down and what its processor has, and takes pictures of the screen.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -62,14 +62,11 @@ impl Control {
 
     /// Writes the screen to a PPM file.
     pub(crate) fn dump_screen(&mut self, to: &Path) -> Result<()> {
-        const PATIENCE: Duration = Duration::from_secs(20);
         let to = to
             .to_str()
             .context("the folder for temporary files (TMPDIR) has a name that QEMU cannot be told, as it is not UTF-8")?;
-        self.send(&json!({ "execute": "screendump", "id": 1, "arguments": { "filename": to } }))?;
         let answer = self
-            .answers
-            .recv_timeout(PATIENCE)
+            .ask("screendump", &json!({ "filename": to }))
             .context("QEMU took no picture of the screen")?;
         if let Some(error) = answer.get("error") {
             bail!(
@@ -78,6 +75,19 @@ impl Control {
             );
         }
         Ok(())
+    }
+
+    /// Lets the machine run.
+    pub(crate) fn start(&mut self) {
+        let _ = self.ask("cont", &json!({}));
+    }
+
+    /// QEMU's whole answer to a command; nothing where it is gone, as its exit status will say why.
+    pub(crate) fn ask(&mut self, command: &str, arguments: &Value) -> Option<Value> {
+        const PATIENCE: Duration = Duration::from_secs(20);
+        let message = json!({ "execute": command, "id": 1, "arguments": arguments });
+        self.send(&message).ok()?;
+        self.answers.recv_timeout(PATIENCE).ok()
     }
 
     /// Why the machine shut down, in QEMU's words, once it is gone.

@@ -40,12 +40,12 @@ pub(crate) fn check() -> Result<()> {
     }
 }
 
-/// What QEMU is told besides: to wait, and where gdb will look for it.
+/// What QEMU is told besides: where gdb will look for it.
 pub(crate) fn words_for_qemu(folder: &TempDir) -> Vec<OsString> {
     let socket = socket(folder.path());
     let mut server = qemu::with_file("unix:", &socket);
     server.push(",server=on,wait=off");
-    vec!["-S".into(), "-gdb".into(), server]
+    vec!["-gdb".into(), server]
 }
 
 fn socket(folder: &Path) -> PathBuf {

@@ -12,7 +12,7 @@ use crate::cli::MachineArgs;
 use crate::image;
 use crate::initramfs::Tree;
 use crate::ovmf::{self, Ovmf};
-use crate::qemu::Disk;
+use crate::qemu::{self, Disk};
 
 /// What a machine is made of.
 pub(crate) struct Files {
@@ -33,6 +33,8 @@ impl Files {
         let files = Self::new(machine, |path| Disk::Built(path.join("disk.img")))?;
         let initramfs = files.folder.path().join("initramfs");
         tree.write(&initramfs, command_line)?;
+        let length = |path: &Path| fs::metadata(path).map(|found| found.len());
+        qemu::check_room(machine, length(&artifacts.kernel)?, length(&initramfs)?)?;
         image::write(&artifacts.kernel, &initramfs, files.disk.path())?;
         fs::copy(&artifacts.symbols, &files.symbols).context("cannot copy the kernel's symbols")?;
         Ok(files)

@@ -15,6 +15,7 @@ use crate::control::Control;
 use crate::debug::Debugger;
 use crate::interrupts::Interrupts;
 use crate::outcome::Outcome;
+use crate::processor;
 use crate::progress::Step;
 use crate::qemu::QEMU;
 use crate::streams::{self, Log};
@@ -28,11 +29,21 @@ pub(crate) struct Plan {
     /// How often the machine is interrupted by an NMI.
     pub(crate) nmi: Option<Duration>,
     pub(crate) log: Log,
+    /// Who lets the machine run.
+    pub(crate) starter: Starter,
     /// Has the terminal, if it is there.
     pub(crate) debugger: Option<Debugger>,
     /// Shown until the kernel speaks.
     pub(crate) booting: Step,
     pub(crate) interrupts: Interrupts,
+}
+
+/// Who says that a machine's processors may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Starter {
+    Us,
+    /// A debugger, whenever it likes.
+    Debugger,
 }
 
 /// Starts the machine and stays with it until it ends, by itself or by force.
@@ -48,10 +59,17 @@ pub(crate) fn run(arguments: impl FnOnce(Numbers) -> Vec<OsString>, plan: Plan) 
             drop(signal.send(Event::Signal(number)));
         }
     });
-    let mut control = Control::open(near.control, move || drop(gone.send(Event::QemuGone)))?;
+    let on_end = move || drop(gone.send(Event::QemuGone));
+    let mut control = set_off(Control::open(near.control, on_end)?, plan.starter)?;
     let complaints = streams::collect(qemu.0.stderr.take());
     let (gate, gate_opens) = channel();
-    let log = streams::follow_log(near.log, plan.log, plan.booting.clone(), gate.clone());
+    let log = streams::follow_log(
+        near.log,
+        plan.log,
+        plan.booting.clone(),
+        gate.clone(),
+        event.clone(),
+    );
     let output = streams::pass_output(near.output, plan.booting.clone(), event.clone());
     let gate_opens = match plan.nmi {
         Some(period) => control.inject_nmis(gate_opens, period)?,
@@ -74,7 +92,7 @@ pub(crate) fn run(arguments: impl FnOnce(Numbers) -> Vec<OsString>, plan: Plan) 
     let status = qemu.0.wait().context("QEMU is lost")?.code();
     plan.booting.finish();
     // QEMU's end closed every wire, so that each thread sees the last byte and then the end.
-    joined(log)?.context("cannot write the kernel's log")?;
+    let has_spoken = joined(log)?.context("cannot write the kernel's log")?;
     joined(output)?;
     let (code, reason, complaints) = (
         joined(code)?,
@@ -88,8 +106,20 @@ pub(crate) fn run(arguments: impl FnOnce(Numbers) -> Vec<OsString>, plan: Plan) 
         // gdb may have ended QEMU, which then looks like a reset.
         (_, Some(code)) => Ok(Outcome::Debugged(code)),
         (End::Kernel(kind), None) => judge(Some(exit_status(kind)), code, None, ""),
-        (End::Qemu, None) => judge(status, code, reason.as_deref(), &complaints),
+        (End::Qemu, None) => match judge(status, code, reason.as_deref(), &complaints)? {
+            Outcome::Reset if !has_spoken => Ok(Outcome::EarlyReset),
+            outcome => Ok(outcome),
+        },
     }
+}
+
+/// Lets the machine run, unless its processor is none for us or somebody else is to say so.
+fn set_off(mut control: Control, starter: Starter) -> Result<Control> {
+    processor::check(&mut control)?;
+    if starter == Starter::Us {
+        control.start();
+    }
+    Ok(control)
 }
 
 /// How isa-debug-exit turns the kernel's word into QEMU's exit status.
@@ -113,11 +143,13 @@ fn judge(
     const PROGRAM: i32 = exit_status(0x10);
     const PANIC: i32 = exit_status(0x11);
     const POWER_OFF: i32 = exit_status(0x12);
+    const REFUSED: i32 = exit_status(0x13);
     match (status, reason) {
         (Some(PROGRAM), _) => code
             .map(Outcome::Program)
             .context("the kernel ended the run without an exit code"),
         (Some(PANIC), _) => Ok(Outcome::Panic),
+        (Some(REFUSED), _) => Ok(Outcome::Refused),
         (Some(POWER_OFF), _) | (Some(0), Some("guest-shutdown")) => Ok(Outcome::PowerOff),
         (Some(0), Some("host-ui")) => Ok(Outcome::WindowClosed),
         (Some(0), Some("guest-reset")) => Ok(Outcome::Reset),
@@ -185,6 +217,7 @@ mod tests {
         assert_eq!(judged(0x21, None), Ok(Outcome::Program(7)));
         assert_eq!(judged(0x23, None), Ok(Outcome::Panic));
         assert_eq!(judged(0x25, None), Ok(Outcome::PowerOff));
+        assert_eq!(judged(0x27, None), Ok(Outcome::Refused));
         assert_eq!(judged(0, Some("guest-reset")), Ok(Outcome::Reset));
         assert_eq!(judged(0, Some("host-ui")), Ok(Outcome::WindowClosed));
         assert_eq!(judged(1, None), Err("QEMU failed: b".to_owned()));

@@ -2,7 +2,8 @@
 //!
 //! `bootloader` makes a disk for each firmware. Its BIOS disk keeps kernel and initramfs in a FAT partition, and UEFI
 //! firmware looks into the FAT partitions of a removable disk for `EFI/BOOT/BOOTX64.EFI`: with that file added, one
-//! partition serves both. The loader is told to be silent: the log belongs to the kernel.
+//! partition serves both. The loader is told to be silent, as the log belongs to the kernel, unless it can't go on: what it
+//! says then, on COM1 and the screen, `kernel_log` knows.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -10,6 +11,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use bootloader::{BootConfig, DiskImageBuilder};
+use bootloader_boot_config::LevelFilter;
 use mbrman::{BOOT_ACTIVE, BOOT_INACTIVE, CHS, MBR};
 
 /// Bytes of a disk's sector, the unit in which firmware reads.
@@ -30,8 +32,7 @@ pub(crate) fn write(kernel: &Path, initramfs: &Path, to: &Path) -> Result<()> {
 
 fn write_disk(kernel: &Path, initramfs: &Path, to: &Path) -> Result<()> {
     let mut config = BootConfig::default();
-    config.frame_buffer_logging = false;
-    config.serial_logging = false;
+    config.log_level = LevelFilter::Error;
     DiskImageBuilder::new(kernel.to_owned())
         .set_ramdisk(initramfs.to_owned())
         .set_boot_config(&config)

@@ -9,6 +9,9 @@ use crate::symbols::Symbols;
 /// The first word of the kernel's first line.
 const BANNER: &[u8] = b"faultline:";
 
+/// What the boot loader says where it can't go on; in the next line stands why.
+const PANIC: &[u8] = b"panicked at ";
+
 /// Firmware may be chatty; more than this of it is of no use to anyone.
 const NOISE_KEPT: usize = 64 * 1024;
 
@@ -39,6 +42,14 @@ impl TraceFile {
     }
 }
 
+/// Who speaks first on COM1, firmware aside.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum First {
+    Kernel,
+    /// The boot loader, which is silent unless it can't go on, and these are its words.
+    LoaderFailed(String),
+}
+
 /// A filter between the raw bytes of COM1 and a sink.
 pub(crate) struct KernelLog<W> {
     sink: W,
@@ -47,6 +58,7 @@ pub(crate) struct KernelLog<W> {
     /// Bytes that are not passed on yet: noise before the banner, later the unfinished line.
     pending: Vec<u8>,
     spoken: bool,
+    loader_failed: bool,
 }
 
 impl<W: Write> KernelLog<W> {
@@ -57,29 +69,55 @@ impl<W: Write> KernelLog<W> {
             trace,
             pending: Vec::new(),
             spoken: false,
+            loader_failed: false,
         }
     }
 
-    /// Copies until the source ends. What the kernel never introduced by its banner comes raw, at the very end.
+    /// Copies until the source ends, and says whether the kernel spoke. What it never introduced by its banner comes raw,
+    /// at the very end.
     pub(crate) fn copy_from(
         &mut self,
         mut source: impl Read,
-        mut on_banner: impl FnMut(),
-    ) -> io::Result<()> {
+        mut on_first: impl FnMut(First),
+    ) -> io::Result<bool> {
         let mut buffer = [0; 4096];
         loop {
             let read = match source.read(&mut buffer) {
-                Ok(0) => return self.finish(),
+                Ok(0) => break,
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => return self.finish(),
+                Err(_) => break,
             };
             self.pending.extend_from_slice(&buffer[..read]);
-            if !self.spoken && self.look_for_banner() {
-                on_banner();
+            if let Some(first) = self.look_for_first() {
+                on_first(first);
             }
             self.pass_whole_lines()?;
         }
+        self.finish()?;
+        Ok(self.spoken)
+    }
+
+    /// Whoever has just spoken first.
+    fn look_for_first(&mut self) -> Option<First> {
+        if self.spoken {
+            return None;
+        }
+        if self.look_for_banner() {
+            return Some(First::Kernel);
+        }
+        let words = self.loader_words().filter(|_| !self.loader_failed)?;
+        self.loader_failed = true;
+        Some(First::LoaderFailed(words))
+    }
+
+    /// The whole line behind the one that says where the loader stopped.
+    fn loader_words(&self) -> Option<String> {
+        let mut windows = self.pending.windows(PANIC.len());
+        let start = windows.position(|window| window == PANIC)?;
+        let mut lines = self.pending[start..].split_inclusive(|byte| *byte == b'\n');
+        let words = lines.nth(1).filter(|line| line.ends_with(b"\n"))?;
+        Some(String::from_utf8_lossy(words).trim().to_owned())
     }
 
     /// Drops what comes before the banner, or, as long as there is none, what is too old to be of use.
@@ -159,10 +197,11 @@ mod tests {
 
     fn filtered(pieces: &[&str]) -> String {
         let mut log = KernelLog::new(Vec::new(), Symbols::new(Path::new("/no/such/file")), None);
-        let mut banners = 0;
-        let copied = log.copy_from(Pieces(pieces.iter()), || banners += 1);
-        copied.expect("a Vec takes every byte");
-        assert_eq!(banners, usize::from(log.spoken));
+        let mut first = Vec::new();
+        let copied = log.copy_from(Pieces(pieces.iter()), |speaker| first.push(speaker));
+        let spoken = copied.expect("a Vec takes every byte");
+        assert_eq!(first.contains(&First::Kernel), spoken);
+        assert!(first.len() <= 1, "{first:?}");
         String::from_utf8(log.sink).expect("the log is text")
     }
 
@@ -177,6 +216,22 @@ mod tests {
     #[test]
     fn a_kernel_that_never_spoke_leaves_the_raw_bytes() {
         assert_eq!(filtered(&["Booting", " failed\r\n"]), "Booting failed\r\n");
+    }
+
+    #[test]
+    fn a_loader_that_gives_up_is_heard_once_and_whole() -> io::Result<()> {
+        let mut log = KernelLog::new(io::sink(), Symbols::new(Path::new("/no/such/file")), None);
+        let pieces = [
+            "noise\r\nERROR: panicked at a.r",
+            "s:1:2:\r\nno ",
+            "memory\r\n",
+            "\n",
+        ];
+        let mut first = Vec::new();
+        let spoken = log.copy_from(Pieces(pieces.iter()), |speaker| first.push(speaker))?;
+        assert_eq!(first, [First::LoaderFailed("no memory".to_owned())]);
+        assert!(!spoken);
+        Ok(())
     }
 
     #[test]
@@ -199,7 +254,7 @@ mod tests {
             "faultline:    0.2 trace: {\"pid\":1}\n",
             "faultline:    0.3 trace: {\"pid\nfaultline: bye\n",
         ];
-        log.copy_from(Pieces(lines.iter()), || {})?;
+        log.copy_from(Pieces(lines.iter()), |_| {})?;
         let text = String::from_utf8_lossy(&log.sink);
         assert_eq!(
             text,

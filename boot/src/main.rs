@@ -17,6 +17,7 @@ mod kernel_log;
 mod monitor;
 mod outcome;
 mod ovmf;
+mod processor;
 mod progress;
 mod qemu;
 mod run;

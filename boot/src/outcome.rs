@@ -15,8 +15,14 @@ pub(crate) enum Outcome {
     PowerOff,
     /// The kernel panicked; its report is in the log.
     Panic,
+    /// The kernel can't run on this machine; its log says why.
+    Refused,
     /// The machine reset without a word: a triple fault.
     Reset,
+    /// The same before the kernel had said anything.
+    EarlyReset,
+    /// The boot loader stopped, with these words.
+    LoaderFailed(String),
     /// The run took longer than `--timeout` allows.
     Timeout(Duration),
     /// This tool was told to stop by a signal.
@@ -35,8 +41,9 @@ impl Outcome {
         match self {
             Self::Program(code) | Self::Debugged(code) => *code,
             Self::PowerOff | Self::WindowClosed => 0,
-            Self::Panic => 250,
-            Self::Reset => 251,
+            Self::Panic | Self::Refused => 250,
+            Self::Reset | Self::EarlyReset => 251,
+            Self::LoaderFailed(_) => TOOL_FAILED,
             Self::Timeout(_) => 252,
             Self::Interrupted(signal) => 128_u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),
             Self::OutputClosed => 141,
@@ -61,9 +68,19 @@ impl fmt::Display for Outcome {
             },
             Self::PowerOff => write!(f, "the machine was switched off in good order"),
             Self::Panic => write!(f, "the kernel panicked; its log says where and why"),
+            Self::Refused => write!(f, "the kernel can't run on this machine; its log says why"),
             Self::Reset => write!(
                 f,
                 "the machine reset itself (a triple fault); try again with --option loglevel=trace, or --gdb"
+            ),
+            Self::EarlyReset => write!(
+                f,
+                "the machine reset itself before the kernel spoke (a triple fault of firmware or loader); try another --cpu, or more --memory"
+            ),
+            Self::LoaderFailed(words) => write!(
+                f,
+                "the boot loader gave up before the kernel ran: {words}{}",
+                advice(words)
             ),
             Self::Timeout(limit) => write!(
                 f,
@@ -75,6 +92,16 @@ impl fmt::Display for Outcome {
             Self::Debugged(code) => write!(f, "gdb ended with exit code {code}"),
             Self::WindowClosed => write!(f, "QEMU's window was closed"),
         }
+    }
+}
+
+/// What helps where the loader ran out of memory.
+fn advice(words: &str) -> &'static str {
+    let is_of_memory = ["llocat", "OUT_OF_RESOURCES"].map(|word| words.contains(word));
+    if is_of_memory.contains(&true) {
+        "; give the machine more --memory"
+    } else {
+        ""
     }
 }
 

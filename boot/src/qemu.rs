@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::cli::{Board, Device, MachineArgs, Video};
 use crate::ovmf::Ovmf;
@@ -57,6 +57,21 @@ pub(crate) fn check(machine: &MachineArgs) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a BIOS machine that kernel and archive alone overfill: reading past its end, the loader stops with a word that is
+/// on the screen alone. Whatever it finds later to be too small it says on the log's port, and so does the kernel.
+pub(crate) fn check_room(machine: &MachineArgs, kernel: u64, archive: u64) -> Result<()> {
+    const MEBIBYTE: u64 = 1 << 20;
+    // Where the loader puts the kernel, with the archive behind it; then come its tables, the kernel's data and stack.
+    const START: u64 = 16 * MEBIBYTE;
+    const LOADER_NEEDS: u64 = 2 * MEBIBYTE;
+    let needed = (START + kernel + archive + LOADER_NEEDS).div_ceil(MEBIBYTE);
+    ensure!(
+        machine.uefi || machine.memory.0 >= needed,
+        "kernel and programs fill so little memory: give --memory {needed}M or more, or add less"
+    );
+    Ok(())
+}
+
 /// The words that follow `qemu-system-x86_64`.
 pub(crate) fn arguments(
     machine: &MachineArgs,
@@ -72,6 +87,8 @@ pub(crate) fn arguments(
     let mut words = Words::default();
     let has = |device| !machine.without.contains(&device);
     words.add("-nodefaults -no-reboot -no-user-config");
+    // Halted until QEMU has been asked about its processor, and its events are listened to.
+    words.add("-S");
     words.video(machine.video);
     let on_board = [(Device::Keyboard, ",i8042=off"), (Device::Pit, ",pit=off")];
     let missing = on_board.iter().filter(|(device, _)| !has(*device));
@@ -98,7 +115,7 @@ pub(crate) fn arguments(
     }
     words.ending(ending, wires.ending);
     if machine.gdb {
-        words.add("-s -S");
+        words.add("-s");
     }
     if machine.icount {
         words.pair("-icount", "shift=0,sleep=off");
@@ -235,6 +252,7 @@ mod tests {
             "-m 1024M",
             "-display none",
             "-no-reboot",
+            "-S",
         ] {
             assert!(line.contains(part), "{part} is not in: {line}");
         }
@@ -251,9 +269,27 @@ mod tests {
             "-m 64M",
             "-cpu qemu64",
             "-display sdl",
-            "-s -S",
+            " -s",
         ] {
             assert!(line.contains(part), "{part} is not in: {line}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_overfills_a_machine_is_refused_before_it_starts() -> Result<()> {
+        const MEBIBYTE: u64 = 1 << 20;
+        for (options, archive, is_taken) in [
+            ("--memory 24M", 5 * MEBIBYTE, true),
+            ("--memory 24M", 5 * MEBIBYTE + 1, false),
+            ("--memory 64M", 45 * MEBIBYTE, true),
+            // UEFI's loader asks the firmware for memory, and says so if it gets none.
+            ("--uefi --memory 56M", 50 * MEBIBYTE, true),
+        ] {
+            let words = std::iter::once("boot").chain(options.split_whitespace());
+            let machine = Cli::try_parse_from(words)?.run.machine;
+            let room = check_room(&machine, MEBIBYTE, archive);
+            assert_eq!(room.is_ok(), is_taken, "{options}, {archive}: {room:?}");
         }
         Ok(())
     }

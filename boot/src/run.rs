@@ -12,10 +12,10 @@ use tempfile::TempDir;
 
 use crate::artifacts::{self, Artifacts, Freshness};
 use crate::cargo::{self, Flavour, Package};
-use crate::cli::{BuildArgs, DebugArgs, ImageArgs, Payload, RunArgs};
+use crate::cli::{BuildArgs, DebugArgs, Device, ImageArgs, Payload, RunArgs};
 use crate::debug::{self, Debugger};
 use crate::files::Files;
-use crate::guest::{self, Plan};
+use crate::guest::{self, Plan, Starter};
 use crate::image;
 use crate::initramfs::Tree;
 use crate::interrupts::Interrupts;
@@ -65,6 +65,7 @@ fn boot(args: &RunArgs, debug: Option<&DebugArgs>) -> Result<Outcome> {
     if args.trace_file.is_some() {
         options.extend(["traceformat=json", "trace=faults"]);
     }
+    say_what_has_no_streams(args);
     let (log, trace) = (log_sink(args)?, trace_file(args)?);
     let (files, interrupts) = lay_out(args, &options, voice)?;
     if args.machine.gdb {
@@ -78,6 +79,10 @@ fn boot(args: &RunArgs, debug: Option<&DebugArgs>) -> Result<Outcome> {
         nmi: args.nmi.map(Duration::from_millis),
         picture: picture(args, &files.folder),
         log: KernelLog::new(log, Symbols::new(&files.symbols), trace),
+        starter: match debug {
+            None if !args.machine.gdb => Starter::Us,
+            _ => Starter::Debugger,
+        },
         debugger: debug
             .map(|args| Debugger::new(args, &files.folder, &files.symbols))
             .transpose()?,
@@ -215,6 +220,18 @@ pub(crate) fn command_line(options: &[&str], payload: &Payload) -> Vec<u8> {
     words
         .flat_map(|word| word.as_bytes().iter().copied().chain([0]))
         .collect()
+}
+
+/// A program whose streams lead elsewhere waits for input that nobody can send; so it is said at once.
+fn say_what_has_no_streams(args: &RunArgs) {
+    let options = args.payload.options.iter();
+    let mut console = options.filter_map(|option| option.strip_prefix("console="));
+    let elsewhere = console.next_back().is_some_and(|port| port != "ttyS2");
+    if elsewhere || args.machine.without.contains(&Device::Serial) {
+        say::line(
+            "boot: this command's input and output don't reach the program: keys do, and its output is on the screen (--display, --monitor, --screenshot)",
+        );
+    }
 }
 
 fn log_sink(args: &RunArgs) -> Result<Box<dyn Write + Send>> {

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::kernel_log::KernelLog;
+use crate::kernel_log::{First, KernelLog};
 use crate::progress::Step;
 use crate::stdin;
 use crate::watch::Event;
@@ -29,16 +29,21 @@ pub(crate) fn collect(from: Option<impl Read + Send + 'static>) -> JoinHandle<St
     })
 }
 
+/// Passes the log on to its end, and says whether the kernel spoke at all.
 pub(crate) fn follow_log(
     from: PipeReader,
     mut log: Log,
     booting: Step,
     gate: Gate,
-) -> JoinHandle<io::Result<()>> {
+    events: Sender<Event>,
+) -> JoinHandle<io::Result<bool>> {
     thread::spawn(move || {
-        log.copy_from(from, || {
+        log.copy_from(from, |first| {
             booting.finish();
-            open_later(gate.clone());
+            match first {
+                First::Kernel => open_later(gate.clone()),
+                First::LoaderFailed(words) => drop(events.send(Event::LoaderFailed(words))),
+            }
         })
     })
 }

@@ -14,6 +14,8 @@ use crate::screenshot;
 /// What happens while a machine runs.
 pub(crate) enum Event {
     QemuGone,
+    /// The boot loader stopped, with these words, before there was a kernel.
+    LoaderFailed(String),
     /// Standard output takes no more.
     OutputFailed(io::Error),
     /// gdb has ended, with this exit code.
@@ -75,6 +77,7 @@ impl Watch {
                 Ok(Event::OutputFailed(error)) => {
                     return Err(error).context("cannot write the program's output");
                 }
+                Ok(Event::LoaderFailed(words)) => End::Forced(Outcome::LoaderFailed(words)),
                 Ok(Event::DebuggerGone(code)) => End::Forced(Outcome::Debugged(code)),
                 Ok(Event::Signal(signal)) => End::Forced(Outcome::Interrupted(signal)),
                 Ok(Event::Ending(kind)) => {

@@ -59,7 +59,10 @@ fn kernel_main(info: &'static mut BootInfo) -> ! {
         arch::features::features()
     );
     options::warn_unknown();
-    arch::init_traps();
+    if !arch::demands::are_met() {
+        arch::exit::refused();
+    }
+    arch::init_processor();
     if arch::memory::is_too_small(info) {
         arch::exit::refused();
     }

@@ -319,6 +319,7 @@ fn too_little_memory() -> Result<()> {
         "this machine has too little memory: 1024 KiB are free, the kernel needs ";
     let refused = Run::boot(["--option", "mem=1M", "hello"])?.end(Input::Nothing)?;
     refused.expect_code(250)?;
+    refused.expect_words(&["the kernel can't run on this machine"])?;
     ensure!(
         refused.log.contains(SENTENCE),
         "it is not said\n{}",

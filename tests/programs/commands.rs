@@ -168,7 +168,7 @@ fn ctrl_c_leaves_nothing_behind() -> Result<()> {
     let code = running.wait(LATEST)?;
     ensure!(code == 130, "the exit code is {code}, not 130");
     ensure!(!Path::new("/proc").join(qemu).exists(), "QEMU lives on");
-    tool::ensure_empty(&folder.path().join("scratch"))
+    tool::ensure_empty(&tool::scratch(&folder))
 }
 
 fn every_byte_of_input_comes_back() -> Result<()> {

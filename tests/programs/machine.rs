@@ -1,5 +1,6 @@
 //! Machines that lack what a kernel is tempted to take for granted: serial ports, the PS/2 controller, a screen, or a
 //! framebuffer of the usual format. Success is the program's exit code, which needs none of them, and a look at the screen.
+//! And those that lack what it can't do without, where a sentence must say so.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -43,12 +44,94 @@ enum Screen {
     Text,
 }
 
+/// Machines on which the kernel can't run: the exit code, who must say it, and what.
+const REFUSED: &[(&str, &str, i32, Speaker, &[&str])] = &[
+    (
+        "without_no_execute_pages",
+        "--cpu qemu64,-nx",
+        253,
+        Speaker::Tool,
+        &["this processor lacks no-execute pages (NX), which Faultline needs"],
+    ),
+    (
+        "of_32_bits",
+        "--uefi --cpu qemu32",
+        253,
+        Speaker::Tool,
+        &["lacks 64-bit mode"],
+    ),
+    (
+        "whose_firmware_faults",
+        "--uefi --cpu qemu64,-sse,-sse2",
+        251,
+        Speaker::Tool,
+        &["reset itself before the kernel spoke", "another --cpu"],
+    ),
+    (
+        "without_what_programs_need",
+        "--cpu qemu64,-syscall,-fxsr,-sse,-sse2,-apic",
+        250,
+        Speaker::Kernel,
+        &[
+            "this processor lacks SYSCALL, which Faultline needs",
+            "lacks FXSAVE,",
+            "lacks SSE,",
+            "lacks SSE2,",
+            "lacks a local APIC,",
+        ],
+    ),
+    (
+        "too_small_for_the_loaders_tables",
+        "--memory 24M",
+        253,
+        Speaker::Tool,
+        &["the boot loader gave up", "AllocationFailed", "--memory"],
+    ),
+];
+
+#[derive(Clone, Copy)]
+enum Speaker {
+    Tool,
+    Kernel,
+}
+
 pub(crate) fn trials() -> impl Iterator<Item = Trial> {
-    MACHINES.iter().map(|&(name, options, screen)| {
-        Trial::test(format!("machine::{name}"), move || {
-            comes_up(options, screen).map_err(|error| format!("{error:#}").into())
+    let machines = MACHINES.iter().map(|&(name, options, screen)| {
+        trial(format!("machine::{name}"), move || {
+            comes_up(options, screen)
         })
+    });
+    let refused = REFUSED.iter().map(|&(name, options, code, who, words)| {
+        trial(format!("machine::{name}_is_told_so"), move || {
+            is_told_so(options, code, who, words)
+        })
+    });
+    machines.chain(refused)
+}
+
+fn trial(name: String, body: impl FnOnce() -> Result<()> + Send + 'static) -> Trial {
+    Trial::test(name, move || {
+        body().map_err(|error| format!("{error:#}").into())
     })
+}
+
+fn is_told_so(options: &str, code: i32, who: Speaker, words: &[&str]) -> Result<()> {
+    let options = options.split(' ').chain(["hello"]);
+    let refused = Run::boot(options)?.end(Input::Nothing)?;
+    refused.expect_code(code)?;
+    match who {
+        Speaker::Tool => refused.expect_words(words),
+        Speaker::Kernel => {
+            for word in words {
+                ensure!(
+                    refused.log.contains(word),
+                    "`{word}` is not in the log\n{}",
+                    refused.report()
+                );
+            }
+            refused.expect_words(&["the kernel can't run on this machine"])
+        }
+    }
 }
 
 /// The program's code comes back, and what the kernel said is on the screen.
@@ -60,7 +143,11 @@ fn comes_up(options: &str, screen: Screen) -> Result<()> {
         words.extend(["--screenshot".to_owned(), picture.display().to_string()]);
     }
     words.extend(["--", "exit_code", "7"].map(str::to_owned));
-    Run::boot(words)?.end(Input::Nothing)?.expect_code(7)?;
+    let booted = Run::boot(words)?.end(Input::Nothing)?;
+    booted.expect_code(7)?;
+    if options.contains("serial") {
+        booted.expect_words(&["input and output don't reach the program"])?;
+    }
     match screen {
         Screen::None => Ok(()),
         Screen::Text => expect_text(&fs::read(picture)?),

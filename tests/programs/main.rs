@@ -13,6 +13,7 @@ mod machine_check;
 mod matrix;
 mod needs;
 mod programs;
+mod refusals;
 mod scarcity;
 mod scrollback;
 mod session;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
             .chain(foreign::trials())
             .chain([debugger::trial()])
             .chain(machine::trials())
+            .chain(refusals::trials())
             .chain(machine_check::trials())
             .chain(scrollback::trials())
             .chain(scarcity::trials())

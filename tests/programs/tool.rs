@@ -63,7 +63,7 @@ impl Run {
     /// `boot ARGUMENTS`, as a user would type it.
     pub fn new<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Result<Self> {
         let folder = TempDir::new().context("cannot make a temporary folder")?;
-        let scratch = folder.path().join("scratch");
+        let scratch = scratch(&folder);
         fs::create_dir(&scratch)?;
         let mut command = Command::new(&tool()?.boot);
         command.args(arguments).env("TMPDIR", scratch);
@@ -90,7 +90,7 @@ impl Run {
         let Self { command, folder } = self;
         let ended = run::apart(command, input, LATEST)?;
         let log = fs::read(&log_file).unwrap_or_default();
-        ensure_empty(&folder.path().join("scratch"))?;
+        ensure_empty(&scratch(&folder))?;
         Ok(Booted {
             ended,
             log: String::from_utf8_lossy(&log).into_owned(),
@@ -105,6 +105,11 @@ impl Run {
     fn log_file(&self) -> PathBuf {
         self.folder.path().join("log")
     }
+}
+
+/// Where the tool keeps its temporary files; a comma separates options in QEMU's words, and a space words in gdb's.
+pub fn scratch(folder: &TempDir) -> PathBuf {
+    folder.path().join("scratch, of a run")
 }
 
 /// What the tool leaves in its temporary folder is a leak.

@@ -45,15 +45,21 @@ pub(super) fn init() {
     write(DIVIDE, DIVIDE_BY_16);
 }
 
-fn find() -> Registers {
+/// Turns on what firmware left off, and says what the register that has it held before. Everything stays masked.
+pub(super) fn switch_on() -> u64 {
     const BASE: Msr = Msr::new(0x1b);
     const GLOBAL_ENABLE: u64 = 1 << 11;
-    const X2APIC: u64 = 1 << 10;
     let mut msr = BASE;
     // SAFETY: every x86-64 processor has this MSR.
     let base = unsafe { msr.read() };
-    // SAFETY: only turns on what firmware left off.
+    // SAFETY: only turns on what firmware left off; no interrupt is let in yet.
     unsafe { msr.write(base | GLOBAL_ENABLE) };
+    base
+}
+
+fn find() -> Registers {
+    const X2APIC: u64 = 1 << 10;
+    let base = switch_on();
     if base & X2APIC != 0 {
         return Registers::Msr;
     }

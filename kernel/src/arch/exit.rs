@@ -22,6 +22,8 @@ enum Kind {
     Panicked = 0x11,
     /// Somebody asked for it with reboot(2).
     Asked = 0x12,
+    /// This is no machine for the kernel.
+    Refused = 0x13,
 }
 
 /// The first process has ended with `code`, and with it all that there was to do.
@@ -39,7 +41,8 @@ pub(super) fn panicked() -> ! {
 
 /// The kernel can't run on this machine, and has said why.
 pub(crate) fn refused() -> ! {
-    panicked()
+    tell_host(Kind::Refused, u8::MAX);
+    stay()
 }
 
 /// Switches the machine off, or says that somebody may.

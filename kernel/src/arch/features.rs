@@ -1,7 +1,6 @@
 //! What the processor can do: asked once through CPUID, used where present, done without where absent.
 //!
-//! The only thing demanded beyond long mode is no-execute pages, which the loader needs as well. 5-level paging and PCID
-//! are seen and reported, not used.
+//! What the kernel can't do without is in `demands`. 5-level paging and PCID are seen and reported, not used.
 use core::arch::x86_64::{__cpuid, __cpuid_count};
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -79,16 +78,15 @@ pub(crate) fn has(wanted: Features) -> bool {
     features().contains(wanted)
 }
 
-/// Asks the processor, then switches on what it has. Once on every CPU.
-pub(crate) fn init() -> Features {
-    let found = *FEATURES.call_once(detect);
-    assert!(
-        found.contains(Features::NX),
-        "this processor has no no-execute pages, which the kernel relies on"
-    );
-    enable(found);
-    SMAP.store(found.contains(Features::SMAP), Relaxed);
-    found
+/// Asks the processor, and changes nothing yet.
+pub(super) fn find() {
+    FEATURES.call_once(detect);
+}
+
+/// Switches on what the calling CPU has. After [`super::demands::are_met`].
+pub(super) fn init() {
+    enable(features());
+    SMAP.store(has(Features::SMAP), Relaxed);
 }
 
 fn detect() -> Features {
@@ -169,7 +167,7 @@ fn enable(found: Features) {
             flags.remove(Cr0Flags::EMULATE_COPROCESSOR | Cr0Flags::TASK_SWITCHED);
         });
     }
-    // SAFETY: no-execute is there (asserted in `init`), `syscall` is part of long mode and set up before ring 3 runs.
+    // SAFETY: no-execute pages and `syscall` are there (`demands`), and the latter is set up before ring 3 runs.
     unsafe {
         Efer::update(|flags| {
             flags.insert(EferFlags::NO_EXECUTE_ENABLE | EferFlags::SYSTEM_CALL_EXTENSIONS)

@@ -12,6 +12,7 @@ mod calibrate;
 pub(crate) mod check;
 pub(crate) mod context;
 pub(crate) mod debug;
+pub(crate) mod demands;
 pub(crate) mod direct_map;
 pub(crate) mod exit;
 pub(crate) mod features;
@@ -46,12 +47,13 @@ pub(crate) use direct_map::Hardware;
 pub(crate) fn init(info: &BootInfo) {
     let entered = timer::cycles();
     percpu::init(0);
-    features::init();
+    features::find();
     boot::init(info, entered);
 }
 
-/// Exceptions are reported from here on.
-pub(crate) fn init_traps() {
+/// On a processor that meets all demands: its features are on, and exceptions are reported, from here on.
+pub(crate) fn init_processor() {
+    features::init();
     let top = stack::early_emergency_top(percpu::address(0));
     gdt::init(0, [top; stack::IST_STACKS]);
     idt::init();

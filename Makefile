@@ -57,7 +57,7 @@ debug: setup ## Boot in QEMU with gdb beside it: PROGRAM=cow_fork ARGS="..." OPT
 
 usb: setup ## Write a USB stick that boots on BIOS and UEFI machines: DEVICE=/dev/sdX
 	@[ -n "$(DEVICE)" ] || { echo "say which stick: make usb DEVICE=/dev/sdX (lsblk lists the disks)" >&2; exit 1; }
-	cargo run $(LOCKED) -- flash $(DEVICE)
+	cargo run $(LOCKED) -- flash "$(DEVICE)"
 
 clean: ## Remove everything that was built
 	rm -rf target

@@ -7,7 +7,7 @@ mod tests;
 mod usage;
 mod write;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
 use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
@@ -220,15 +220,35 @@ fn explain(error: &io::Error, path: &Path) -> anyhow::Error {
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::ACCESS | Errno::PERM) => {
             let boot = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("boot"));
-            anyhow!(
-                "you may not write to {shown}: run sudo {} flash --no-build {shown}",
-                boot.display()
-            )
+            let line = with_rights(&boot, std::env::args_os().skip(2));
+            anyhow!("you may not write to {shown}: run {line}")
         }
         Some(Errno::BUSY) => anyhow!("{shown} is in use by something: unmount it, then try again"),
         Some(Errno::ROFS) => anyhow!("{shown} is write-protected: take another"),
         Some(Errno::NOMEDIUM) => anyhow!("there is no medium in {shown}: put one in"),
         _ => anyhow!("cannot open {shown}: {error}"),
+    }
+}
+
+/// The line for a shell that flashes with the same words again, with the rights of a user who should not build anything.
+fn with_rights(boot: &Path, words: impl Iterator<Item = OsString>) -> String {
+    let line = [
+        "sudo".into(),
+        boot.into(),
+        "flash".into(),
+        "--no-build".into(),
+    ];
+    let quoted = line.into_iter().chain(words).map(|word| quoted(&word));
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it for one.
+fn quoted(word: &OsStr) -> String {
+    let text = word.to_string_lossy();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-_=.,:+".contains(c);
+    match text.is_empty() || !text.chars().all(is_plain) {
+        true => format!("'{}'", text.replace('\'', "'\\''")),
+        false => text.into_owned(),
     }
 }
 

@@ -92,7 +92,7 @@ pub(crate) fn run(arguments: impl FnOnce(Numbers) -> Vec<OsString>, plan: Plan) 
     let status = qemu.0.wait().context("QEMU is lost")?.code();
     plan.booting.finish();
     // QEMU's end closed every wire, so that each thread sees the last byte and then the end.
-    let has_spoken = joined(log)?.context("cannot write the kernel's log")?;
+    let has_spoken = joined(log)??;
     joined(output)?;
     let (code, reason, complaints) = (
         joined(code)?,

@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 
+use anyhow::{Context, Result};
+
 use crate::symbols::Symbols;
 
 /// The first word of the kernel's first line.
@@ -14,6 +16,10 @@ const PANIC: &[u8] = b"panicked at ";
 
 /// Firmware may be chatty; more than this of it is of no use to anyone.
 const NOISE_KEPT: usize = 64 * 1024;
+
+/// What is said where the trace, or the log, can't be written.
+const NO_TRACE: &str = "cannot write the trace";
+const NO_LOG: &str = "cannot write the kernel's log";
 
 /// What stands between a line's time and a record of the trace.
 const TRACE: &str = " trace: {";
@@ -33,12 +39,12 @@ impl TraceFile {
         }
     }
 
-    fn take(&mut self, record: &str) -> io::Result<()> {
+    fn take(&mut self, record: &str) -> Result<()> {
         if serde_json::from_str::<serde_json::Value>(record).is_err() {
             self.damaged += 1;
             return Ok(());
         }
-        writeln!(self.file, "{record}")
+        writeln!(self.file, "{record}").context(NO_TRACE)
     }
 }
 
@@ -79,7 +85,7 @@ impl<W: Write> KernelLog<W> {
         &mut self,
         mut source: impl Read,
         mut on_first: impl FnMut(First),
-    ) -> io::Result<bool> {
+    ) -> Result<bool> {
         let mut buffer = [0; 4096];
         loop {
             let read = match source.read(&mut buffer) {
@@ -130,7 +136,7 @@ impl<W: Write> KernelLog<W> {
         self.spoken
     }
 
-    fn pass_whole_lines(&mut self) -> io::Result<()> {
+    fn pass_whole_lines(&mut self) -> Result<()> {
         if !self.spoken {
             return Ok(());
         }
@@ -142,31 +148,32 @@ impl<W: Write> KernelLog<W> {
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             self.pass(line.trim_ascii_end())?;
         }
-        self.sink.flush()
+        self.sink.flush().context(NO_LOG)
     }
 
-    fn pass(&mut self, line: &[u8]) -> io::Result<()> {
+    fn pass(&mut self, line: &[u8]) -> Result<()> {
         let text = String::from_utf8_lossy(line);
         if let Some(trace) = &mut self.trace
             && let Some(start) = text.find(TRACE)
         {
             return trace.take(&text[start + TRACE.len() - 1..]);
         }
-        match self.symbols.explain(&text) {
+        let passed = match self.symbols.explain(&text) {
             Some(explained) => writeln!(self.sink, "{explained}"),
             None => writeln!(self.sink, "{text}"),
-        }
+        };
+        passed.context(NO_LOG)
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn finish(&mut self) -> Result<()> {
         let rest = std::mem::take(&mut self.pending);
         match self.spoken {
             true if rest.is_empty() => {}
             true => self.pass(&rest)?,
-            false => self.sink.write_all(&rest)?,
+            false => self.sink.write_all(&rest).context(NO_LOG)?,
         }
         if let Some(trace) = &mut self.trace {
-            trace.file.flush()?;
+            trace.file.flush().context(NO_TRACE)?;
             let damaged = trace.damaged;
             if damaged > 0 {
                 writeln!(
@@ -175,7 +182,7 @@ impl<W: Write> KernelLog<W> {
                 )?;
             }
         }
-        self.sink.flush()
+        self.sink.flush().context(NO_LOG)
     }
 }
 
@@ -219,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loader_that_gives_up_is_heard_once_and_whole() -> io::Result<()> {
+    fn a_loader_that_gives_up_is_heard_once_and_whole() -> Result<()> {
         let mut log = KernelLog::new(io::sink(), Symbols::new(Path::new("/no/such/file")), None);
         let pieces = [
             "noise\r\nERROR: panicked at a.r",
@@ -243,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn records_of_the_trace_leave_the_log_and_damaged_ones_are_counted() -> io::Result<()> {
+    fn records_of_the_trace_leave_the_log_and_damaged_ones_are_counted() -> Result<()> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("trace");
         let trace = TraceFile::new(File::create(&path)?);

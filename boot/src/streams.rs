@@ -6,6 +6,8 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use anyhow::Result;
+
 use crate::kernel_log::{First, KernelLog};
 use crate::progress::Step;
 use crate::stdin;
@@ -36,7 +38,7 @@ pub(crate) fn follow_log(
     booting: Step,
     gate: Gate,
     events: Sender<Event>,
-) -> JoinHandle<io::Result<bool>> {
+) -> JoinHandle<Result<bool>> {
     thread::spawn(move || {
         log.copy_from(from, |first| {
             booting.finish();

@@ -8,7 +8,7 @@ use anyhow::Result;
 use tempfile::TempDir;
 
 use super::disk::{self, Disk, Number, size};
-use super::{Audience, Target};
+use super::{Audience, Target, with_rights};
 
 /// A machine with a built-in NVMe disk that it runs from, and a stick in `sdb`.
 struct Machine(TempDir);
@@ -282,4 +282,22 @@ fn sizes_are_those_on_the_package() {
     assert_eq!(size(3_638_272), "3.6 MB");
     assert_eq!(size(15_360_000_000), "15 GB");
     assert_eq!(size(2_000_000_000_000_000), "2000 TB");
+}
+
+#[test]
+fn the_line_that_asks_for_rights_keeps_every_word() {
+    let words = [
+        "/dev/sdb",
+        "--option",
+        "loglevel=trace",
+        "--",
+        "echo",
+        "it's",
+        "",
+    ];
+    let line = with_rights(Path::new("/a b/boot"), words.into_iter().map(Into::into));
+    assert_eq!(
+        line,
+        "sudo '/a b/boot' flash --no-build /dev/sdb --option loglevel=trace -- echo 'it'\\''s' ''"
+    );
 }

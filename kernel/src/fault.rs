@@ -5,6 +5,7 @@
 use core::ops::Range;
 
 use abi::Errno;
+use mm::foreign::Right;
 use mm::populate::Populate;
 use mm::{Access, Denial, Outcome, Page};
 use x86_64::structures::idt::PageFaultErrorCode as Code;
@@ -198,26 +199,57 @@ pub(crate) fn read_ahead(space: &Space, mut pages: Range<Page>) {
 
 /// Reads from a space that need not be the running process's, as far as the page of `address` goes.
 pub(crate) fn read_remote(space: &Space, address: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
-    loop {
-        let read = space.read().read_remote(memory(), address, buffer);
-        match read.map_err(|outcome| carry_out(space, address, outcome)) {
-            Ok(count) => return Ok(count),
-            Err(Served::Retry) => {}
-            Err(Served::Denied(_)) => return Err(Errno::EFAULT),
-            Err(Served::OutOfMemory) => return Err(Errno::ENOMEM),
-        }
-    }
+    reach(space, address, |space| {
+        space.read_remote(memory(), address, buffer)
+    })
 }
 
 /// Writes into a space that need not be the running process's.
 pub(crate) fn write_remote(space: &Space, mut address: u64, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
-        let written = space.read().write_remote(memory(), address, bytes);
-        match written.map_err(|outcome| carry_out(space, address, outcome)) {
-            Ok(count) => {
-                address += count as u64;
-                bytes = &bytes[count..];
-            }
+        let count = reach(space, address, |space| {
+            space.write_remote(memory(), address, bytes)
+        })?;
+        address += count as u64;
+        bytes = &bytes[count..];
+    }
+    Ok(())
+}
+
+/// Reads from another's space, as far as the page of `address` goes.
+pub(crate) fn read_foreign(
+    space: &Space,
+    address: u64,
+    buffer: &mut [u8],
+    right: Right,
+) -> Result<usize, Errno> {
+    reach(space, address, |space| {
+        space.read_foreign(memory(), address, buffer, right)
+    })
+}
+
+/// Writes into another's space, as far as the page of `address` goes.
+pub(crate) fn write_foreign(
+    space: &Space,
+    address: u64,
+    bytes: &[u8],
+    right: Right,
+) -> Result<usize, Errno> {
+    reach(space, address, |space| {
+        space.write_foreign(memory(), address, bytes, right)
+    })
+}
+
+/// Makes an attempt at the bytes at `address` until nothing has to be seen to first.
+fn reach(
+    space: &Space,
+    address: u64,
+    mut attempt: impl FnMut(&mm::AddressSpace) -> Result<usize, Outcome>,
+) -> Result<usize, Errno> {
+    loop {
+        let attempted = attempt(&space.read());
+        match attempted.map_err(|outcome| carry_out(space, address, outcome)) {
+            Ok(count) => return Ok(count),
             Err(Served::Retry) => {}
             Err(Served::Denied(_)) => return Err(Errno::EFAULT),
             Err(Served::OutOfMemory) => match oom::relieve(Need::Page(address)) {
@@ -226,5 +258,4 @@ pub(crate) fn write_remote(space: &Space, mut address: u64, mut bytes: &[u8]) ->
             },
         }
     }
-    Ok(())
 }

@@ -19,6 +19,7 @@ pub mod error;
 pub mod exit;
 pub mod families;
 pub mod fault;
+pub mod foreign;
 pub mod fork;
 pub mod frame;
 mod gather;

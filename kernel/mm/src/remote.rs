@@ -71,15 +71,20 @@ impl AddressSpace {
             return Err(Outcome::Denied(Denial::Unmapped));
         }
         loop {
-            let held = self.table.entry(memory, page).map(|entry| {
+            let held = self.table.entry(memory, page).and_then(|entry| {
                 let leaf = suitable(entry, access)?;
                 let leads_there =
                     || suitable(entry, access).map(|now| now.frame) == Some(leaf.frame);
-                memory
-                    .hold_if(leaf.frame, leads_there)
-                    .then(|| touched(entry, access, leaf.frame))
+                if !memory.hold_if(leaf.frame, leads_there) {
+                    return None;
+                }
+                let is_touched = access != Access::Write || touch(entry, leaf.frame);
+                if !is_touched {
+                    memory.put(leaf.frame);
+                }
+                is_touched.then_some(leaf.frame)
             });
-            if let Some(frame) = held.flatten() {
+            if let Some(frame) = held {
                 return Ok(frame);
             }
             match self.handle_fault(memory, address, access) {
@@ -98,19 +103,21 @@ fn suitable(entry: &AtomicU64, access: Access) -> Option<Leaf> {
     }
 }
 
-/// Marks the entry as the processor would: who advised that the page may be lost has changed its mind.
-fn touched(entry: &AtomicU64, access: Access, frame: Frame) -> Frame {
-    if access == Access::Write {
-        entry.fetch_or(PteFlags::DIRTY.bits(), Release);
-    }
-    frame
+/// Marks the entry as the processor does before a store, as long as it leads to `frame`: who advised that the page may be
+/// lost has changed its mind. False where the page was taken away meanwhile.
+pub(crate) fn touch(entry: &AtomicU64, frame: Frame) -> bool {
+    let touched = |bits| {
+        let leaf = Pte::decode(bits).leaf()?;
+        (leaf.frame == frame).then_some(bits | PteFlags::DIRTY.bits())
+    };
+    entry.fetch_update(Release, Relaxed, touched).is_ok()
 }
 
-fn offset(address: u64) -> usize {
+pub(crate) fn offset(address: u64) -> usize {
     (address % PAGE_SIZE) as usize
 }
 
-fn room(address: u64) -> usize {
+pub(crate) fn room(address: u64) -> usize {
     PAGE_SIZE as usize - offset(address)
 }
 

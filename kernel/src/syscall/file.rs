@@ -1,23 +1,16 @@
 //! Bytes in and out of open files: `read`, `write`, their kin with vectors and places.
 //!
 //! Kinds of files move what can be moved now; waiting, signals and the turns of others are seen to here, once for all.
-use alloc::vec::Vec;
-
 use abi::Errno;
 use abi::general::{O_APPEND, POLLERR, POLLHUP, POLLIN, POLLOUT, SIGPIPE, SIGXFSZ};
 
-use super::{Answer, Arguments, user};
+use super::vector::{self, MAX_COUNT, check_range};
+use super::{Answer, Arguments};
 use crate::arch::timer;
 use crate::fs::buffers::{Buffer, Buffers};
 use crate::fs::files::Descriptor;
 use crate::fs::open::{Kind, OpenFile, Order, Step, Wakes};
 use crate::process::{current, sched, signal, waiting};
-
-/// Most bytes that one call transfers: Linux's MAX_RW_COUNT.
-const MAX_COUNT: u64 = 0x7fff_f000;
-
-/// Most buffers in a vector.
-const MAX_VECTOR: u64 = 1024;
 
 /// What descriptor `number` of the running process stands for; `EBADF` where that is only a place.
 pub(super) fn descriptor(number: u64) -> Result<Descriptor, Errno> {
@@ -50,13 +43,13 @@ pub(super) fn write([number, buffer, length, ..]: Arguments) -> Answer {
 /// readv(2).
 pub(super) fn readv([number, vector, count, ..]: Arguments) -> Answer {
     let open = readable(number)?;
-    at_position(&open, Direction::Read, &read_vector(vector, count)?)
+    at_position(&open, Direction::Read, &vector::reachable(vector, count)?)
 }
 
 /// writev(2).
 pub(super) fn writev([number, vector, count, ..]: Arguments) -> Answer {
     let open = writable(number)?;
-    at_position(&open, Direction::Write, &read_vector(vector, count)?)
+    at_position(&open, Direction::Write, &vector::reachable(vector, count)?)
 }
 
 /// pread(2).
@@ -79,7 +72,7 @@ pub(super) fn pwrite64([number, buffer, length, offset, ..]: Arguments) -> Answe
 pub(super) fn preadv([number, vector, count, offset, ..]: Arguments) -> Answer {
     let place = seekable(number, offset)?;
     place.check_readable()?;
-    let buffers = read_vector(vector, count)?;
+    let buffers = vector::reachable(vector, count)?;
     transfer(&place, Direction::Read, offset, &buffers)
 }
 
@@ -87,7 +80,7 @@ pub(super) fn preadv([number, vector, count, offset, ..]: Arguments) -> Answer {
 pub(super) fn pwritev([number, vector, count, offset, ..]: Arguments) -> Answer {
     let place = seekable(number, offset)?;
     place.check_writable()?;
-    let buffers = read_vector(vector, count)?;
+    let buffers = vector::reachable(vector, count)?;
     transfer(&place, Direction::Write, offset, &buffers)
 }
 
@@ -229,39 +222,7 @@ fn prepare_write(open: &OpenFile, at: &mut u64, buffers: &mut Buffers<'_>) -> Re
     Ok(())
 }
 
-/// Refuses buffers that reach out of the user half, as Linux does before it touches them.
-fn check_range(buffer: u64, length: u64) -> Result<(), Errno> {
-    let end = buffer.checked_add(length).ok_or(Errno::EFAULT)?;
-    if end <= mm::space::USER_END.address() {
-        Ok(())
-    } else {
-        Err(Errno::EFAULT)
-    }
-}
-
 fn one_buffer(buffer: u64, length: u64) -> Result<[Buffer; 1], Errno> {
     check_range(buffer, length)?;
     Ok([[buffer, length.min(MAX_COUNT)]])
-}
-
-/// Copies a vector in and checks it as a whole.
-fn read_vector(vector: u64, count: u64) -> Result<Vec<Buffer>, Errno> {
-    if count > MAX_VECTOR {
-        return Err(Errno::EINVAL);
-    }
-    let mut buffers = Vec::new();
-    buffers
-        .try_reserve_exact(count as usize)
-        .map_err(|_| Errno::ENOMEM)?;
-    let mut left = MAX_COUNT;
-    for number in 0..count {
-        let [buffer, length]: [u64; 2] = user::read_words(vector.wrapping_add(16 * number))?;
-        if (length as i64) < 0 {
-            return Err(Errno::EINVAL);
-        }
-        check_range(buffer, length)?;
-        buffers.push([buffer, length.min(left)]);
-        left -= length.min(left);
-    }
-    Ok(buffers)
 }

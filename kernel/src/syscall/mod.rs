@@ -9,6 +9,7 @@ mod directory;
 mod exec;
 mod extent;
 mod file;
+mod foreign;
 mod futex;
 mod identity;
 mod itimer;
@@ -34,6 +35,7 @@ mod table;
 mod terminal;
 mod time;
 mod user;
+mod vector;
 mod wait;
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -2,9 +2,9 @@
 use abi::Sysno;
 
 use super::{
-    Answer, Arguments, advice, attributes, descriptor, directory, exec, extent, file, futex,
-    identity, itimer, limits, locks, memfd, memory, names, open, pidfd, pipe, poll, prctl, process,
-    residency, scheduling, select, signal, status, system, terminal, time, wait,
+    Answer, Arguments, advice, attributes, descriptor, directory, exec, extent, file, foreign,
+    futex, identity, itimer, limits, locks, memfd, memory, names, open, pidfd, pipe, poll, prctl,
+    process, residency, scheduling, select, signal, status, system, terminal, time, wait,
 };
 use crate::arch::trap::TrapFrame;
 use Server::{Call, Frame, Plain};
@@ -38,6 +38,8 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::munlockall, Plain(residency::munlockall)),
     (Sysno::mincore, Call(residency::mincore)),
     (Sysno::msync, Call(residency::msync)),
+    (Sysno::process_vm_readv, Call(foreign::process_vm_readv)),
+    (Sysno::process_vm_writev, Call(foreign::process_vm_writev)),
     (Sysno::fork, Frame(process::fork)),
     (Sysno::vfork, Frame(process::vfork)),
     (Sysno::clone, Frame(process::clone)),

@@ -51,6 +51,8 @@ const SHAPES: &[(Sysno, &[Kind])] = &[
     (Sysno::mlockall, &[Named(names::LOCK_ALL)]),
     (Sysno::munlockall, &[]),
     (Sysno::brk, &[Pointer]),
+    (Sysno::process_vm_readv, &[Int, Pointer, Size, Pointer, Size, Bits]),
+    (Sysno::process_vm_writev, &[Int, Pointer, Size, Pointer, Size, Bits]),
 
     (Sysno::fork, &[]),
     (Sysno::vfork, &[]),

@@ -73,8 +73,8 @@ fn subject(op: &Op) -> Option<(Pid, &'static str, Span)> {
         Op::Protect(pid, span, ..) => (pid, "mprotect", span),
         Op::Brk(pid, address) => (pid, "brk", at(address)),
         Op::Touch(pid, touch, _) => (pid, "touch", at(touch.address)),
-        Op::Peek(pid, span) => (pid, "read", span),
-        Op::Poke(pid, span, _) => (pid, "write", span),
+        Op::Peek(pid, span, _) => (pid, "read", span),
+        Op::Poke(pid, span, ..) => (pid, "write", span),
         _ => return None,
     })
 }

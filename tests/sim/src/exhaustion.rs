@@ -6,8 +6,8 @@ use crate::broken::{Broken, Sound, demand};
 use crate::files::{File, Store};
 use crate::kernel::End;
 use crate::op::{
-    Advice, Call, Disk, Extent, Growth, Kind, Lock, Op, Place, Populate, Remap, Request, Reserve,
-    Rights, Sharing, Source, Span, Step, Touch, Way,
+    Advice, Call, Disk, Extent, Growth, Kind, Lock, Op, Place, Populate, Reach, Remap, Request,
+    Reserve, Rights, Sharing, Source, Span, Step, Touch, Way,
 };
 use crate::oracle::{Overcommit, Refusal, Rules};
 use crate::plan::{Config, Exhaustion};
@@ -131,7 +131,7 @@ fn calls() -> Vec<Scene> {
         scene(
             "write_by_the_kernel",
             &[map(8, ANONYMOUS)],
-            Op::Poke(0, across, 1),
+            Op::Poke(0, across, 1, Reach::Own),
             5,
         ),
     ]

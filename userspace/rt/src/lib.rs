@@ -27,6 +27,7 @@ pub mod entry;
 pub mod env;
 pub mod faults;
 pub mod file;
+pub mod foreign;
 pub mod fpu;
 pub mod futex;
 pub mod handler;

@@ -93,6 +93,21 @@ impl AddressSpace {
         outcome
     }
 
+    /// Gives `page` of a private area that forbids stores a frame of its own, for somebody else's store (`foreign.rs`).
+    pub(crate) fn copy_for_stranger<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        vma: &Vma,
+        page: Page,
+    ) -> Outcome {
+        self.resolve(&Fault {
+            memory,
+            vma,
+            page,
+            access: Access::Write,
+        })
+    }
+
     /// The area that allows the access; else what the fault comes to without one.
     fn area_for<M: Machine>(
         &self,

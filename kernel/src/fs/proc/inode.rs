@@ -7,6 +7,7 @@ use core::fmt::Write;
 use abi::Errno;
 use abi::general::{S_IFDIR, S_IFMT};
 
+use super::mem::Memory;
 use super::text::Text;
 use super::{Content, Entry, Kind, Node, Open, Tree, kind_name, node, number};
 use crate::fs::again;
@@ -149,6 +150,10 @@ impl Inode for Node {
 
     fn open(self: Arc<Self>, place: &Place, flags: u32) -> Result<Arc<OpenFile>, Errno> {
         match self.kind {
+            Kind::File(Entry {
+                content: Content::Bytes,
+                ..
+            }) => OpenFile::at(place, Memory::new(*self)?, flags),
             Kind::File(_) => OpenFile::at(place, Open::new(*self)?, flags),
             Kind::Folder(_) | Kind::Tasks | Kind::Descriptors => listing::open(place, flags),
             Kind::Own | Kind::OwnThread | Kind::Descriptor(_) => Err(Errno::ELOOP),

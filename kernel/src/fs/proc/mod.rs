@@ -5,6 +5,7 @@
 mod cpuinfo;
 mod inode;
 mod machine;
+mod mem;
 mod memory;
 mod open;
 mod process;
@@ -41,6 +42,8 @@ enum Content {
     Strings(fn(&Facts) -> Range<u64>),
     /// A word for each page.
     Pagemap,
+    /// All bytes of the process's memory.
+    Bytes,
     /// `oom_score_adj`, which can be written.
     Adjustment,
     /// A link to a process's program.
@@ -244,6 +247,7 @@ impl Entry {
         match self.content {
             Content::Program | Content::WorkingDirectory | Content::Root => S_IFLNK | 0o777,
             Content::Adjustment => S_IFREG | 0o644,
+            Content::Bytes => S_IFREG | 0o600,
             Content::Pagemap => S_IFREG | 0o400,
             _ => S_IFREG | 0o444,
         }

@@ -195,6 +195,7 @@ impl Open {
                 return Ok(next.map_or(Next::Nothing, Next::From));
             }
             Content::Strings(_)
+            | Content::Bytes
             | Content::Pagemap
             | Content::Program
             | Content::WorkingDirectory
@@ -299,7 +300,7 @@ impl crate::fs::open::Kind for Open {
 }
 
 /// Zeroes to be filled.
-fn room(length: u64) -> Result<Vec<u8>, Errno> {
+pub(super) fn room(length: u64) -> Result<Vec<u8>, Errno> {
     let mut room = Vec::new();
     room.try_reserve_exact(length as usize)
         .map_err(|_| Errno::ENOMEM)?;

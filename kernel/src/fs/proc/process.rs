@@ -21,6 +21,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("exe", Content::Program),
     entry("limits", Content::Process(limits)),
     entry("maps", Content::Areas(memory::maps)),
+    entry("mem", Content::Bytes),
     entry("mounts", Content::Machine(super::machine::mounts)),
     entry("oom_score", Content::Process(oom_score)),
     entry("oom_score_adj", Content::Adjustment),

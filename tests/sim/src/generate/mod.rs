@@ -10,8 +10,8 @@ mod verbs;
 
 use crate::files::Store;
 use crate::op::{
-    Call, DiskResult, Extent, Growth, Op, Pid, Place, Populate, Request, Reserve, Rights, Sharing,
-    Source, Span, Step,
+    Call, DiskResult, Extent, Growth, Op, Pid, Place, Populate, Reach, Request, Reserve, Rights,
+    Sharing, Source, Span, Step,
 };
 use crate::oracle::Area;
 use crate::plan::{Config, Plan};
@@ -112,6 +112,15 @@ fn weights(random: &mut Random) -> [(u64, Verb); USUAL.len()] {
     })
 }
 
+/// For whom the kernel does it: one in three is the process itself.
+fn reach(span: Span) -> Reach {
+    match span.address / 8 % 3 {
+        0 => Reach::Own,
+        1 => Reach::Granted,
+        _ => Reach::Forced,
+    }
+}
+
 /// Writes the steps.
 struct Author<'a> {
     random: Random,
@@ -159,8 +168,14 @@ impl Author<'_> {
             Verb::Reclaim => Op::Call(pid, Call::Reclaim),
             Verb::Expel => Op::Call(pid, Call::Expel(self.random.below(1000))),
             Verb::Touch => self.touch(pid),
-            Verb::Peek => Op::Peek(pid, self.bytes(pid)),
-            Verb::Poke => Op::Poke(pid, self.bytes(pid), self.random.word()),
+            Verb::Peek => {
+                let span = self.bytes(pid);
+                Op::Peek(pid, span, reach(span))
+            }
+            Verb::Poke => {
+                let span = self.bytes(pid);
+                Op::Poke(pid, span, self.random.word(), reach(span))
+            }
             Verb::FinishRead => self.finish_read(),
             Verb::Evict => Op::Evict(self.file()),
             Verb::Resize => Op::Resize(self.file(), self.random.below(10 * 4096)),

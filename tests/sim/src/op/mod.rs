@@ -56,9 +56,9 @@ pub enum Op {
     /// An instruction of ring 3 touches memory.
     Touch(Pid, Touch, Option<Rival>),
     /// The kernel reads the process's memory.
-    Peek(Pid, Span),
+    Peek(Pid, Span, Reach),
     /// The kernel writes the process's memory: bytes that follow from the number.
-    Poke(Pid, Span, u64),
+    Poke(Pid, Span, u64, Reach),
     /// The oldest read but `skip` ends.
     FinishRead {
         /// How many older ones wait on.
@@ -84,6 +84,17 @@ pub enum Op {
     Release,
     /// From allocation number `k` (0: the first) on, the next operation's calls find the kernel's heap exhausted.
     FailHeap(u64),
+}
+
+/// For whom the kernel reads or writes a process's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// For the process itself.
+    Own,
+    /// For another one, as far as the areas allow that.
+    Granted,
+    /// For another one, whatever the areas say.
+    Forced,
 }
 
 /// Some bytes of an address space.

@@ -36,9 +36,12 @@ impl fmt::Display for Op {
                 "pid{pid} {touch}, meanwhile on cpu{} {} word {} of the page",
                 rival.cpu, rival.kind, rival.word
             ),
-            Self::Peek(pid, span) => write!(f, "kernel reads pid{pid} ({span})"),
-            Self::Poke(pid, span, bytes) => {
-                write!(f, "kernel writes pid{pid} ({span}, bytes {bytes:#x})")
+            Self::Peek(pid, span, reach) => write!(f, "kernel reads pid{pid} ({span}, {reach:?})"),
+            Self::Poke(pid, span, bytes, reach) => {
+                write!(
+                    f,
+                    "kernel writes pid{pid} ({span}, bytes {bytes:#x}, {reach:?})"
+                )
             }
             Self::FinishRead { skip, result } => {
                 write!(f, "disk ends read {skip} of those waiting: {result:?}")

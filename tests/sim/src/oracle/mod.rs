@@ -20,7 +20,7 @@ pub use area::{Area, Kin, Promise};
 pub use promise::Overcommit;
 
 use crate::files::{File, Files, Store};
-use crate::op::{Kind, Lock, Rights, Sharing, Signal};
+use crate::op::{Kind, Lock, Reach, Rights, Sharing, Signal};
 
 /// The page behind the last that a program may have.
 pub const TASK_END: u64 = (1 << 35) - 1;
@@ -141,6 +141,26 @@ impl Oracle {
             _ if !comes_in => Err(Signal::AccErr),
             _ if self.is_past_end(area, page) => Err(Signal::Bus),
             Kind::Execute if !area.rights.has(Rights::X) => Err(Signal::AccErr),
+            _ => Ok(()),
+        }
+    }
+
+    /// What becomes of the kernel's own access to `address`. Only for the process itself a stack grows.
+    pub fn access_for(&mut self, address: u64, kind: Kind, reach: Reach) -> Result<(), Signal> {
+        if reach == Reach::Own {
+            return self.access(address, kind);
+        }
+        let page = address >> 12;
+        let area = self.area_at(page).ok_or(Signal::MapErr)?;
+        let is_forced = reach == Reach::Forced;
+        let may_copy = area.sharing == Sharing::Private && area.rights != Rights::NONE;
+        let is_allowed = match kind {
+            Kind::Read | Kind::Execute => is_forced || area.rights.has(Rights::R),
+            Kind::Write(_) => area.rights.has(Rights::W) || is_forced && may_copy,
+        };
+        match kind {
+            _ if !is_allowed => Err(Signal::AccErr),
+            _ if self.is_past_end(area, page) => Err(Signal::Bus),
             _ => Ok(()),
         }
     }

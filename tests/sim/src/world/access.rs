@@ -3,11 +3,12 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use mm::Outcome;
+use mm::foreign::Right;
 
 use super::{Answer, World, did};
 use crate::broken::{Broken, Sound, demand};
 use crate::kernel::End;
-use crate::op::{Disk, Kind, Pid, Rival, Signal, Span, Touch};
+use crate::op::{Disk, Kind, Pid, Reach, Rival, Signal, Span, Touch};
 use crate::oracle::Oracle;
 use crate::plan::Exhaustion;
 use crate::random::mix;
@@ -59,7 +60,7 @@ impl World {
     pub(super) fn judge(&mut self, pid: Pid, touch: Touch, end: End) -> Sound {
         self.tell_of_others(pid);
         match self.process(pid) {
-            Some(process) => process.judge(touch, end),
+            Some(process) => process.judge(touch, end, Reach::Own),
             None => Ok(()),
         }
     }
@@ -74,25 +75,37 @@ impl World {
         Ok(Answer::End(end))
     }
 
-    pub(super) fn peek(&mut self, pid: Pid, span: Span) -> Sound<Answer> {
+    pub(super) fn peek(&mut self, pid: Pid, span: Span, reach: Reach) -> Sound<Answer> {
         let kernel = self.kernel.clone();
-        self.remotely(pid, span, Kind::Read, |process, address, count| {
+        self.remotely(pid, (span, reach), Kind::Read, |process, address, count| {
             let mut buffer = vec![0; count];
-            let space = process.space.borrow();
-            let count = space.read_remote(&kernel.memory, address, &mut buffer)?;
+            let (space, memory) = (process.space.borrow(), &kernel.memory);
+            let count = match right(reach) {
+                None => space.read_remote(memory, address, &mut buffer)?,
+                Some(right) => space.read_foreign(memory, address, &mut buffer, right)?,
+            };
             buffer.truncate(count);
             Ok(buffer)
         })
     }
 
-    pub(super) fn poke(&mut self, pid: Pid, span: Span, bytes: u64) -> Sound<Answer> {
+    pub(super) fn poke(
+        &mut self,
+        pid: Pid,
+        (span, reach): (Span, Reach),
+        bytes: u64,
+    ) -> Sound<Answer> {
         let kernel = self.kernel.clone();
-        self.remotely(pid, span, Kind::Write(bytes), |process, address, count| {
+        let kind = Kind::Write(bytes);
+        self.remotely(pid, (span, reach), kind, |process, address, count| {
             let buffer: Vec<u8> = (0..count as u64)
                 .map(|at| byte_of(bytes, address + at))
                 .collect();
-            let space = process.space.borrow();
-            let count = space.write_remote(&kernel.memory, address, &buffer)?;
+            let (space, memory) = (process.space.borrow(), &kernel.memory);
+            let count = match right(reach) {
+                None => space.write_remote(memory, address, &buffer)?,
+                Some(right) => space.write_foreign(memory, address, &buffer, right)?,
+            };
             Ok(buffer[..count].to_vec())
         })
     }
@@ -101,7 +114,7 @@ impl World {
     fn remotely(
         &mut self,
         pid: Pid,
-        span: Span,
+        (span, reach): (Span, Reach),
         kind: Kind,
         mut step: impl FnMut(&super::Process, u64, usize) -> Result<Vec<u8>, Outcome>,
     ) -> Sound<Answer> {
@@ -114,7 +127,7 @@ impl World {
         while at < end {
             let outcome = match step(process, at, (end - at) as usize) {
                 Ok(bytes) => {
-                    compare(&mut process.oracle, at, kind, &bytes)?;
+                    compare(&mut process.oracle, (at, reach), kind, &bytes)?;
                     at += bytes.len() as u64;
                     continue;
                 }
@@ -127,11 +140,23 @@ impl World {
                     disk: Disk::Prompt,
                 };
                 // Pages before this one may have taken what was left to promise.
-                self.judge(pid, touch, end)?;
+                self.tell_of_others(pid);
+                if let Some(process) = self.process(pid) {
+                    process.judge(touch, end, reach)?;
+                }
                 return Ok(Answer::End(end));
             }
         }
         Ok(did(span.length > 0))
+    }
+}
+
+/// The right by which the kernel reaches into a space for others.
+fn right(reach: Reach) -> Option<Right> {
+    match reach {
+        Reach::Own => None,
+        Reach::Granted => Some(Right::Granted),
+        Reach::Forced => Some(Right::Forced),
     }
 }
 
@@ -141,9 +166,9 @@ fn byte_of(bytes: u64, address: u64) -> u8 {
 }
 
 /// Compares bytes that the kernel read or wrote with the oracle's.
-fn compare(oracle: &mut Oracle, start: u64, kind: Kind, bytes: &[u8]) -> Sound {
+fn compare(oracle: &mut Oracle, (start, reach): (u64, Reach), kind: Kind, bytes: &[u8]) -> Sound {
     for (address, &byte) in (start..).zip(bytes) {
-        let allowed = oracle.access(address, kind);
+        let allowed = oracle.access_for(address, kind, reach);
         demand!(
             allowed.is_ok(),
             "the kernel reached {address:#x} against {allowed:?}"
@@ -165,8 +190,8 @@ fn compare(oracle: &mut Oracle, start: u64, kind: Kind, bytes: &[u8]) -> Sound {
 
 impl super::Process {
     /// Compares an access's end with what the oracle says, and lets the oracle follow.
-    fn judge(&mut self, touch: Touch, end: End) -> Sound {
-        judge(&mut self.oracle, touch, end)?;
+    fn judge(&mut self, touch: Touch, end: End, reach: Reach) -> Sound {
+        judge(&mut self.oracle, touch, end, reach)?;
         if matches!(touch.kind, Kind::Write(_)) && !matches!(end, End::Done(_)) {
             self.touched(touch.address >> 12);
         }
@@ -185,9 +210,9 @@ impl super::Process {
     }
 }
 
-fn judge(oracle: &mut Oracle, touch: Touch, end: End) -> Sound {
+fn judge(oracle: &mut Oracle, touch: Touch, end: End, reach: Reach) -> Sound {
     let Touch { address, kind, .. } = touch;
-    let verdict = oracle.access(address, kind);
+    let verdict = oracle.access_for(address, kind, reach);
     // Before a fetch is refused, the page comes in as for a read.
     let arrival = match kind {
         Kind::Execute => oracle.access(address, Kind::Read),

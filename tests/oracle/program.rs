@@ -8,6 +8,12 @@ use anyhow::{Context, Result};
 pub(crate) const HEAP: u64 = 0x100_0000;
 /// The number that stands for the address 0.
 pub(crate) const ANYWHERE: u64 = 0xffff_ffff;
+/// Where distances below the window begin.
+pub(crate) const BELOW: u64 = 0x200_0000;
+/// The number of the file of data; those behind it are slots of files in memory.
+pub(crate) const DATA: u64 = 1;
+/// The limit that is none.
+pub(crate) const LIFTED: u64 = 0xffff;
 
 const RIGHTS: [&str; 8] = ["---", "r--", "-w-", "rw-", "--x", "r-x", "-wx", "rwx"];
 const TOUCHES: [&str; 5] = ["read", "write", "execute", "rewrite", "plant a return"];
@@ -44,6 +50,25 @@ const MAP: &[(u64, &str)] = &[
     (0x8000, "POPULATE"),
     (0x10_0000, "FIXED_NOREPLACE"),
 ];
+const SEALS: &[(u64, &str)] = &[
+    (1, "SEAL"),
+    (2, "SHRINK"),
+    (4, "GROW"),
+    (8, "WRITE"),
+    (16, "FUTURE_WRITE"),
+    (32, "EXEC"),
+];
+const ALLOCATE: &[(u64, &str)] = &[(1, "KEEP_SIZE"), (2, "PUNCH_HOLE"), (16, "ZERO_RANGE")];
+const RESOURCES: &[(u64, &str)] = &[(2, "DATA"), (3, "STACK"), (8, "MEMLOCK"), (9, "AS")];
+const REPAIRS: [&str; 7] = [
+    "map",
+    "map shared",
+    "protect",
+    "unmap",
+    "move the next page",
+    "lengthen file 0",
+    "nothing",
+];
 const MREMAP: &[(u64, &str)] = &[(1, "MAYMOVE"), (2, "FIXED"), (4, "DONTUNMAP")];
 
 /// One line: a letter and numbers.
@@ -53,18 +78,42 @@ pub(crate) struct Line {
     pub(crate) numbers: Vec<u64>,
 }
 
+/// What is compared beside what the program's own lines say: less where a file is mapped (see README).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shows {
+    /// Minor faults and residency.
+    Faults,
+    /// Residency.
+    Residency,
+    /// Nothing.
+    Nothing,
+}
+
+impl Shows {
+    const ALL: [Self; 3] = [Self::Faults, Self::Residency, Self::Nothing];
+
+    /// The bits of a program's mode.
+    fn bits(self) -> u64 {
+        match self {
+            Self::Faults => 1 | 4,
+            Self::Residency => 4,
+            Self::Nothing => 0,
+        }
+    }
+}
+
 /// Lines in order. Any of them alone would be a program too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Program {
-    /// Whether minor faults and residency are compared: not where a file is mapped (see README).
-    pub(crate) counted: bool,
+    pub(crate) shows: Shows,
     pub(crate) lines: Vec<Line>,
 }
 
 impl Program {
     /// As the interpreter reads it.
     pub(crate) fn text(&self, name: usize, full: bool) -> String {
-        let mode = u32::from(self.counted) | u32::from(full) << 1;
+        let has_files = self.lines.iter().any(|line| line.verb == 'M');
+        let mode = self.shows.bits() | u64::from(full) << 1 | u64::from(has_files) << 3;
         let mut text = format!("P {name:x} {mode:x}\n");
         for line in &self.lines {
             text.push(line.verb);
@@ -84,8 +133,12 @@ impl Program {
         let mut lines = lines.filter(|line| !line.is_empty()).map(Line::parse);
         let head = lines.next().context("the program is empty")??;
         let mode = *head.numbers.get(1).context("the program has no mode")?;
+        let shown = |shows: &Shows| mode & 5 == shows.bits();
         Ok(Self {
-            counted: mode & 1 != 0,
+            shows: Shows::ALL
+                .into_iter()
+                .find(shown)
+                .context("the program's mode is unknown")?,
             lines: lines.collect::<Result<_>>()?,
         })
     }
@@ -144,15 +197,16 @@ impl fmt::Display for Line {
                 write!(f, "mmap({at}, {length}, {rights}, {flags}")?;
                 match self.number(5) {
                     0 => write!(f, ")"),
-                    _ => write!(f, ", data from {})", pages(fifth)),
+                    DATA => write!(f, ", data from {})", pages(fifth)),
+                    file => write!(f, ", file {} from {})", file - DATA - 1, pages(fifth)),
                 }
             }
             'u' => write!(f, "munmap({at}, {length})"),
-            'p' => write!(
-                f,
-                "mprotect({at}, {length}, {})",
-                RIGHTS[third as usize & 7]
-            ),
+            'p' => {
+                let grows = if third > 7 { ", GROWSDOWN" } else { "" };
+                let rights = RIGHTS[third as usize & 7];
+                write!(f, "mprotect({at}, {length}, {rights}{grows})")
+            }
             'r' => {
                 let (flags, target) = (flags(fourth, MREMAP), place(fifth));
                 write!(
@@ -171,7 +225,15 @@ impl fmt::Display for Line {
             'b' => write!(f, "brk(heap + {})", pages(self.number(0))),
             't' => write!(f, "{} {at}", TOUCHES[second as usize % TOUCHES.len()]),
             'h' => write!(f, "look at {} pages from {at}", second),
-            'A' => write!(f, "look at the areas"),
+            'A' | 'V' => write!(f, "look at the areas"),
+            'w' => {
+                let touch = TOUCHES[second as usize % TOUCHES.len()];
+                let way = REPAIRS[(third as usize & 0xf).min(REPAIRS.len() - 1)];
+                let aside = if third > 0xf { ", aside" } else { "" };
+                write!(f, "{touch} {at}, repaired by: {way}{aside}")
+            }
+            'y' => self.show_limit(f),
+            'M' | 'D' | 'T' | 'F' | 'S' | 'W' | 'i' | 'o' | 'Z' => self.show_file(f),
             'f' => write!(f, "fork"),
             'e' => write!(f, "end of the child"),
             'X' => write!(f, "exec, and go on"),
@@ -182,10 +244,49 @@ impl fmt::Display for Line {
     }
 }
 
+impl Line {
+    fn show_limit(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let resource = name(self.number(0), RESOURCES);
+        match self.number(1) {
+            LIFTED => write!(f, "setrlimit({resource}, none)"),
+            more => write!(f, "setrlimit({resource}, {more}p more)"),
+        }
+    }
+
+    /// Lines about files in memory.
+    fn show_file(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [slot, second, third, fourth] = [0, 1, 2, 3].map(|index| self.number(index));
+        match self.verb {
+            'M' => write!(f, "file {slot} = memfd_create({second:#x})"),
+            'D' => write!(f, "close(file {slot})"),
+            'T' => write!(f, "ftruncate(file {slot}, {})", pages(second)),
+            'F' => {
+                let (start, length) = (pages(third), pages(fourth));
+                let mode = flags(second, ALLOCATE);
+                write!(f, "fallocate(file {slot}, {mode}, {start}, {length})")
+            }
+            'S' => write!(f, "seal(file {slot}, {})", flags(second, SEALS)),
+            'W' => write!(
+                f,
+                "pwrite(file {slot}, {}, at {})",
+                pages(third),
+                pages(second)
+            ),
+            'Z' => write!(f, "look at the files"),
+            verb => {
+                let call = if verb == 'i' { "pread" } else { "pwrite" };
+                let (at, length, from) = (place(second), pages(third), pages(fourth));
+                write!(f, "{call}(file {slot}, memory {at}, {length}, at {from})")
+            }
+        }
+    }
+}
+
 /// A place in the window, as page and byte.
 fn place(number: u64) -> String {
     match number {
         ANYWHERE => "0".to_owned(),
+        BELOW.. => format!("[-{}]", pages(number - BELOW)),
         HEAP.. => format!("heap[{}]", pages(number - HEAP)),
         _ => format!("[{}]", pages(number)),
     }

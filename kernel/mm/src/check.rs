@@ -69,9 +69,9 @@ pub fn check<M: Machine>(
     memory.check()
 }
 
-/// No page stays behind the end of a file that can be cut short.
+/// No page stays behind the end of a file that can be cut short, but for those that were reserved there.
 fn check_end<M: Machine>(memory: &Memory<M>, file: &CachedFile) -> Verdict {
-    let behind = file.next_page(memory, file.pages());
+    let behind = file.next_page(memory, file.reach());
     match behind.filter(|_| file.source() == Source::Memory) {
         Some(page) => Err(format!(
             "file {} has page {page} in memory, but only {} bytes",

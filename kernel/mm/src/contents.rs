@@ -1,7 +1,8 @@
 //! Bytes of a file that lives in memory, as calls read, write and reserve them.
 //!
 //! A page at a time. A hole reads as zeroes and stays a hole; a write makes the page, fills it, and only then lets the file
-//! reach so far: a reader who sees the new length sees the bytes. Whatever fails, no page stays behind the end.
+//! reach so far: a reader who sees the new length sees the bytes. Whatever fails, no page stays behind the end, unless a
+//! call reserved it there.
 use core::ops::Range;
 
 use crate::error::Error;
@@ -17,7 +18,7 @@ use crate::seal::Seals;
 pub enum Reach {
     /// It ends where the range does, unless it is longer.
     Extend,
-    /// FALLOC_FL_KEEP_SIZE.
+    /// FALLOC_FL_KEEP_SIZE: what is reserved behind the end waits there for the file to grow, or to be cut.
     Keep,
 }
 
@@ -97,8 +98,7 @@ impl CachedFile {
         Ok(count)
     }
 
-    /// Makes every page of `bytes` present: fallocate(2). Where the file keeps its length, nothing behind that is reserved.
-    /// Either all pages find memory, or as good as none is taken for them.
+    /// Makes every page of `bytes` present: fallocate(2). Either all pages find memory, or as good as none is taken for them.
     pub fn allocate<M: Machine>(
         &self,
         memory: &Memory<M>,
@@ -110,25 +110,24 @@ impl CachedFile {
         if bytes.end > size && seals.contains(Seals::GROW) {
             return Err(Error::NotPermitted);
         }
-        let end = match reach {
-            Reach::Extend => bytes.end,
-            Reach::Keep => bytes.end.min(size),
-        };
-        let pages = bytes.start / PAGE_SIZE..end.div_ceil(PAGE_SIZE);
+        let pages = bytes.start / PAGE_SIZE..bytes.end.div_ceil(PAGE_SIZE);
         let wanted = pages.end.saturating_sub(pages.start);
         if wanted.saturating_sub(self.resident_pages()) > memory.free_frames() as u64 {
             return Err(Error::OutOfMemory);
         }
-        for index in pages {
+        for index in pages.clone() {
             match self.page_to_write(memory, index) {
                 Ok(frame) => memory.put(frame),
                 Err(error) => {
-                    self.drop_pages(memory, &(self.pages()..u64::MAX));
+                    self.drop_pages(memory, &(self.reach()..u64::MAX));
                     return Err(error.into());
                 }
             }
         }
-        self.extend(end);
+        match reach {
+            Reach::Extend => self.extend(bytes.end),
+            Reach::Keep => self.set_reserved(pages.end.max(self.reach())),
+        }
         Ok(())
     }
 

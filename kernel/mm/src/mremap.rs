@@ -166,16 +166,12 @@ impl AddressSpace {
             ..*request
         };
         let vma = self.movable(request)?;
-        let keeps = request.flags.contains(RemapFlags::DONT_UNMAP);
         let target = if request.flags.contains(RemapFlags::FIXED) {
             fixed(request.target)?
         } else {
             let place = self.place_of(vma, request.target.address(), request.len);
             place.ok_or(Error::OutOfMemory)?
         };
-        if keeps {
-            self.may_keep(request, target)?;
-        }
         if old_len == 0 && target == request.old.start {
             // The new place takes the place of the area that was to be seen there too; as on Linux it is gone by then.
             self.munmap(memory, target.address(), request.len * PAGE_SIZE)?;
@@ -209,27 +205,8 @@ impl AddressSpace {
             old,
             ..*request
         };
-        if request.flags.contains(RemapFlags::DONT_UNMAP) {
-            self.may_keep(request, target)?;
-        }
         self.relocate(memory, request, target)?;
         Ok(target)
-    }
-
-    /// Whether a second area may stand beside the first, which stays.
-    fn may_keep(&self, request: &Request, target: Page) -> Result<(), Error> {
-        let replaced = match request.flags.contains(RemapFlags::FIXED) {
-            true => self.books_of(&(target..target + request.len)),
-            false => Default::default(),
-        };
-        let added = self.books_of(&request.old);
-        if self.may_expand(added.mapped.saturating_sub(replaced.mapped))
-            && self.may_add_data(added.data.saturating_sub(replaced.data))
-        {
-            Ok(())
-        } else {
-            Err(Error::OutOfMemory)
-        }
     }
 
     /// The area of the range, if the request may be made of it.

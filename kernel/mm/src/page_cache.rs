@@ -52,6 +52,8 @@ pub struct CachedFile {
     source: Source,
     /// In bytes.
     size: AtomicU64,
+    /// Pages before this one may be there although the file ends earlier: a call reserved them.
+    reserved: AtomicU64,
     pages: Index,
     resident: AtomicU64,
     reserve: Reserve,
@@ -84,6 +86,7 @@ impl CachedFile {
             identity: Identity::NONE,
             source,
             size: AtomicU64::new(size),
+            reserved: AtomicU64::new(0),
             pages: Index::new(),
             resident: AtomicU64::new(0),
             reserve: Reserve::ByPage,
@@ -116,6 +119,16 @@ impl CachedFile {
     /// The file reaches at least to byte `end`. The caller holds the lock of the seals.
     pub(crate) fn extend(&self, end: u64) {
         self.size.fetch_max(end, SeqCst);
+    }
+
+    /// Pages before `end` are reserved, whatever the file's length; 0 for none. The caller holds the lock of the seals.
+    pub(crate) fn set_reserved(&self, end: u64) {
+        self.reserved.store(end, SeqCst);
+    }
+
+    /// The page behind all that may be there: the file's, and those reserved behind its end.
+    pub(crate) fn reach(&self) -> u64 {
+        self.pages().max(self.reserved.load(SeqCst))
     }
 
     /// Length in pages, the last of which may be the file's in part.

@@ -31,7 +31,9 @@ impl CachedFile {
             return Err(Error::NotPermitted);
         }
         self.change_size(size);
-        if size < before {
+        // Also where the length stays: what was reserved or stored behind it goes.
+        if size <= before {
+            self.set_reserved(0);
             self.sweep(memory, size);
         }
         Ok(())

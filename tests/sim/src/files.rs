@@ -97,11 +97,11 @@ impl Files {
         }
     }
 
-    /// The file is `size` bytes long. What lies behind that is gone.
+    /// The file is `size` bytes long. Unless it grows, what lies behind that is gone.
     pub(crate) fn resize(&self, file: usize, size: u64) {
         let before = self.file(file).size;
         self.0.borrow_mut().files[file].size = size;
-        if size < before {
+        if size <= before {
             self.clear(file, size..u64::MAX);
         }
     }

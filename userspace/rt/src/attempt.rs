@@ -38,7 +38,8 @@ pub fn prepare() {
     handler::handle(Signal::BUS, give_up, 0);
 }
 
-extern "C" fn give_up(signal: i32, info: &mut Info, context: &mut Context) {
+/// A handler that makes the fault the result of the attempt.
+pub extern "C" fn give_up(signal: i32, info: &mut Info, context: &mut Context) {
     CODE.store(info.code, Relaxed);
     ADDRESS.store(info.address(), Relaxed);
     ERROR.store(context.registers.error, Relaxed);

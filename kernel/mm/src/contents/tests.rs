@@ -154,6 +154,31 @@ fn no_reservation_without_memory_leaves_a_page_behind_the_end() {
 }
 
 #[test]
+fn what_is_reserved_behind_the_end_never_outlives_a_cut() {
+    let (memory, file) = (memory(16, Levels::Four), file(100));
+    let resident = |file: &CachedFile| {
+        crate::check::check(&memory, &[], &[file]).expect("the invariants hold");
+        file.resident_pages()
+    };
+    let reserve = |pages| file.allocate(&memory, 0..pages * PAGE_SIZE, Reach::Keep);
+    assert_eq!((reserve(4), file.size(), resident(&file)), (Ok(()), 100, 4));
+    // As many frames are left as pages are asked for, but the index takes some, too.
+    let far = file.allocate(&memory, 600 * PAGE_SIZE..611 * PAGE_SIZE, Reach::Keep);
+    assert_eq!(far, Err(Error::OutOfMemory));
+    assert_eq!(resident(&file), 4, "who is refused takes nothing away");
+    assert_eq!(contents(&memory, &file), [0; 100]);
+    file.set_size(&memory, 2 * PAGE_SIZE).expect("not sealed");
+    assert_eq!(resident(&file), 4, "growth finds them there");
+    file.set_size(&memory, 2 * PAGE_SIZE).expect("not sealed");
+    assert_eq!(resident(&file), 2, "even the same length is a cut");
+    assert_eq!(reserve(3), Ok(()));
+    file.set_size(&memory, 0).expect("not sealed");
+    assert_eq!(resident(&file), 0);
+    file.release(&memory);
+    assert_eq!(memory.free_frames(), 16);
+}
+
+#[test]
 fn what_is_sealed_never_happens() {
     let (memory, file) = (memory(8, Levels::Four), file(PAGE_SIZE));
     let refused = Err(Error::NotPermitted);

@@ -6,7 +6,7 @@ use crate::gather::Gather;
 use crate::identity::Identity;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::page::{self, Page};
+use crate::page::{self, PAGE_SIZE, Page};
 use crate::space::{AddressSpace, MAX_AREAS};
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::vma::{VmFlags, Vma};
@@ -30,7 +30,8 @@ impl AddressSpace {
         while let Some(step) = self.next_move(request, target, at) {
             at = step.from.end.max(at + 1);
             let is_first = step.from.start == request.old.start;
-            let moved = match self.prepare(memory, request.flags, &step) {
+            let allowed = self.may_keep(memory, request.flags, &step);
+            let moved = match allowed.and_then(|()| self.prepare(memory, request.flags, &step)) {
                 // What has moved would move again.
                 Err(Error::OutOfMemory) if !is_first => return Err(Error::OutOfMemoryMidway),
                 prepared => prepared?,
@@ -38,6 +39,27 @@ impl AddressSpace {
             self.carry_out(memory, request.flags, step, moved);
         }
         Ok(())
+    }
+
+    /// Whether a second area may stand beside the first, which stays. As on Linux what was at the new place is gone even if
+    /// it may not; and a space can be over RLIMIT_DATA: then what is no data may still be added.
+    fn may_keep<M: Machine>(
+        &mut self,
+        memory: &Memory<M>,
+        flags: RemapFlags,
+        Move { from, to }: &Move,
+    ) -> Result<(), Error> {
+        if !flags.contains(RemapFlags::DONT_UNMAP) {
+            return Ok(());
+        }
+        let (added, replaced) = (self.books_of(from), self.books_of(to));
+        if self.may_expand(added.mapped.saturating_sub(replaced.mapped))
+            && (added.data == 0 || self.may_add_data(added.data.saturating_sub(replaced.data)))
+        {
+            return Ok(());
+        }
+        self.munmap(memory, to.start.address(), page::count(to) * PAGE_SIZE)?;
+        Err(Error::OutOfMemory)
     }
 
     /// All of a step that can fail: room, tables and promises for the area to come, which is returned.

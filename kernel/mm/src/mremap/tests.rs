@@ -367,3 +367,19 @@ fn a_move_that_stopped_half_way_is_never_begun_anew() {
     assert_eq!(moved, Err(Error::OutOfMemoryMidway));
     hoard.into_iter().for_each(|frame| it.memory.free(frame));
 }
+
+#[test]
+fn no_limit_counts_more_than_the_area_that_moves() {
+    //                          0123456789
+    let mut it = Drawing::of("AWRr.R....");
+    fill(&it, 0..2);
+    it.space.limits.data = (it.space.books.data + 1) * PAGE_SIZE;
+    let moved = remap(&mut it, (0, 2), (2, 2), KEEP);
+    assert_eq!(moved, Err(Error::OutOfMemoryMidway));
+    assert!(it.space.areas.at(FIRST + 3).is_none(), "it is gone by then");
+    assert_eq!(bytes(&it, 0..3), [0, 2, 1]);
+    it.space.limits.data = 0;
+    let moved = remap(&mut it, (5, 1), (7, 1), KEEP);
+    assert_eq!(moved, Ok(7), "what is no data is under no limit of data");
+    it.unmap("----------").expect("allowed");
+}

@@ -106,11 +106,11 @@ impl Oracle {
     ) -> Result<u64, Refusal> {
         self.area_at(start).ok_or(Refusal::EFAULT)?;
         let (target, end) = (fixed(target)?, end.min(TASK_END));
-        self.may_keep((start, end), target, way)?;
         let parts: Vec<Area> = self.parts(start, end).collect();
         for part in parts {
-            self.promise_kept((part.start, part.end), way)?;
             let to = target + (part.start - start);
+            self.may_keep((part.start, part.end), to, way)?;
+            self.promise_kept((part.start, part.end), way)?;
             self.carry((part.start, part.end), to, part.pages(), way);
         }
         Ok(target)
@@ -140,25 +140,24 @@ impl Oracle {
         Ok(area)
     }
 
-    /// With MREMAP_DONTUNMAP there are two areas afterwards.
-    fn may_keep(&self, (start, end): (u64, u64), target: u64, way: Way) -> Result<(), Refusal> {
+    /// With MREMAP_DONTUNMAP there are two areas afterwards. Where that is too much, the target was emptied all the same.
+    fn may_keep(&mut self, (start, end): (u64, u64), target: u64, way: Way) -> Result<(), Refusal> {
         if !way.keeps() {
             return Ok(());
         }
+        let to = target + (end - start);
         let data = |part: Area| if part.is_data() { part.pages() } else { 0 };
         let data_in = |start, end| self.parts(start, end).map(data).sum::<u64>();
-        let (mut added, mut added_data) = (self.pages_in(start, end), data_in(start, end));
-        if way.is_fixed() {
-            let to = target + (end - start);
-            added = added.saturating_sub(self.pages_in(target, to));
-            added_data = added_data.saturating_sub(data_in(target, to));
-        }
+        let added = self
+            .pages_in(start, end)
+            .saturating_sub(self.pages_in(target, to));
+        let (data, replaced_data) = (data_in(start, end), data_in(target, to));
         let fits = self.pages() + added <= self.rules.address_space / 4096;
-        if fits && self.may_add_data(added_data) {
-            Ok(())
-        } else {
-            Err(Refusal::ENOMEM)
+        if fits && (data == 0 || self.may_add_data(data.saturating_sub(replaced_data))) {
+            return Ok(());
         }
+        self.erase(target, to);
+        Err(Refusal::ENOMEM)
     }
 
     fn promise_kept(&self, (start, end): (u64, u64), way: Way) -> Result<(), Refusal> {

@@ -10,10 +10,14 @@ use rt::print;
 
 /// Bits of a program's mode.
 pub(crate) mod mode {
-    /// Minor faults are counted, and residency is shown.
+    /// Minor faults are counted.
     pub(crate) const COUNTED: usize = 1;
     /// Every line is logged, not their digest.
     pub(crate) const FULL: usize = 2;
+    /// Residency is shown.
+    pub(crate) const RESIDENT: usize = 4;
+    /// Files in memory are shown at the end.
+    pub(crate) const MEMORY_FILES: usize = 8;
 }
 
 /// The text since it was last written, or its digest.

@@ -6,47 +6,49 @@ use core::ffi::CStr;
 use core::fmt::Write;
 
 use rt::abi::Sysno;
-use rt::attempt::{self, Fault};
+use rt::attempt;
 use rt::handler::{Action, act};
 use rt::memory::{MAP_FIXED, PAGE, PROT_NONE, brk, mmap, munmap};
 use rt::process::{Status, execve, id, run_in_child};
 use rt::signal::{Signal, kill};
 use rt::{Errno, env, faults, syscall};
 
-use crate::REST;
+use crate::files::descriptor;
 use crate::log::{Log, mode};
 use crate::step::{Lines, Step};
+use crate::{REST, limits};
 
 /// Sixteen pages below a page table's border.
-const WINDOW: usize = 0x10_001f_0000;
-const WINDOW_PAGES: usize = 32;
+pub(crate) const WINDOW: usize = 0x10_001f_0000;
+pub(crate) const WINDOW_PAGES: usize = 32;
 
 /// Beyond what any line of a program reaches lies one page that ends all growth.
-const GUARD: usize = 4 * WINDOW_PAGES * PAGE;
+pub(crate) const GUARD: usize = 4 * WINDOW_PAGES * PAGE;
 
 /// Numbers from here on are places in the heap.
-const HEAP: usize = 0x100_0000;
-const HEAP_PAGES: usize = 8;
+pub(crate) const HEAP: usize = 0x100_0000;
+pub(crate) const HEAP_PAGES: usize = 8;
+
+/// Numbers from here on are distances below the window, where areas grow down to: half of it is out of a stack's reach.
+const BELOW: usize = 0x200_0000;
+pub(crate) const REACH: usize = 0x100_0000;
 
 /// The number that stands for the address 0: the kernel may choose.
 const ANYWHERE: usize = 0xffff_ffff;
 
-/// What `execute` may run into.
-const RETURN: u8 = 0xc3;
-
-/// More than any program may have.
-const TOO_LONG: usize = 1 << 46;
-
-/// The bit of an error code that says that a page was there.
-const PRESENT: u64 = 1;
-
 /// No file.
 const NONE: usize = usize::MAX;
 
+/// The number of the file of data; those behind it are slots.
+const DATA: usize = 1;
+
+const FIXED: usize = 0x10;
+const NOREPLACE: usize = 0x10_0000;
+
 pub(crate) struct Machine {
     data: usize,
-    heap: usize,
-    log: Log,
+    pub(crate) heap: usize,
+    pub(crate) log: Log,
 }
 
 impl Machine {
@@ -84,14 +86,6 @@ impl Machine {
         code
     }
 
-    /// Everything that there is: what each page holds, and how the areas lie.
-    fn picture(&mut self) {
-        self.areas();
-        self.log.line();
-        self.show_pages(WINDOW, WINDOW_PAGES);
-        self.show_pages(self.heap, HEAP_PAGES);
-    }
-
     fn fork(&mut self, lines: &mut Lines<'_>) {
         let child = lines.take_child();
         let status = run_in_child(|| {
@@ -104,10 +98,13 @@ impl Machine {
         };
     }
 
-    /// The interpreter replaces itself, and the next one goes on.
+    /// The interpreter replaces itself, and the next one goes on. Its buffers are not to lie on the stacks of all that
+    /// `run`, one within the other.
+    #[inline(never)]
     fn replace(&mut self, lines: &Lines<'_>) {
         self.log.line();
         self.log.flush(lines.index);
+        limits::lift();
         let mut words = [[0; 16]; 2];
         for (word, number) in words.iter_mut().zip([lines.index, self.log.mode]) {
             let _ = write!(Text(&mut word[..]), "{number:x}");
@@ -148,42 +145,56 @@ impl Machine {
     }
 
     fn act(&mut self, step: &Step, index: usize) {
-        let [first, second, third, ..] = step.numbers;
+        let [first, second, third, fourth, ..] = step.numbers;
         let at = self.address(first);
         match step.verb {
             b'm' => self.map(step.numbers),
             b'r' => self.remap(step.numbers),
-            b'u' => self.plain(Sysno::munmap, [at, second, 0]),
+            b'u' => self.plain(Sysno::munmap, [at, second]),
             b'p' => self.plain(Sysno::mprotect, [at, second, third]),
             b'a' => self.plain(Sysno::madvise, [at, second, third]),
             b'l' => self.plain(Sysno::mlock2, [at, second, third]),
-            b'k' => self.plain(Sysno::munlock, [at, second, 0]),
-            b'L' => self.plain(Sysno::mlockall, [first, 0, 0]),
-            b'K' => self.plain(Sysno::munlockall, [0; 3]),
+            b'k' => self.plain(Sysno::munlock, [at, second]),
+            b'L' => self.plain(Sysno::mlockall, [first]),
+            b'K' => self.plain(Sysno::munlockall, []),
             b's' => self.plain(Sysno::msync, [at, second, third]),
             b'c' => self.residency(at, second),
             b'b' => self.set_break(first),
             b't' => self.touch(at, second, index),
             b'h' => self.show_pages(at, second),
             b'A' => self.areas(),
+            b'V' => self.rows(),
+            b'w' => self.touch_repaired(at, second, third, index),
+            b'y' => self.limit(first, second),
+            b'M' => self.make_file(first, second),
+            b'D' => self.plain(Sysno::close, [descriptor(first)]),
+            b'T' => self.plain(Sysno::ftruncate, [descriptor(first), second]),
+            b'F' => self.plain(Sysno::fallocate, [descriptor(first), second, third, fourth]),
+            b'S' => self.seal(first, second),
+            b'W' => self.write(first, second, third, index),
+            b'i' => self.read_into([first, second, third, fourth]),
+            b'o' => self.write_from([first, second, third, fourth]),
+            b'Z' => self.show_files(),
             _ => panic!("step {index:x} is unknown"),
         }
     }
 
-    fn address(&self, number: usize) -> usize {
+    pub(crate) fn address(&self, number: usize) -> usize {
         match number {
             ANYWHERE => 0,
+            BELOW.. => WINDOW - (number - BELOW),
             HEAP.. => self.heap + (number - HEAP),
             _ => WINDOW + number,
         }
     }
 
-    fn plain(&mut self, call: Sysno, [a, b, c]: [usize; 3]) {
-        let answer = syscall::raw(call as usize, [a, b, c, 0, 0, 0]);
-        self.say(answer);
+    pub(crate) fn plain<const N: usize>(&mut self, call: Sysno, words: [usize; N]) {
+        let mut all = [0; 6];
+        all[..N].copy_from_slice(&words);
+        self.say(syscall::raw(call as usize, all));
     }
 
-    fn say(&mut self, answer: Result<usize, Errno>) {
+    pub(crate) fn say(&mut self, answer: Result<usize, Errno>) {
         let _ = match answer {
             Ok(value) => write!(self.log, " {value:x}"),
             Err(errno) => write!(self.log, " {errno:?}"),
@@ -191,9 +202,18 @@ impl Machine {
     }
 
     fn map(&mut self, [at, length, rights, flags, offset, file]: [usize; 6]) {
-        let file = if file == 0 { NONE } else { self.data };
-        let words = [self.address(at), length, rights, flags, file, offset];
+        let file = match file {
+            0 => NONE,
+            DATA => self.data,
+            slot => descriptor(slot - DATA - 1),
+        };
+        let at = self.address(at);
+        let words = [at, length, rights, flags, file, offset];
         let answer = syscall::raw(Sysno::mmap as usize, words);
+        if answer == Err(Errno::ENOMEM) && flags & (FIXED | NOREPLACE) == FIXED {
+            // Linux's versions differ in whether the areas there were cut before the limit was looked at.
+            let _ = munmap(at, length);
+        }
         self.settle(answer, length);
     }
 
@@ -207,7 +227,9 @@ impl Machine {
     fn settle(&mut self, answer: Result<usize, Errno>, length: usize) {
         let reach = HEAP_PAGES * PAGE * 2;
         match answer {
-            Ok(at) if (WINDOW..WINDOW + HEAP).contains(&at) => self.say(Ok(at - WINDOW)),
+            Ok(at) if (WINDOW - REACH..WINDOW + GUARD).contains(&at) => {
+                self.say(Ok(at.wrapping_sub(WINDOW)));
+            }
             Ok(at) if (self.heap..self.heap + reach).contains(&at) => {
                 self.say(Ok(at - self.heap + HEAP));
             }
@@ -224,7 +246,7 @@ impl Machine {
         let length = length.min(pages.len() * PAGE);
         let words = [at, length, pages.as_mut_ptr() as usize, 0, 0, 0];
         self.say(syscall::raw(Sysno::mincore as usize, words));
-        if self.log.is(mode::COUNTED) {
+        if self.log.is(mode::RESIDENT) {
             for page in &pages[..length.div_ceil(PAGE)] {
                 let _ = write!(self.log, " {page:x}");
             }
@@ -235,94 +257,6 @@ impl Machine {
         let end = brk(self.heap + offset);
         self.say(Ok(end.wrapping_sub(self.heap)));
     }
-
-    fn touch(&mut self, at: usize, kind: usize, index: usize) {
-        let outcome = match kind {
-            0 => attempt::load(at).map(|word| word as usize),
-            1 => attempt::store(at, index as u64 * 0x0101_0101_0101_0101 + 1).map(|()| 0),
-            2 => Self::execute(at),
-            3 => attempt::rewrite(at).map(|()| 0),
-            _ => attempt::store(at, u64::from_ne_bytes([RETURN; 8])).map(|()| 0),
-        };
-        match outcome {
-            Ok(value) => self.say(Ok(value)),
-            Err(fault) => self.say_fault(fault),
-        }
-    }
-
-    /// Runs what lies there, if it is nothing worse than a return.
-    fn execute(at: usize) -> Result<usize, Fault> {
-        match attempt::load(at) {
-            Ok(word) if word as u8 != RETURN => Ok(usize::MAX),
-            _ => attempt::execute(at).map(|()| 0),
-        }
-    }
-
-    fn say_fault(&mut self, fault: Fault) {
-        let address = fault.address as usize;
-        let base = if address < WINDOW { self.heap } else { WINDOW };
-        // Whether a page was there is chance where its file is.
-        let hidden = if self.log.is(mode::COUNTED) {
-            0
-        } else {
-            PRESENT
-        };
-        let _ = write!(
-            self.log,
-            " signal {} code {} at {:x} error {:x}",
-            fault.signal,
-            fault.code,
-            address.wrapping_sub(base),
-            fault.error & !hidden
-        );
-    }
-
-    /// For each page what it holds, in one word, or why it can't be read.
-    fn show_pages(&mut self, at: usize, pages: usize) {
-        for page in 0..pages {
-            let _ = match digest(at + page * PAGE) {
-                Ok(0) => write!(self.log, " 0"),
-                Ok(digest) => write!(self.log, " {digest:x}"),
-                Err(fault) => write!(self.log, " {}/{}", fault.signal, fault.code),
-            };
-        }
-    }
-
-    /// For each page how a growth that can't be had is refused, which is another way within an area than at its end.
-    fn areas(&mut self) {
-        let _ = write!(self.log, " ");
-        for page in 0..WINDOW_PAGES {
-            let at = WINDOW + page * PAGE;
-            let mut resident = 0u8;
-            let words = [at, PAGE, &raw mut resident as usize, 0, 0, 0];
-            let letter = match syscall::raw(Sysno::mincore as usize, words) {
-                Err(_) => '.',
-                Ok(_) => refusal(at),
-            };
-            let _ = self.log.write_char(letter);
-        }
-    }
-}
-
-fn refusal(at: usize) -> char {
-    let words = [at, 2 * PAGE, TOO_LONG, 0, 0, 0];
-    match syscall::raw(Sysno::mremap as usize, words) {
-        Err(Errno::ENOMEM) => 'm',
-        Err(Errno::EFAULT) => 'f',
-        Err(Errno::EINVAL) => 'i',
-        Err(Errno::EAGAIN) => 'a',
-        _ => '?',
-    }
-}
-
-/// Eight words of each 512 bytes, folded so that all zeroes give zero.
-fn digest(page: usize) -> Result<u32, Fault> {
-    let mut folded = 0u64;
-    for at in (page..page + PAGE).step_by(64) {
-        let word = attempt::load(at)?;
-        folded = (folded.rotate_left(7) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-    Ok((folded >> 32) as u32)
 }
 
 /// A place for a short text.

@@ -6,16 +6,21 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod files;
+mod limits;
 mod log;
 mod machine;
+mod picture;
 mod step;
+mod touch;
 
 use core::ffi::CStr;
 
 use rt::abi::Sysno;
 use rt::abi::general::O_RDONLY;
+use rt::memory::PAGE;
 use rt::process::run_in_child;
-use rt::{env, print, syscall};
+use rt::{env, print, probe, syscall};
 
 use log::Log;
 use machine::Machine;
@@ -27,7 +32,14 @@ const READ: usize = 32 << 10;
 /// Begins the words of an interpreter that replaced another and goes on with its rest.
 const REST: &CStr = c"+";
 
+/// Pages of stack that exist from the start: later a limit may be in the way.
+const STACK_PAGES: usize = 40;
+
 fn main() -> u8 {
+    limits::lift();
+    let here = 0u8;
+    let here = &raw const here as usize;
+    (0..STACK_PAGES).for_each(|page| probe::rewrite(here - page * PAGE));
     let words = [1, 2].map(|index| env::args().nth(index).expect("a batch and a file of data"));
     let data = open(words[1]);
     if words[0] == REST {

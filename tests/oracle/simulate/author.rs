@@ -1,113 +1,67 @@
-//! The same programs in the simulator: carried out by `mm` on a machine of vectors that runs short of memory, and held to
-//! the simulator's own oracle after every line.
-//!
-//! Lines that the simulator has no word for (`msync`, some advice) are left out. What Linux says of a program and what
-//! the simulator says are thus two opinions on one text.
+//! Turns a program's lines into the simulator's steps.
 
 use std::rc::Rc;
-use std::time::Duration;
 
-use anyhow::{Result, bail};
-use sim::files::{File, Store};
+use sim::files::File;
 use sim::op::{
     Advice, Call, Disk, Extent, Growth, Kind, Lock, Op, Pid, Place, Populate, Remap, Request,
     Reserve, Rights, Sharing, Source, Span, Step, Touch, Way,
 };
-use sim::oracle::{Overcommit, Rules};
-use sim::plan::{Config, Exhaustion, Plan};
 use sim::random::Random;
-use sim::{run, shrink};
 
-use crate::generate::generate;
-use crate::program::{ANYWHERE, HEAP, Line, Program};
+use super::HEAP_START;
+use super::files::Files;
+use crate::program::{ANYWHERE, BELOW, HEAP, Line};
 
-/// Programs of a run: a second of processor time for a hundred thousand lines.
-const RUNS: u64 = 2000;
-
-/// Where the interpreter has its window, and here the heap.
+/// Where the interpreter has its window.
 const WINDOW: u64 = 0x10_001f_0000;
-const HEAP_START: u64 = 0x40_6000;
 
-/// The file that programs map; the simulator's first is the program itself.
-const DATA: usize = 1;
+/// What a handler maps where nothing was; where that is comes later.
+const FRESH: Request = Request {
+    span: Span {
+        address: 0,
+        length: 0,
+    },
+    place: Place::Fixed,
+    rights: Rights::RWX,
+    growth: Growth::Fixed,
+    reserve: Reserve::Accounted,
+    sharing: Sharing::Private,
+    source: Source::Zero,
+    populate: Populate::Lazy,
+};
 
-/// How long shrinking a program may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// No program meets a contradiction in the simulator.
-pub(crate) fn agrees() -> Result<()> {
-    for seed in 0..RUNS {
-        if let Err(failure) = run::run(&plan(seed, &generate(seed))) {
-            bail!("{}", shrink::shrink(failure, PATIENCE));
-        }
-    }
-    Ok(())
-}
-
-/// The program on a machine that follows from the seed, too.
-fn plan(seed: u64, program: &Program) -> Plan {
-    let mut random = Random::new(!seed);
-    let config = config(&mut random);
-    let mut author = Author {
-        pid: 0,
-        steps: Vec::new(),
-        cpus: config.cpus,
-        random,
-    };
-    author.add(Op::Spawn(0));
-    program.lines.iter().for_each(|line| author.line(line));
-    Plan {
-        seed,
-        config,
-        steps: author.steps,
-    }
-}
-
-fn config(random: &mut Random) -> Config {
-    let file = |size, store| File { size, store };
-    let frames = random.pick(&[30, 45, 90, 500]);
-    let mmap_base = 0x7_ffff_0000;
-    Config {
-        levels: random.pick(&[4, 5]),
-        cpus: random.between(2, 4) as usize,
-        frames,
-        processes: 4,
-        rules: Rules {
-            mmap_base,
-            bottom_up_base: 0x2_aaaa_0000,
-            heap_start: HEAP_START,
-            address_space: u64::MAX,
-            data_size: 0,
-            data: u64::MAX,
-            stack: 8 << 20,
-            locked: u64::MAX,
-            memory: frames.into(),
-            overcommit: Overcommit::Always,
-            files: Rc::from([
-                file(10 * 4096, Store::Disk),
-                file(3 * 4096 + 100, Store::Disk),
-            ]),
-        },
-        stack_top: mmap_base + 0x400,
-        exhaustion: Exhaustion::Waits,
-    }
-}
-
-/// Turns lines into steps. A process has the number of its depth.
-struct Author {
-    pid: Pid,
+/// A process has the number of its depth.
+pub(super) struct Author {
+    pub(super) pid: Pid,
     steps: Vec<Step>,
     cpus: usize,
     random: Random,
+    pub(super) files: Files,
 }
 
 impl Author {
-    fn add(&mut self, op: Op) {
+    pub(super) fn new(cpus: usize, random: Random, files: &[File]) -> Self {
+        Self {
+            pid: 0,
+            steps: Vec::new(),
+            cpus,
+            random,
+            files: Files::new(files),
+        }
+    }
+
+    /// What happens, and all files that it needs.
+    pub(super) fn finish(self) -> (Vec<Step>, Rc<[File]>) {
+        (self.steps, self.files.all())
+    }
+
+    pub(super) fn add(&mut self, op: Op) {
         let cpu = self.random.below(self.cpus as u64) as usize;
         self.steps.push(Step { cpu, op });
     }
 
-    fn line(&mut self, line: &Line) {
+    pub(super) fn line(&mut self, line: &Line) {
         let pid = self.pid;
         let number = |index: usize| line.numbers.get(index).copied().unwrap_or(0);
         let span = Span {
@@ -119,10 +73,17 @@ impl Author {
             'u' => return self.add(Op::Unmap(pid, span)),
             'p' => {
                 let rights = Rights(number(2) as u8);
-                return self.add(Op::Protect(pid, span, rights, Extent::Named));
+                let extent = if number(2) > 7 {
+                    Extent::GrowsDown
+                } else {
+                    Extent::Named
+                };
+                return self.add(Op::Protect(pid, span, rights, extent));
             }
             'b' => return self.add(Op::Brk(pid, HEAP_START + number(0))),
             't' => return self.touch(span.address, number(1)),
+            'w' => return self.touch_repaired(span.address, number(1), number(2)),
+            'M' | 'T' | 'F' | 'W' | 'i' | 'o' | 'Z' => return self.file(line),
             'h' => {
                 let pages = (0..number(1)).map(|page| span.address + page * 4096);
                 return pages.for_each(|page| self.touch(page, 0));
@@ -134,6 +95,7 @@ impl Author {
             'L' => lock_all(number(0)),
             'K' => Some(Call::UnlockAll),
             'c' => Some(Call::Resident(span)),
+            's' => Some(Call::Sync(span, number(2) as u32)),
             _ => return self.life(line.verb, number(0)),
         };
         if let Some(call) = call {
@@ -149,11 +111,15 @@ impl Author {
             'f' => {
                 self.pid += 1;
                 let child = self.pid;
+                self.files.fork();
                 self.add(Op::Fork { parent: pid, child });
             }
             'e' if pid > 0 => {
                 self.add(Op::Exit(pid));
                 self.pid -= 1;
+                self.files.end();
+                let all = self.files.in_memory();
+                all.for_each(|file| self.add(Op::Evict(file)));
             }
             'X' => self.add(Op::Exec(pid)),
             'g' if HARMLESS.contains(&number) => {}
@@ -164,6 +130,7 @@ impl Author {
 
     fn map(&mut self, line: &Line, span: Span) {
         const FIXED: u64 = 0x10;
+        const GROWSDOWN: u64 = 0x100;
         const LOCKED: u64 = 0x2000;
         const NORESERVE: u64 = 0x4000;
         const POPULATE: u64 = 0x8000;
@@ -175,6 +142,10 @@ impl Author {
             return;
         }
         let has = |bit: u64| flags & bit != 0;
+        let Some((source, sharing)) = self.files.source(file, flags, offset / 4096, span.length)
+        else {
+            return;
+        };
         let request = Request {
             span,
             place: match () {
@@ -183,20 +154,18 @@ impl Author {
                 () => Place::Hint,
             },
             rights: Rights(rights as u8),
-            growth: Growth::Fixed,
+            growth: if has(GROWSDOWN) {
+                Growth::Down
+            } else {
+                Growth::Fixed
+            },
             reserve: if has(NORESERVE) {
                 Reserve::Not
             } else {
                 Reserve::Accounted
             },
-            sharing: Sharing::Private,
-            source: match file {
-                0 => Source::Zero,
-                _ => Source::File {
-                    file: DATA,
-                    offset: offset / 4096,
-                },
-            },
+            sharing,
+            source,
             populate: if has(POPULATE) {
                 Populate::Now
             } else {
@@ -207,6 +176,29 @@ impl Author {
         if has(LOCKED) {
             self.add(Op::Call(self.pid, Call::Lock(span, Lock::Now)));
         }
+    }
+
+    /// The access, the repair that a handler would make, whether that was needed or not, and the access again.
+    fn touch_repaired(&mut self, address: u64, kind: u64, way: u64) {
+        self.touch(address, kind);
+        let pid = self.pid;
+        let page = Span {
+            address: address & !4095,
+            length: 4096,
+        };
+        self.add(match way & 0xf {
+            0 => Op::Map(
+                pid,
+                Request {
+                    span: page,
+                    ..FRESH
+                },
+            ),
+            2 => Op::Protect(pid, page, Rights::RWX, Extent::Named),
+            3 => Op::Unmap(pid, page),
+            _ => return,
+        });
+        self.touch(address, kind);
     }
 
     fn touch(&mut self, address: u64, kind: u64) {
@@ -225,9 +217,10 @@ impl Author {
     }
 }
 
-fn address(number: u64) -> u64 {
+pub(super) fn address(number: u64) -> u64 {
     match number {
         ANYWHERE => 0,
+        BELOW.. => WINDOW - (number - BELOW),
         HEAP.. => HEAP_START + (number - HEAP),
         _ => WINDOW + number,
     }
@@ -276,13 +269,17 @@ fn advice(number: u64) -> Option<Advice> {
         0 => Advice::Normal,
         1 => Advice::Random,
         2 => Advice::Sequential,
+        3 => Advice::WillNeed,
         4 => Advice::DontNeed,
         8 => Advice::Free,
+        9 => Advice::Remove,
         10 => Advice::DontFork,
         11 => Advice::DoFork,
         18 => Advice::WipeOnFork,
         19 => Advice::KeepOnFork,
         20 => Advice::Cold,
+        22 => Advice::PopulateRead,
+        23 => Advice::PopulateWrite,
         24 => Advice::DontNeedLocked,
         _ => return None,
     })

@@ -2,17 +2,23 @@
 //!
 //! What Linux answers by its version or by chance is not drawn, or not compared: README.md has the list.
 
+mod subject;
+mod wide;
+
 use sim::random::Random;
 
-use crate::program::{ANYWHERE, HEAP, Line, Program};
+use crate::program::{ANYWHERE, DATA, HEAP, Line, Program, Shows};
+use subject::Subject;
 
 const PAGE: u64 = 4096;
 const WINDOW_PAGES: u64 = 32;
 const HEAP_PAGES: u64 = 8;
 
+const SHARED: u64 = 0x01;
 const PRIVATE: u64 = 0x02;
 const FIXED: u64 = 0x10;
 const ANONYMOUS: u64 = 0x20;
+const GROWSDOWN: u64 = 0x100;
 const LOCKED: u64 = 0x2000;
 const NORESERVE: u64 = 0x4000;
 const POPULATE: u64 = 0x8000;
@@ -24,6 +30,12 @@ const RIGHTS: &[(u64, u64)] = &[(8, 3), (3, 1), (2, 0), (2, 5), (2, 7), (1, 2)];
 const ADVICE: &[u64] = &[
     0, 1, 2, 3, 4, 4, 4, 8, 10, 11, 16, 17, 18, 19, 20, 22, 23, 24, 99,
 ];
+
+/// Only shared memory has what this takes away.
+const REMOVE: u64 = 9;
+
+/// With `mprotect`: from the beginning of the area that grows down.
+const FROM_BELOW: u64 = 0x100_0000;
 
 /// Something that a program does.
 #[derive(Clone, Copy)]
@@ -46,6 +58,18 @@ enum Verb {
     Exec,
     Exit,
     Raise,
+    Rows,
+    Create,
+    Close,
+    Truncate,
+    Allocate,
+    Seal,
+    Write,
+    ReadInto,
+    WriteFrom,
+    Files,
+    Repaired,
+    Limit,
 }
 
 const VERBS: &[(u64, Verb)] = &[
@@ -71,10 +95,14 @@ const ENDS: &[(u64, Verb)] = &[(2, Verb::Exec), (2, Verb::Exit), (1, Verb::Raise
 
 /// The program of a seed: 50 to 200 lines.
 pub(crate) fn generate(seed: u64) -> Program {
-    let random = Random::new(seed);
+    let subjects = Subject::drawn(seed);
+    let own = subjects.iter().flat_map(|subject| subject.verbs());
     let mut drawing = Drawing {
-        random,
+        random: Random::new(seed),
+        verbs: VERBS.iter().chain(own).copied().collect(),
+        subjects,
         files: false,
+        reserves: false,
         places: Vec::new(),
         lines: Vec::new(),
     };
@@ -84,22 +112,49 @@ pub(crate) fn generate(seed: u64) -> Program {
         .map(|_| drawing.random.below(WINDOW_PAGES))
         .collect();
     let length = drawing.random.between(50, 200) as usize;
+    if drawing.has(Subject::MemoryFiles) {
+        drawing.begin_with_files();
+    }
     drawing.draw(length);
     Program {
-        counted: !drawing.files,
+        shows: drawing.shows(),
         lines: drawing.lines,
     }
 }
 
 struct Drawing {
     random: Random,
+    verbs: Vec<(u64, Verb)>,
+    subjects: Vec<Subject>,
+    /// Whether it maps the file of data.
     files: bool,
+    /// Whether it makes files' pages present in advance.
+    reserves: bool,
     /// Pages that things like to begin and end at.
     places: Vec<u64>,
     lines: Vec<Line>,
 }
 
 impl Drawing {
+    fn has(&self, subject: Subject) -> bool {
+        self.subjects.contains(&subject)
+    }
+
+    /// Whether some of its memory is an object that others may see.
+    fn has_objects(&self) -> bool {
+        self.has(Subject::SharedMemory) || self.has(Subject::MemoryFiles)
+    }
+
+    fn shows(&self) -> Shows {
+        if self.files || self.reserves {
+            Shows::Nothing
+        } else if self.has_objects() {
+            Shows::Residency
+        } else {
+            Shows::Faults
+        }
+    }
+
     fn draw(&mut self, length: usize) {
         let mut depth = 0;
         while self.lines.len() < length {
@@ -109,7 +164,7 @@ impl Drawing {
                 continue;
             }
             let ends = depth > 0 && self.random.chance(1) || self.random.below(1000) < 2;
-            let verb = self.random.weighted(if ends { ENDS } else { VERBS });
+            let verb = self.random.weighted(if ends { ENDS } else { &self.verbs });
             let line = match verb {
                 Verb::Fork if depth == 3 => continue,
                 Verb::Fork => Line::new('f', []),
@@ -126,9 +181,9 @@ impl Drawing {
         match verb {
             Verb::Map => self.map(),
             Verb::Unmap => Line::new('u', [at, length]),
-            Verb::Protect => Line::new('p', [at, length, self.rights()]),
+            Verb::Protect => self.protect(at, length),
             Verb::Remap => self.remap(),
-            Verb::Advise => Line::new('a', [at, length, self.random.pick(ADVICE)]),
+            Verb::Advise => Line::new('a', [at, length, self.advice()]),
             Verb::Lock => Line::new('l', [at, length, self.random.pick(&[0, 0, 1, 2])]),
             Verb::Unlock => Line::new('k', [at, length]),
             Verb::LockAll if self.random.chance(60) => Line::new('K', []),
@@ -143,6 +198,18 @@ impl Drawing {
             Verb::Exec => Line::new('X', []),
             Verb::Exit => Line::new('q', [self.random.below(256)]),
             Verb::Raise => Line::new('g', [self.random.pick(&[10, 12, 15, 17, 9, 18])]),
+            Verb::Rows => Line::new('V', []),
+            Verb::Create => self.create(),
+            Verb::Close => Line::new('D', [self.slot()]),
+            Verb::Truncate => self.truncate(),
+            Verb::Allocate => self.allocate(),
+            Verb::Seal => self.seal(),
+            Verb::Write => self.write(),
+            Verb::ReadInto => self.transfer('i'),
+            Verb::WriteFrom => self.transfer('o'),
+            Verb::Files => Line::new('Z', []),
+            Verb::Repaired => self.repaired(),
+            Verb::Limit => self.limit(),
         }
     }
 
@@ -150,6 +217,9 @@ impl Drawing {
     fn place(&mut self) -> u64 {
         if self.random.chance(6) {
             return HEAP + self.random.below(HEAP_PAGES) * PAGE;
+        }
+        if self.has(Subject::Growth) && self.random.chance(12) {
+            return self.below();
         }
         let page = if self.random.chance(70) {
             let near = self.random.below(self.places.len() as u64) as usize;
@@ -190,13 +260,46 @@ impl Drawing {
             .weighted(&[(80, 0), (8, NORESERVE), (8, POPULATE), (4, LOCKED)]);
         let rights = self.rights();
         if self.files && self.random.chance(40) {
-            let offset = self.random.below(5) * PAGE + if self.random.chance(3) { 8 } else { 0 };
-            return Line::new('m', [at, length, rights, how | extra | PRIVATE, offset, 1]);
+            let offset = self.file_offset();
+            return Line::new(
+                'm',
+                [at, length, rights, how | extra | PRIVATE, offset, DATA],
+            );
         }
+        if self.has(Subject::MemoryFiles) && self.random.chance(50) {
+            let kind = self.random.pick(&[SHARED, SHARED, PRIVATE]);
+            let [offset, slot] = [self.file_offset(), DATA + 1 + self.slot()];
+            return Line::new('m', [at, length, rights, how | extra | kind, offset, slot]);
+        }
+        let kind = self.anonymous_kind();
         Line::new(
             'm',
-            [at, length, rights, how | extra | PRIVATE | ANONYMOUS, 0, 0],
+            [at, length, rights, how | extra | kind | ANONYMOUS, 0, 0],
         )
+    }
+
+    fn file_offset(&mut self) -> u64 {
+        self.random.below(5) * PAGE + if self.random.chance(3) { 8 } else { 0 }
+    }
+
+    fn anonymous_kind(&mut self) -> u64 {
+        let shared = self.has(Subject::SharedMemory) && self.random.chance(40);
+        let kind = if shared { SHARED } else { PRIVATE };
+        let grows = self.has(Subject::Growth) && self.random.chance(if shared { 3 } else { 35 });
+        kind | if grows { GROWSDOWN } else { 0 }
+    }
+
+    fn protect(&mut self, at: u64, length: u64) -> Line {
+        let below = self.has(Subject::Growth) && self.random.chance(12);
+        let extent = if below { FROM_BELOW } else { 0 };
+        Line::new('p', [at, length, self.rights() | extent])
+    }
+
+    fn advice(&mut self) -> u64 {
+        if self.has_objects() && self.random.chance(12) {
+            return REMOVE;
+        }
+        self.random.pick(ADVICE)
     }
 
     fn remap(&mut self) -> Line {

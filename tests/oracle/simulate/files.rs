@@ -1,0 +1,120 @@
+//! The files of a program in the simulator, which has all of them from the start: shared memory is one, too.
+
+use std::rc::Rc;
+
+use sim::files::{File, Store};
+use sim::op::{Op, Sharing, Source, Span};
+
+use super::author::{Author, address};
+use crate::program::{DATA, Line};
+
+/// The file of data; the simulator's first is the program itself.
+const DATA_FILE: usize = 1;
+
+/// Which file each slot holds, if any.
+type Slots = [Option<usize>; 3];
+
+pub(super) struct Files {
+    files: Vec<File>,
+    /// Those on the disk come first.
+    on_disk: usize,
+    slots: Slots,
+    /// The slots of the processes that wait for this one.
+    waiting: Vec<Slots>,
+}
+
+impl Files {
+    pub(super) fn new(files: &[File]) -> Self {
+        Self {
+            files: files.to_vec(),
+            on_disk: files.len(),
+            slots: Slots::default(),
+            waiting: Vec::new(),
+        }
+    }
+
+    pub(super) fn all(self) -> Rc<[File]> {
+        self.files.into()
+    }
+
+    pub(super) fn in_memory(&self) -> impl Iterator<Item = usize> + use<> {
+        self.on_disk..self.files.len()
+    }
+
+    pub(super) fn fork(&mut self) {
+        self.waiting.push(self.slots);
+    }
+
+    pub(super) fn end(&mut self) {
+        self.slots = self.waiting.pop().unwrap_or_default();
+    }
+
+    /// A new file in memory.
+    fn add(&mut self, size: u64) -> usize {
+        self.files.push(File {
+            size,
+            store: Store::Memory,
+        });
+        self.files.len() - 1
+    }
+
+    /// Where the contents of a mapping come from; nowhere if its file is not open.
+    pub(super) fn source(
+        &mut self,
+        file: u64,
+        flags: u64,
+        offset: u64,
+        length: u64,
+    ) -> Option<(Source, Sharing)> {
+        const SHARED: u64 = 1;
+        let sharing = match flags & SHARED {
+            0 => Sharing::Private,
+            _ => Sharing::Shared,
+        };
+        let (file, offset) = match (file, sharing) {
+            (0, Sharing::Private) => return Some((Source::Zero, sharing)),
+            (0, Sharing::Shared) => (self.add(length.next_multiple_of(4096)), 0),
+            (DATA, _) => (DATA_FILE, offset),
+            (slot, _) => ((*self.slots.get((slot - DATA - 1) as usize)?)?, offset),
+        };
+        Some((Source::File { file, offset }, sharing))
+    }
+}
+
+impl Author {
+    /// Lines about files in memory.
+    pub(super) fn file(&mut self, line: &Line) {
+        let number = |index: usize| line.numbers.get(index).copied().unwrap_or(0);
+        let slot = number(0) as usize;
+        if line.verb == 'M' {
+            self.files.slots[slot] = Some(self.files.add(0));
+            return;
+        }
+        let Some(file) = self.files.slots[slot] else {
+            return;
+        };
+        let piece = |address, length| Span { address, length };
+        let bytes = line.numbers.iter().sum();
+        match line.verb {
+            'T' => self.add(Op::Resize(file, number(1))),
+            'F' if number(1) == 3 && number(3) > 0 => {
+                self.add(Op::Punch(file, piece(number(2), number(3))));
+            }
+            'W' => self.add(Op::WriteFile(file, piece(number(1), number(2)), bytes)),
+            'i' => {
+                self.add(Op::ReadFile(file, piece(number(3), number(2))));
+                self.add(Op::Poke(
+                    self.pid,
+                    piece(address(number(1)), number(2)),
+                    bytes,
+                ));
+            }
+            'o' => {
+                self.add(Op::Peek(self.pid, piece(address(number(1)), number(2))));
+                self.add(Op::WriteFile(file, piece(number(3), number(2)), bytes));
+            }
+            'Z' => self.add(Op::ReadFile(file, piece(0, 12 * 4096))),
+            _ => {}
+        }
+    }
+}

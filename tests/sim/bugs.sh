@@ -1,14 +1,16 @@
 #!/bin/sh
-# Proves the tests of mm by breaking mm on purpose: each patch of bugs/ is applied in a scratch copy, and must be found.
+# Proves the tests of mm by breaking mm on purpose: each patch of bugs/ is put into a scratch copy, and must be found.
 #
 #   tests/sim/bugs.sh            all of them
 #   tests/sim/bugs.sh cow fork   those whose names contain one of the words
 #
 # Prints a row of bugs/README.md's table for each: the bug, what found it, and how long that took from the ring's start.
 # The rings are asked in this order: the seeds one by one, the scenes of exhaustion, the units of mm. A patch with a line
-# "Ring: units" is for the last of these alone, one with "Ring: threads" for tests/threads; "Ring: threads SCENE" names the
-# scene, which saves running the others. The exit code is 1 where a bug survived or a patch no longer applies. Builds go to
-# a folder of their own and are kept for the next time.
+# "Ring: units" is for the last of these alone, one with "Ring: threads SCENE" for that scene of tests/threads. The exit
+# code is 1 where a bug survived or a patch no longer applies.
+#
+# One build holds all bugs that weave.rs can weave, and SEEDED_BUG picks one; the few others are built one by one, at the
+# end. Builds go to a folder of their own and are kept for the next time.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,37 +23,30 @@ trap 'rm -rf "$scratch"' EXIT
 # Longer than any bug needs: one that makes mm loop is found by the clock.
 patience=300
 
-# Schedules that each scene of threads is run in.
-export SHUTTLE_RUNS=2000
+# Schedules of each kind that a scene of threads is run in.
+export SHUTTLE_RUNS=10000
 
 copy_the_tree() {
+    mkdir "$1"
     cd "$root"
     git ls-files -z --cached --others --exclude-standard |
         tar --create --null --files-from=- --ignore-failed-read 2>/dev/null |
-        tar --extract --directory "$scratch"
+        tar --extract --directory "$1"
 }
 
+# The patches whose names contain one of the words, each as a path.
 wanted() {
-    name=$1
-    shift
-    [ $# -eq 0 ] && return 0
-    for word in "$@"; do
-        case $name in *"$word"*) return 0 ;; esac
+    for patch in "$here"/bugs/*.patch; do
+        name=$(basename "$patch" .patch)
+        [ $# -eq 0 ] && echo "$patch"
+        for word in "$@"; do
+            case $name in *"$word"*) echo "$patch" && break ;; esac
+        done
     done
-    return 1
 }
 
-# The files that a patch is about to change are kept: taken back, a hunk that only removes lines could land elsewhere.
-keep_whole() {
-    for file in $(changed_by "$1"); do cp "$file" "$file.whole"; done
-}
-
-make_whole() {
-    for file in $(changed_by "$1"); do mv "$file.whole" "$file" && touch "$file"; done
-}
-
-changed_by() {
-    sed -n 's|^--- a/||p' "$1"
+ring_of() {
+    sed -n 's/^Ring: //p' "$here/bugs/$1.patch"
 }
 
 # Runs tests of the broken copy; what they say is in the log.
@@ -59,8 +54,18 @@ ask() {
     timeout "$patience" cargo test --quiet --profile bugs "$@" >"$log" 2>&1
 }
 
-# The row of the bug in the scratch copy; fails where no ring finds it.
+# The row of a bug, which the copy in this folder has or SEEDED_BUG picks; fails where nothing finds it.
 find_bug() {
+    printf '| %s | ' "$(echo "$1" | tr _ ' ')"
+    ring=$(ring_of "$1")
+    case $ring in
+    threads*) find_race "${ring#threads }" ;;
+    units) find_by_units ;;
+    *) find_by_seeds ;;
+    esac
+}
+
+find_by_seeds() {
     builds --package sim --test sim || return 1
     if ! ask --package sim --test sim -- --ignored hunt; then
         sed -n 's/^found by \(seed .*, step .*\), after \(.* s\): .*/\1 | \2 |/p' "$log" | grep . ||
@@ -72,16 +77,16 @@ find_bug() {
     fi
 }
 
-# The same for a bug that only the units of mm can see ...
+# What only the units of mm can see ...
 find_by_units() {
     builds --package mm --lib || return 1
     if ask --package mm --lib; then survived; else first_failure unit; fi
 }
 
-# ... and for one that only threads can show, in the scene of that name.
+# ... and what only threads can show, in the scene of that name.
 find_race() {
     builds --package test-mm-threads --test model || return 1
-    if ask --package test-mm-threads --test model -- "$@"; then survived; else first_failure threads "$@"; fi
+    if ask --package test-mm-threads --test model -- --exact "$1"; then survived; else first_failure threads "$1"; fi
 }
 
 # Says so where the broken copy can't be built: that finds nothing.
@@ -97,37 +102,50 @@ survived() {
     return 1
 }
 
-# The test that failed first, or that ended the process; of scenes on threads without a name, the one that was asked.
+# The test that failed first, or that ended the process; a thread's panic doesn't name its scene, which was asked alone.
 first_failure() {
     name=$(sed -n -e 's/^---- \([^ ]*\) .*----$/\1/p' -e "s/^thread '\([^<'][^']*\)'.* panicked at .*/\1/p" "$log" | head -n 1)
     time=$(sed -n 's/^test result: FAILED.* finished in \(.*\)s$/\1 s/p' "$log" | head -n 1)
-    echo "$1 \`${name:-${2:-none by name}}\` | $time |"
+    echo "$1 \`${2:-${name:-none by name}}\` | $time |"
 }
 
-copy_the_tree
-cd "$scratch"
+# Counts the row that `find_bug` prints.
 seeded=0 found=0
+look_for() {
+    seeded=$((seeded + 1))
+    find_bug "$1" && found=$((found + 1))
+    return 0
+}
+
+# Nothing may be found where nothing is seeded.
+look_for_nothing() {
+    builds --package mm --lib || return 1
+    ask --package mm --lib || { echo "The units fail without a bug." && cat "$log" >&2 && return 1; }
+}
+
+rustc --edition 2024 -o "$scratch/weave" "$here/weave.rs"
+copy_the_tree "$scratch/woven"
+cd "$scratch/woven"
+# shellcheck disable=SC2046 # no path of a patch has a space
+"$scratch/weave" . $(wanted "$@") >"$scratch/numbers"
+# For cargo older files are built files.
+find kernel/mm/src -name '*.rs' -exec touch {} +
+SEEDED_BUG=0 look_for_nothing
 echo "| bug | found by | after |"
 echo "|---|---|---|"
-for patch in "$here"/bugs/*.patch; do
-    name=$(basename "$patch" .patch)
-    wanted "$name" "$@" || continue
-    seeded=$((seeded + 1))
-    printf '| %s | ' "$(echo "$name" | tr _ ' ')"
-    keep_whole "$patch"
-    if ! patch --strip=1 --fuzz=0 --silent --forward --no-backup-if-mismatch <"$patch" >"$log" 2>&1; then
-        echo "DOES NOT APPLY | |"
-        cat "$log" >&2
-        exit 1
-    fi
-    ring=$(sed -n 's/^Ring: //p' "$patch")
-    # shellcheck disable=SC2086 # the scene is a word of its own, or none
-    case $ring in
-    threads*) find_race ${ring#threads} && found=$((found + 1)) ;;
-    units) find_by_units && found=$((found + 1)) ;;
-    *) find_bug && found=$((found + 1)) ;;
-    esac
-    make_whole "$patch"
+while read -r name number; do
+    [ "$number" -eq 0 ] && continue
+    export SEEDED_BUG="$number"
+    look_for "$name" </dev/null
+done <"$scratch/numbers"
+
+for name in $(sed -n 's/ 0$//p' "$scratch/numbers"); do
+    rm -rf "$scratch/alone"
+    copy_the_tree "$scratch/alone"
+    cd "$scratch/alone"
+    patch --strip=1 --fuzz=0 --silent --forward --no-backup-if-mismatch <"$here/bugs/$name.patch"
+    find kernel/mm/src -name '*.rs' -exec touch {} +
+    look_for "$name"
 done
 echo "$found of $seeded seeded bugs were found."
 [ "$found" -eq "$seeded" ]

@@ -24,8 +24,8 @@ const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 /// Words that are filled or copied in one step; then others may come in between.
 const HALF: usize = WORDS / 2;
 
-/// The most threads of a scene.
-const CPUS: usize = 4;
+/// The most threads of a scene, its own included.
+pub(crate) const CPUS: usize = 4;
 
 thread_local! {
     static CPU: Cell<usize> = const { Cell::new(0) };

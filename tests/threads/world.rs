@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::atomic::Ordering::Relaxed;
-use crate::machine::{Deed, Machine, run_on};
+use crate::machine::{CPUS, Deed, Machine, run_on};
 use crate::mm::machine::{PhysMem, WORDS};
 use crate::mm::mmap::{Mapping, Place};
 use crate::mm::mremap::{Remap, RemapFlags};
@@ -14,7 +14,7 @@ use crate::mm::space::{Layout, Limits};
 use crate::mm::{
     AddressSpace, Backing, Error, Frame, Memory, Outcome, PAGE_SIZE, Page, VmFlags, check,
 };
-use crate::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use crate::sync::{Barrier, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::{quietly, thread};
 
 /// Where the scenes' areas begin: the last page of a last-level table, so that the next page needs another.
@@ -45,6 +45,18 @@ impl World {
         let memory = memory.expect("there is a frame for the zero page");
         let free = memory.free_frames();
         Self { memory, free }
+    }
+
+    /// A world with frames for everybody, some in each CPU's cache already: where a thread has to look for one in the
+    /// others' caches it takes a thousand steps for that, and few of a scene's schedules are left for what it is about.
+    pub(crate) fn roomy() -> Self {
+        let world = Self::new(CPUS as u32 * 36);
+        for cpu in (0..CPUS).rev() {
+            run_on(cpu);
+            let frame = world.memory.allocate(0).expect("there are many");
+            world.memory.free(frame);
+        }
+        world
     }
 
     /// A space with `pages` pages of private memory, from [`FIRST`] on.
@@ -268,12 +280,15 @@ pub(crate) fn mapping(page: Page, pages: u64, backing: Backing) -> Mapping {
     }
 }
 
-/// Runs the threads side by side, each on a CPU of its own, the first on CPU 1. CPU 0 is the caller's.
+/// Runs the threads side by side, each on a CPU of its own, the first on CPU 1. CPU 0 is the caller's. They begin together:
+/// the first would often be over before the last is there.
 pub(crate) fn side_by_side(threads: &[&(dyn Fn() + Sync)]) {
+    let start = &Barrier::new(threads.len());
     thread::scope(|scope| {
         for (number, &body) in threads.iter().enumerate() {
             scope.spawn(move || {
                 run_on(number + 1);
+                start.wait();
                 body();
             });
         }

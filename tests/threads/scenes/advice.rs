@@ -9,7 +9,8 @@ use crate::mm::{Outcome, PAGE_SIZE};
 use crate::sync::Mutex;
 use crate::world::{ENDS, FIRST, Space, World, side_by_side};
 
-fn advise(world: &World, space: &Space, advice: Advice) {
+/// Advice for the first page.
+pub(super) fn advise(world: &World, space: &Space, advice: Advice) {
     let mut space = space.write();
     let advised = space.madvise(&world.memory, FIRST.address(), PAGE_SIZE, advice);
     advised.expect("the area is there");
@@ -65,7 +66,7 @@ pub(crate) fn drop_beside_access() {
 
 /// An area moves while its pages are stored to: what was stored moves along, and is known to be.
 pub(crate) fn move_beside_store() {
-    let world = World::new(40);
+    let world = World::roomy();
     let space = world.anonymous(1);
     world.store(&space, FIRST, 0, 1);
     // Clean again, so that the processor has something to note.

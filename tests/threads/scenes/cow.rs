@@ -1,9 +1,17 @@
 //! Copies on write: who may still see the old frame, who owns the new one, and when the old one may be written or freed.
+use super::advice::advise;
 use crate::atomic::{AtomicU64, Ordering::SeqCst};
 use crate::machine::run_on;
 use crate::mm::frame::Use;
+use crate::mm::madvise::Advice;
 use crate::sync::Mutex;
 use crate::world::{ENDS, FIRST, Space, World, side_by_side};
+
+/// How often who has a stale entry looks while the page is copied.
+const LOOKS: usize = 16;
+
+/// Bytes that the kernel reads one by one: it holds the frame for about as long as a copy takes.
+const PEEK: usize = 40;
 
 /// A page that a child still holds is copied by one thread while another has the old frame in its TLB and a third
 /// writes: after that write was seen once, nobody sees the page as it was.
@@ -65,11 +73,37 @@ pub(crate) fn reader_of_the_last_copy() {
     remembered_by_the_third(&world, &space, 1);
     let copy = || world.store(&space, FIRST, 0, 2);
     let end = || end_once(&world, &child);
-    let read = || {
-        let seen = world.load(&space, FIRST, 0);
+    side_by_side(&[&copy, &end, &|| look_on(&world, &space)]);
+    world.close(vec![space], vec![]);
+}
+
+/// Loads often enough to be at it when the page is copied.
+fn look_on(world: &World, space: &Space) {
+    for _ in 0..LOOKS {
+        let seen = world.load(space, FIRST, 0);
         assert!(seen == 1 || seen == 2, "the page held {seen}");
+    }
+}
+
+/// A thread copies a page that is its space's alone, because the kernel is reading it just then; a third thread has it in
+/// its TLB. The kernel may be the last to let go of the old frame: that is freed only when nobody can reach it.
+pub(crate) fn copy_beside_remote_read() {
+    let world = World::roomy();
+    let space = world.anonymous(1);
+    world.store(&space, FIRST, 0, 1);
+    // Leaves the page read-only.
+    world.end(space.fork(&world));
+    remembered_by_the_third(&world, &space, 1);
+    let copy = || world.store(&space, FIRST, 0, 2);
+    let read = || {
+        let mut bytes = [0; PEEK];
+        let space = space.read();
+        let read = space.read_remote(&world.memory, FIRST.address(), &mut bytes);
+        assert_eq!(read.ok(), Some(PEEK));
+        let first = bytes[0];
+        assert!(first == 1 || first == 2, "the kernel read {first}");
     };
-    side_by_side(&[&copy, &end, &read]);
+    side_by_side(&[&copy, &read, &|| look_on(&world, &space)]);
     world.close(vec![space], vec![]);
 }
 
@@ -135,13 +169,18 @@ pub(crate) fn exit_beside_write() {
     world.close(vec![parent, writes], vec![]);
 }
 
-/// The kernel reads a page by itself while a thread copies it and another space takes the old frame over.
+/// The kernel reads a page by itself while a thread copies it, the other space gives it up, and a third takes the old frame
+/// over.
 pub(crate) fn remote_read() {
-    let world = World::new(40);
+    let world = World::roomy();
     let space = world.anonymous(1);
     world.store(&space, FIRST, 0, 1);
-    let child = Mutex::new(Some(space.fork(&world)));
+    let child = space.fork(&world);
     let strangers = [world.anonymous(1), world.anonymous(1)];
+    for stranger in &strangers {
+        // Tables it has: the frame that it gets is for its page.
+        assert_eq!(world.load(stranger, FIRST, 0), 0);
+    }
     let read = || {
         let mut bytes = [0; 1];
         let read = space
@@ -159,11 +198,11 @@ pub(crate) fn remote_read() {
         world.store(&space, FIRST, 0, 2);
         world.store(&strangers[0], FIRST, 0, 66);
     };
-    let end = || {
-        end_once(&world, &child);
+    let give_up = || {
+        advise(&world, &child, Advice::DontNeed);
         world.store(&strangers[1], FIRST, 0, 66);
     };
-    side_by_side(&[&read, &copy, &end]);
+    side_by_side(&[&read, &copy, &give_up]);
     let [one, other] = strangers;
-    world.close(vec![space, one, other], vec![]);
+    world.close(vec![space, child, one, other], vec![]);
 }

@@ -25,6 +25,10 @@ pub(crate) const ALL: &[(&str, fn())] = &[
         "the_last_copy_never_frees_a_frame_too_early",
         cow::reader_of_the_last_copy,
     ),
+    (
+        "the_kernels_hold_never_ends_a_frame_too_early",
+        cow::copy_beside_remote_read,
+    ),
     ("copy_and_reuse_never_share_a_frame", cow::copy_beside_reuse),
     (
         "no_thread_overwrites_anothers_copy",
@@ -109,7 +113,15 @@ pub(crate) const ALL: &[(&str, fn())] = &[
         reverse::expel_beside_relatives,
     ),
     (
-        "no_walk_looks_into_a_table_that_is_gone",
+        "no_walk_miscounts_beside_forks_and_moves",
         reverse::expel_beside_moves,
+    ),
+    (
+        "no_entry_is_overlooked_on_its_way_back",
+        reverse::expel_beside_return,
+    ),
+    (
+        "no_walk_looks_into_a_table_that_is_gone",
+        reverse::expel_beside_unmap,
     ),
 ];

@@ -16,7 +16,7 @@ const LOST: Page = Page::new(FIRST.number() + 1);
 
 /// A world and a file of two pages in its memory.
 fn world() -> (World, Arc<CachedFile>) {
-    let world = World::new(48);
+    let world = World::roomy();
     let file = world.memory_file(2);
     (world, file)
 }

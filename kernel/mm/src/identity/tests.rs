@@ -71,6 +71,21 @@ fn two_that_began_apart_stay_two() {
 }
 
 #[test]
+fn between_two_kin_none_goes_with_the_lower() {
+    //                          0123456789
+    let mut it = Drawing::of("Wwww..Wwww");
+    write(&it, 0);
+    write(&it, 6);
+    it.protect("----      ", 'r').expect("allowed");
+    it.protect("      ----", 'r').expect("allowed");
+    it.map("    --    ", 'w').expect("free");
+    write(&it, 4);
+    it.protect("----      ", 'w').expect("allowed");
+    it.protect("      ----", 'w').expect("allowed");
+    it.shows("WwwwWwwwww");
+}
+
+#[test]
 fn what_moved_with_its_pages_never_joins_its_new_neighbour() {
     //                          0123456789
     let mut it = Drawing::of("Ww..Ww....");

@@ -221,6 +221,30 @@ fn only_what_can_be_read_again_is_paged_out() {
 }
 
 #[test]
+fn what_lives_in_memory_alone_is_never_read_in() {
+    let mut drawing = Drawing::of("..........");
+    let file = Arc::new(CachedFile::new(1, Source::Memory, 2 * PAGE_SIZE));
+    let backing = Backing::File {
+        file: file.clone(),
+        offset: 0,
+    };
+    let flags = VmFlags::READ | VmFlags::WRITE | VmFlags::SHARED;
+    let pages = FIRST..FIRST + 2;
+    let request = Mapping {
+        backing,
+        ..mapping(pages.clone(), Place::Fixed, flags)
+    };
+    let (space, memory) = (&mut drawing.space, &drawing.memory);
+    space.mmap(memory, request).expect("free");
+    let free = memory.free_frames();
+    let next = space.next_to_read(memory, &pages);
+    assert!(next.is_none(), "no device has it");
+    assert_eq!(memory.free_frames(), free);
+    drawing.unmap("--        ").expect("allowed");
+    file.release(&drawing.memory);
+}
+
+#[test]
 fn nothing_is_removed_but_by_who_may_store_there() {
     let mut drawing = Drawing::of("..........");
     let file = Arc::new(CachedFile::new(1, Source::Memory, 4 * PAGE_SIZE));

@@ -5,6 +5,7 @@ mod bochs;
 mod bugs;
 mod commands;
 mod debugger;
+mod dynamic;
 mod ends;
 mod foreign;
 mod limits;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
             .chain(bochs::trials())
             .chain(trace::trials())
             .chain(foreign::trials())
+            .chain(dynamic::trials())
             .chain([debugger::trial()])
             .chain(machine::trials())
             .chain(refusals::trials())

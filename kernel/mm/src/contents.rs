@@ -3,6 +3,8 @@
 //! A page at a time. A hole reads as zeroes and stays a hole; a write makes the page, fills it, and only then lets the file
 //! reach so far: a reader who sees the new length sees the bytes. Whatever fails, no page stays behind the end, unless a
 //! call reserved it there.
+mod lent;
+
 use core::ops::Range;
 
 use crate::error::Error;
@@ -12,6 +14,7 @@ use crate::page::PAGE_SIZE;
 use crate::page_cache::{CachedFile, Lookup};
 use crate::remote;
 use crate::seal::Seals;
+pub use lent::Words;
 
 /// Whether the file may become longer by [`CachedFile::allocate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,11 @@
 //! done. Where the processor has SMAP, the window onto user memory is open for these few instructions only. The caller
 //! holds no lock, because serving the fault may take any.
 use core::arch::naked_asm;
+use core::ops::Range;
 use core::slice;
+use core::sync::atomic::AtomicU64;
+
+use mm::machine::WORDS;
 
 use super::features::SMAP;
 use super::layout::USER_END;
@@ -50,6 +54,40 @@ pub(crate) fn copy_words_to_user(to: u64, from: &[u64]) -> Result<(), Fault> {
     copy_to_user(to, unsafe {
         slice::from_raw_parts(from.as_ptr().cast(), size_of_val(from))
     })
+}
+
+/// What a frame holds. Ring 3 may change it meanwhile: the copies below are the processor's own moves, like ring 3's.
+type Words = [AtomicU64; WORDS];
+
+/// Fills bytes `place` of a frame from ring 3's memory at `from`.
+pub(crate) fn copy_frame_from_user(
+    into: &Words,
+    place: Range<usize>,
+    from: u64,
+) -> Result<(), Fault> {
+    assert!(place.end <= size_of::<Words>(), "a copy beyond a frame");
+    check(from, place.len())?;
+    let start = into.as_ptr().cast::<u8>().cast_mut();
+    // SAFETY: the place lies in the frame, whose atomics may be stored to by anybody who has a reference; `from` lies in
+    // the user half, where faults are fixed up.
+    let left = unsafe {
+        copy(
+            start.wrapping_add(place.start),
+            from as *const u8,
+            place.len(),
+        )
+    };
+    done(place.len(), left)
+}
+
+/// Copies bytes `place` of a frame to ring 3's memory at `to`.
+pub(crate) fn copy_frame_to_user(to: u64, from: &Words, place: Range<usize>) -> Result<(), Fault> {
+    assert!(place.end <= size_of::<Words>(), "a copy beyond a frame");
+    check(to, place.len())?;
+    let start = from.as_ptr().cast::<u8>();
+    // SAFETY: the place lies in the frame; `to` lies in the user half, where faults are fixed up.
+    let left = unsafe { copy(to as *mut u8, start.wrapping_add(place.start), place.len()) };
+    done(place.len(), left)
 }
 
 /// Fills the beginning of `into` with what of ring 3's memory at `from` is present, and returns how much that is. No

@@ -18,9 +18,6 @@ use super::gate::{Gate, Turn};
 use super::open::{Allocation, Kind, MAX_SIZE, Order, Status, Step};
 use crate::arch::memory::memory;
 
-/// Bytes copied at a time.
-const PIECE: usize = 512;
-
 /// Permission to execute, for all.
 const EXECUTE: u32 = 0o111;
 
@@ -33,7 +30,7 @@ pub(crate) struct Memfd {
     pages: Option<Arc<CachedFile>>,
     number: u64,
     permissions: u32,
-    /// Held by a write, which is whole for all other writes.
+    /// Held by a write, which is whole for all other writes; by what changes the length or seals too.
     writing: Gate<()>,
 }
 
@@ -71,17 +68,8 @@ impl Memfd {
         if seals.contains(Seals::EXEC) && self.permissions & EXECUTE != 0 {
             seals |= Seals::SHRINK | Seals::GROW | Seals::ANY_WRITE;
         }
+        let _writing = self.writing.enter();
         self.file().add_seals(seals)
-    }
-
-    /// Whether the seals let bytes up to `end` be written.
-    fn check_seals(&self, end: u64) -> Result<(), Errno> {
-        let seals = self.file().seals();
-        let grows = end > self.file().size();
-        if seals.intersects(Seals::ANY_WRITE) || grows && seals.contains(Seals::GROW) {
-            return Err(Errno::EPERM);
-        }
-        Ok(())
     }
 }
 
@@ -104,11 +92,16 @@ impl Kind for Memfd {
     }
 
     fn read(&self, at: u64, into: &mut Buffers<'_>) -> Result<Step, Errno> {
-        let mut piece = [0; PIECE];
-        let want = into.left().min(PIECE as u64) as usize;
-        match self.file().read_at(memory(), at, &mut piece[..want]) {
-            0 => Ok(Step::Done),
-            count => into.fill(&piece[..count]).map(|_| Step::More),
+        let most = into.left().min(mm::PAGE_SIZE) as usize;
+        let lent = self
+            .file()
+            .lend_to_read(memory(), at, most, |words, place| match words {
+                Some(words) => into.fill_from(words, place),
+                None => into.fill_zeroes(place.len()),
+            });
+        match lent {
+            None => Ok(Step::Done),
+            Some(moved) => moved.map(|count| if count == 0 { Step::Done } else { Step::More }),
         }
     }
 
@@ -120,19 +113,8 @@ impl Kind for Memfd {
         if at >= MAX_SIZE {
             return Err(Errno::EFBIG);
         }
-        let room = mm::PAGE_SIZE - at % mm::PAGE_SIZE;
-        let end = at + room.min(from.left()).min(MAX_SIZE - at);
-        self.check_seals(end)?;
-        let mut place = at;
-        while place < end {
-            let mut piece = [0; PIECE];
-            let want = (end - place).min(PIECE as u64) as usize;
-            let start = *from;
-            let count = from.take(&mut piece[..want])?;
-            let written = self.file().write_at(memory(), place, &piece[..count]);
-            let written = written.inspect_err(|_| *from = start).map_err(refusal)?;
-            place += written as u64;
-        }
+        let most = from.left().min(MAX_SIZE - at) as usize;
+        fill_page(self.file(), at, most, from)?;
         Ok(Step::More)
     }
 
@@ -149,10 +131,12 @@ impl Kind for Memfd {
     }
 
     fn set_size(&self, size: u64) -> Result<(), Errno> {
+        let _writing = self.writing.enter();
         self.file().set_size(memory(), size).map_err(refusal)
     }
 
     fn allocate(&self, bytes: Range<u64>, how: Allocation) -> Result<(), Errno> {
+        let _writing = self.writing.enter();
         let done = match how {
             Allocation::PunchHole => self.file().punch_hole(memory(), bytes),
             Allocation::Extend => self.file().allocate(memory(), bytes, Reach::Extend),
@@ -180,6 +164,26 @@ impl Drop for Memfd {
             pages.release(memory());
         }
     }
+}
+
+/// Moves up to `most` bytes of ring 3's into the page of byte `at`. The caller has the file's turn to write.
+pub(crate) fn fill_page(
+    file: &CachedFile,
+    at: u64,
+    most: usize,
+    from: &mut Buffers<'_>,
+) -> Result<(), Errno> {
+    let start = *from;
+    let mut taken = Ok(0);
+    let written = file.lend_to_write(memory(), at, most, |words, place| {
+        taken = from.take_into(words, place);
+        taken.unwrap_or(0)
+    });
+    if let Err(error) = written {
+        *from = start;
+        return Err(refusal(error));
+    }
+    taken.map(drop)
 }
 
 /// Why a change of a file was refused, as write(2) says it.

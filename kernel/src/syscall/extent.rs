@@ -36,7 +36,7 @@ pub(super) fn lseek([number, offset, whence, ..]: Arguments) -> Answer {
         }
         _ => return Err(Errno::EINVAL),
     };
-    let position = base.checked_add(offset as i64).ok_or(Errno::EOVERFLOW)?;
+    let position = base.checked_add(offset as i64).ok_or(Errno::EINVAL)?;
     let position = u64::try_from(position).map_err(|_| Errno::EINVAL)?;
     open.set_position(position);
     Ok(position)

@@ -1,6 +1,8 @@
 //! Bytes in and out of open files: `read`, `write`, their kin with vectors and places.
 //!
 //! Kinds of files move what can be moved now; waiting, signals and the turns of others are seen to here, once for all.
+use alloc::sync::Arc;
+
 use abi::Errno;
 use abi::general::{O_APPEND, POLLERR, POLLHUP, POLLIN, POLLOUT, SIGPIPE, SIGXFSZ};
 
@@ -84,22 +86,22 @@ pub(super) fn pwritev([number, vector, count, offset, ..]: Arguments) -> Answer 
     transfer(&place, Direction::Write, offset, &buffers)
 }
 
-type Open = alloc::sync::Arc<OpenFile>;
+pub(super) type Open = Arc<OpenFile>;
 
-fn readable(number: u64) -> Result<Open, Errno> {
+pub(super) fn readable(number: u64) -> Result<Open, Errno> {
     let open = descriptor(number)?.file;
     open.check_readable()?;
     Ok(open)
 }
 
-fn writable(number: u64) -> Result<Open, Errno> {
+pub(super) fn writable(number: u64) -> Result<Open, Errno> {
     let open = descriptor(number)?.file;
     open.check_writable()?;
     Ok(open)
 }
 
 /// The file to be used at `offset`.
-fn seekable(number: u64, offset: u64) -> Result<Open, Errno> {
+pub(super) fn seekable(number: u64, offset: u64) -> Result<Open, Errno> {
     if (offset as i64) < 0 {
         return Err(Errno::EINVAL);
     }
@@ -112,18 +114,46 @@ fn seekable(number: u64, offset: u64) -> Result<Open, Errno> {
 
 /// Which way bytes go.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
+pub(super) enum Direction {
     /// To ring 3.
     Read,
     /// From it.
     Write,
 }
 
+/// What a call does that the open file's flags or its own say.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) does_wait: bool,
+    pub(super) appends: bool,
+}
+
+impl Rules {
+    /// As the flags of `open` have it.
+    pub(super) fn of(open: &OpenFile) -> Self {
+        Self {
+            does_wait: !open.is_nonblocking(),
+            appends: open.flags() & O_APPEND != 0,
+        }
+    }
+}
+
 /// Transfers at the file's position, and moves that on.
 fn at_position(open: &OpenFile, direction: Direction, buffers: &[Buffer]) -> Answer {
+    at_position_by(open, direction, buffers, Rules::of(open))
+}
+
+/// The same by other rules.
+pub(super) fn at_position_by(
+    open: &OpenFile,
+    direction: Direction,
+    list: &[Buffer],
+    rules: Rules,
+) -> Answer {
     let _turn = open.position_turn();
     let mut position = open.position();
-    let count = transfer_from(open, direction, &mut position, buffers)?;
+    let mut buffers = Buffers::new(list);
+    let count = transfer_by(open, direction, &mut position, &mut buffers, rules)?;
     if open.kind.order() != Order::Stream {
         open.set_position(position + count);
     }
@@ -132,18 +162,24 @@ fn at_position(open: &OpenFile, direction: Direction, buffers: &[Buffer]) -> Ans
 
 /// Transfers from `at` on, whatever the file's position is.
 fn transfer(open: &OpenFile, direction: Direction, mut at: u64, list: &[Buffer]) -> Answer {
-    transfer_from(open, direction, &mut at, list)
+    let mut buffers = Buffers::new(list);
+    transfer_by(open, direction, &mut at, &mut buffers, Rules::of(open))
 }
 
 /// Transfers as much as the call is to: a read what there is, a write all of it.
-fn transfer_from(open: &OpenFile, direction: Direction, at: &mut u64, list: &[Buffer]) -> Answer {
-    let mut buffers = Buffers::new(list);
+pub(super) fn transfer_by(
+    open: &OpenFile,
+    direction: Direction,
+    at: &mut u64,
+    buffers: &mut Buffers<'_>,
+    rules: Rules,
+) -> Answer {
     let writers_turn = match direction {
         Direction::Write => open.kind.writers_turn(),
         Direction::Read => None,
     };
     if direction == Direction::Write {
-        prepare_write(open, at, &mut buffers)?;
+        prepare_write(open, at, buffers, rules)?;
     }
     let at = *at;
     if open.kind.order() != Order::Stream && (at.wrapping_add(buffers.left()) as i64) < 0 {
@@ -153,8 +189,8 @@ fn transfer_from(open: &OpenFile, direction: Direction, at: &mut u64, list: &[Bu
     let end = loop {
         let place = at + buffers.moved();
         let step = match direction {
-            Direction::Read => open.kind.read(place, &mut buffers),
-            Direction::Write => open.kind.write(place, &mut buffers),
+            Direction::Read => open.kind.read(place, buffers),
+            Direction::Write => open.kind.write(place, buffers),
         };
         match step {
             Ok(Step::Done) => break Ok(()),
@@ -163,7 +199,7 @@ fn transfer_from(open: &OpenFile, direction: Direction, at: &mut u64, list: &[Bu
             Ok(Step::Blocked) if direction == Direction::Read && buffers.moved() > 0 => {
                 break Ok(());
             }
-            Ok(Step::Blocked) if open.is_nonblocking() => break Err(Errno::EAGAIN),
+            Ok(Step::Blocked) if !rules.does_wait => break Err(Errno::EAGAIN),
             Ok(Step::Blocked) if signal::interrupted() => break Err(Errno::ERESTARTSYS),
             Ok(Step::Blocked) => wait(&open.kind, direction, soon),
             Err(errno) => break Err(errno),
@@ -204,11 +240,16 @@ fn wait(kind: &dyn Kind, direction: Direction, soon: u64) {
 }
 
 /// Where a write to a regular file begins, and how far RLIMIT_FSIZE lets it go.
-fn prepare_write(open: &OpenFile, at: &mut u64, buffers: &mut Buffers<'_>) -> Result<(), Errno> {
+fn prepare_write(
+    open: &OpenFile,
+    at: &mut u64,
+    buffers: &mut Buffers<'_>,
+    rules: Rules,
+) -> Result<(), Errno> {
     if !open.kind.is_regular() || buffers.left() == 0 {
         return Ok(());
     }
-    if open.flags() & O_APPEND != 0
+    if rules.appends
         && let Order::Random(size) = open.kind.order()
     {
         *at = size;

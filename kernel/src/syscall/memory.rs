@@ -22,7 +22,7 @@ use super::{Answer, Arguments};
 use crate::arch::memory::memory;
 use crate::fault;
 use crate::fs::memfd;
-use crate::fs::open::OpenFile;
+use crate::fs::open::{MAX_SIZE, OpenFile};
 use crate::process::oom::{self, Need};
 use crate::process::{Space, current};
 
@@ -55,7 +55,8 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
 
 /// Makes the mapping, with its pages where that is wished; its address.
 fn map(flags: u32, mapping: &Mapping, open: Option<&OpenFile>) -> Answer {
-    let kind = check_kind(flags, mapping).and_then(|()| match open {
+    let kind = check_reach(mapping).and_then(|()| check_kind(flags, mapping));
+    let kind = kind.and_then(|()| match open {
         Some(open) if open.check_readable().is_err() => Err(Errno::EACCES),
         _ => Ok(()),
     });
@@ -75,6 +76,18 @@ fn map(flags: u32, mapping: &Mapping, open: Option<&OpenFile>) -> Answer {
         populate(&space, start, start + mapping.length);
     }
     Ok(start)
+}
+
+/// `EOVERFLOW` where the last page would lie behind all that files can have.
+fn check_reach(mapping: &Mapping) -> Result<(), Errno> {
+    let Backing::File { offset, .. } = mapping.backing else {
+        return Ok(());
+    };
+    let length = mapping.length.checked_next_multiple_of(PAGE_SIZE);
+    match length.and_then(|length| MAX_SIZE.checked_sub(length)) {
+        Some(room) if offset <= room / PAGE_SIZE => Ok(()),
+        _ => Err(Errno::EOVERFLOW),
+    }
 }
 
 fn place(flags: u32) -> Place {

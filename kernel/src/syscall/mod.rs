@@ -4,12 +4,16 @@
 //! A number that isn't in the table answers `ENOSYS`, is counted, and is logged once for each number.
 mod advice;
 mod attributes;
+mod by_flags;
+mod copying;
+mod cursor;
 mod descriptor;
 mod directory;
 mod exec;
 mod extent;
 mod file;
 mod foreign;
+mod foresight;
 mod futex;
 mod identity;
 mod itimer;
@@ -29,6 +33,7 @@ mod residency;
 mod scheduling;
 mod select;
 mod signal;
+mod splice;
 mod status;
 mod system;
 mod table;

@@ -2,9 +2,10 @@
 use abi::Sysno;
 
 use super::{
-    Answer, Arguments, advice, attributes, descriptor, directory, exec, extent, file, foreign,
-    futex, identity, itimer, limits, locks, memfd, memory, names, open, pidfd, pipe, poll, prctl,
-    process, residency, scheduling, select, signal, status, system, terminal, time, wait,
+    Answer, Arguments, advice, attributes, by_flags, copying, descriptor, directory, exec, extent,
+    file, foreign, foresight, futex, identity, itimer, limits, locks, memfd, memory, names, open,
+    pidfd, pipe, poll, prctl, process, residency, scheduling, select, signal, splice, status,
+    system, terminal, time, wait,
 };
 use crate::arch::trap::TrapFrame;
 use Server::{Call, Frame, Plain};
@@ -148,6 +149,16 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::dup3, Call(descriptor::dup3)),
     (Sysno::preadv, Call(file::preadv)),
     (Sysno::pwritev, Call(file::pwritev)),
+    (Sysno::preadv2, Call(by_flags::preadv2)),
+    (Sysno::pwritev2, Call(by_flags::pwritev2)),
+    (Sysno::sendfile, Call(copying::sendfile)),
+    (Sysno::copy_file_range, Call(copying::copy_file_range)),
+    (Sysno::splice, Call(splice::splice)),
+    (Sysno::tee, Call(splice::tee)),
+    (Sysno::vmsplice, Call(splice::vmsplice)),
+    (Sysno::fadvise64, Call(foresight::fadvise64)),
+    (Sysno::readahead, Call(foresight::readahead)),
+    (Sysno::sync_file_range, Call(foresight::sync_file_range)),
     (Sysno::truncate, Call(attributes::truncate)),
     (Sysno::open, Call(open::open)),
     (Sysno::openat, Call(open::openat)),

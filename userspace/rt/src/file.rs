@@ -38,6 +38,12 @@ pub fn close(fd: u32) -> Result<(), Errno> {
     call(Sysno::close, [fd as usize]).map(drop)
 }
 
+/// Lets `new` stand for what `old` does: dup3(2).
+pub fn duplicate(old: u32, new: u32, flags: u32) -> Result<u32, Errno> {
+    let arguments = [old as usize, new as usize, flags as usize];
+    call(Sysno::dup3, arguments).map(|number| number as u32)
+}
+
 /// fcntl(2) with a number.
 pub fn fcntl(fd: u32, command: u32, argument: usize) -> Result<usize, Errno> {
     call(Sysno::fcntl, [fd as usize, command as usize, argument])

@@ -23,6 +23,7 @@
 pub mod io;
 
 pub mod attempt;
+pub mod copy;
 pub mod entry;
 pub mod env;
 pub mod faults;

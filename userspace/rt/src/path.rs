@@ -48,6 +48,32 @@ pub fn link(old: &CStr, new: &CStr) -> Result<(), Errno> {
     call(Sysno::link, [address(old), address(new)]).map(drop)
 }
 
+/// One more name for what `old` leads to from folder `at` on: linkat(2).
+pub fn link_at(at: u32, old: &CStr, new: &CStr, flags: u32) -> Result<(), Errno> {
+    let here = HERE as usize;
+    let arguments = [
+        at as usize,
+        address(old),
+        here,
+        address(new),
+        flags as usize,
+    ];
+    call(Sysno::linkat, arguments).map(drop)
+}
+
+/// Sets the times of the last access and the last change, seconds and nanoseconds each: utimensat(2).
+pub fn set_times(at: u32, path: &CStr, times: Option<[u64; 4]>, flags: u32) -> Result<(), Errno> {
+    let place = times.as_ref().map_or(0, |times| times.as_ptr() as usize);
+    let arguments = [at as usize, address(path), place, flags as usize];
+    call(Sysno::utimensat, arguments).map(drop)
+}
+
+/// Whether the file may be used so: faccessat2(2).
+pub fn access(path: &CStr, mode: u32, flags: u32) -> Result<(), Errno> {
+    let arguments = [HERE as usize, address(path), mode as usize, flags as usize];
+    call(Sysno::faccessat2, arguments).map(drop)
+}
+
 /// A link to a path: symlink(2).
 pub fn link_to(target: &CStr, path: &CStr) -> Result<(), Errno> {
     call(Sysno::symlink, [address(target), address(path)]).map(drop)

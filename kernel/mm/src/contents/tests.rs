@@ -10,6 +10,7 @@ use crate::mmap::{Mapping, Place};
 use crate::page::PAGE_SIZE;
 use crate::page_cache::{CachedFile, Source};
 use crate::page_table::Levels;
+use crate::remote;
 use crate::seal::Seals;
 use crate::testing::{FIRST, Random, TestMachine, mapping, memory, path, space};
 use crate::vma::{Backing, VmFlags};
@@ -233,5 +234,77 @@ fn nobody_stores_to_a_file_whose_contents_are_sealed() {
     crate::check::check(&memory, &[&space, &child], &[&file]).expect("the invariants hold");
     child.destroy(&memory);
     space.destroy(&memory);
+    file.release(&memory);
+}
+
+#[test]
+fn a_lent_page_reads_and_writes_as_by_calls() {
+    const LONGEST: u64 = 6 * PAGE_SIZE;
+    let (memory, file) = (memory(64, Levels::Four), file(0));
+    let free = memory.free_frames();
+    let (mut plain, mut random) = (Vec::new(), Random(11));
+    for step in 0..2000 {
+        let (at, length) = (random.below(LONGEST), random.below(PAGE_SIZE) as usize + 1);
+        let byte = step as u8;
+        let copied = random.below(length as u64 + 1) as usize;
+        let written = file.lend_to_write(&memory, at, length, |words, place| {
+            let count = copied.min(place.len());
+            remote::write_bytes(words, place.start, &vec![byte; count]);
+            count
+        });
+        let count = written.expect("there is memory");
+        let end = at as usize + count;
+        if count > 0 {
+            let longer = plain.len().max(end);
+            plain.resize(longer, 0);
+            plain[at as usize..end].fill(byte);
+        }
+        assert_eq!(file.size(), plain.len() as u64, "step {step}");
+        let (from, most) = (random.below(LONGEST), random.below(PAGE_SIZE) as usize + 1);
+        let seen = file.lend_to_read(&memory, from, most, |words, place| {
+            let mut bytes = vec![0; place.len()];
+            if let Some(words) = words {
+                remote::read_bytes(words, place.start, &mut bytes);
+            }
+            bytes
+        });
+        let page_end = (from / PAGE_SIZE + 1) * PAGE_SIZE;
+        let until = (from + most as u64).min(page_end).min(plain.len() as u64);
+        let expected = plain.get(from as usize..until as usize);
+        assert_eq!(
+            seen.as_deref(),
+            expected.filter(|bytes| !bytes.is_empty()),
+            "step {step}"
+        );
+    }
+    assert_eq!(contents(&memory, &file), plain);
+    file.release(&memory);
+    assert_eq!(memory.free_frames(), free);
+}
+
+//  pages     0123
+//  before    A           one page long
+//  copied      0 bytes   <- into a page behind the end
+//  after     A           no page stays there
+#[test]
+fn a_copy_that_fails_leaves_no_page_behind() {
+    let (memory, file) = (memory(64, Levels::Four), file(0));
+    let wrote = file.write_at(&memory, 0, &[7; PAGE_SIZE as usize]);
+    assert_eq!(wrote, Ok(PAGE_SIZE as usize));
+    let copied = file.lend_to_write(&memory, 2 * PAGE_SIZE, 100, |_, _| 0);
+    assert_eq!((copied, file.size()), (Ok(0), PAGE_SIZE));
+    assert_eq!(file.resident_pages(), 1);
+    file.release(&memory);
+}
+
+#[test]
+fn a_sealed_file_lends_no_page_to_write() {
+    let (memory, file) = (memory(64, Levels::Four), file(100));
+    file.add_seals(Seals::GROW).expect("no seal forbids it");
+    let write = |at| file.lend_to_write(&memory, at, 10, |_, place| place.len());
+    assert_eq!(write(90), Ok(10));
+    assert_eq!(write(91), Err(Error::NotPermitted));
+    file.add_seals(Seals::FUTURE_WRITE).expect("nor this");
+    assert_eq!(write(0), Err(Error::NotPermitted));
     file.release(&memory);
 }

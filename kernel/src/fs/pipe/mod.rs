@@ -4,6 +4,7 @@
 //! adds it, a reader borrows the first page and gives the rest of it back. Each change wakes who waits for one.
 mod fifo;
 mod slots;
+mod splice;
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,8 +16,9 @@ use abi::general::{
 };
 
 pub(crate) use self::fifo::Fifo;
-pub(crate) use self::slots::Slot;
-use self::slots::{NoMemory, PAGE, Slots, Write};
+use self::slots::{NoMemory, Slots};
+pub(crate) use self::slots::{PAGE, Slot, Write};
+pub(crate) use self::splice::Put;
 use super::buffers::Buffers;
 use super::inode::Inode;
 use super::open::{Kind, OpenFile, Status, Step, Wakes};
@@ -130,7 +132,8 @@ impl Pipe {
         }
     }
 
-    fn key(&self) -> usize {
+    /// What those who wait for it wait for.
+    pub(crate) fn key(&self) -> usize {
         core::ptr::from_ref(self).addr()
     }
 

@@ -5,6 +5,7 @@
 //! writer, which is why PIPE_BUF is a page. Pure: tested on the workstation.
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use core::cell::Cell;
 use core::ops::Range;
 
 /// Bytes in a page.
@@ -24,6 +25,8 @@ pub(crate) enum Write {
     Stream,
     /// Each write is a packet, and a read takes one (O_DIRECT).
     Packets,
+    /// Pages that came by splice(2): nothing joins them.
+    Pages,
 }
 
 /// No memory for a page, or for the queue.
@@ -55,6 +58,28 @@ impl Slot {
         &self.page[self.unread.clone()]
     }
 
+    /// The same, for a transfer.
+    pub(crate) fn unread_cells(&mut self) -> &[Cell<u8>] {
+        Cell::from_mut(&mut self.page[self.unread.clone()]).as_slice_of_cells()
+    }
+
+    /// The first `count` bytes of the page, for a transfer that fills them.
+    pub(crate) fn room_cells(&mut self, count: usize) -> &[Cell<u8>] {
+        Cell::from_mut(&mut self.page[..count]).as_slice_of_cells()
+    }
+
+    /// A page of its own with up to `most` of the bytes that nobody read.
+    pub(crate) fn copy(&self, most: usize) -> Result<Self, NoMemory> {
+        let mut copy = Self::try_new(match self.kind {
+            Write::Packets => Write::Packets,
+            Write::Stream | Write::Pages => Write::Pages,
+        })?;
+        let count = self.unread.len().min(most);
+        copy.page[..count].copy_from_slice(&self.unread()[..count]);
+        copy.unread = 0..count;
+        Ok(copy)
+    }
+
     /// The first `count` bytes were read.
     pub(crate) fn consume(&mut self, count: usize) {
         self.unread.start += count;
@@ -66,7 +91,7 @@ impl Slot {
 
     /// Whether `count` bytes more fit behind those that are there.
     fn takes(&self, count: usize) -> bool {
-        !self.is_packet() && self.unread.end + count <= PAGE
+        self.kind == Write::Stream && self.unread.end + count <= PAGE
     }
 }
 
@@ -158,6 +183,11 @@ impl Slots {
         let slot = self.queue.pop_front()?;
         self.lent = true;
         Some(slot)
+    }
+
+    /// Slot `number` from the first on, unless the first is lent.
+    pub(crate) fn get(&self, number: usize) -> Option<&Slot> {
+        self.queue.get(number).filter(|_| !self.lent)
     }
 
     /// Takes the lent slot back, with what is left of it.

@@ -35,7 +35,7 @@ impl Archived {
     }
 
     /// What counts from `offset` on.
-    fn rest(&self, offset: u64) -> &'static [u8] {
+    pub(super) fn rest(&self, offset: u64) -> &'static [u8] {
         let rest = offset as usize..self.mark() as usize;
         self.data.get(rest).unwrap_or_default()
     }

@@ -4,7 +4,6 @@ use core::ops::Range;
 
 use abi::Errno;
 use abi::general::{O_ACCMODE, O_RDONLY};
-use mm::PAGE_SIZE;
 use mm::page_cache::CachedFile;
 
 use super::Node;
@@ -14,9 +13,6 @@ use crate::fs::gate::Turn;
 use crate::fs::inode::Inode;
 use crate::fs::open::{Allocation, Kind, MAX_SIZE, OpenFile, Order, Status, Step};
 use crate::fs::place::Place;
-
-/// Bytes copied at a time.
-const PIECE: usize = 512;
 
 /// A regular file that somebody opened.
 struct Opened {
@@ -73,19 +69,11 @@ impl Kind for Opened {
     }
 
     fn read(&self, at: u64, into: &mut Buffers<'_>) -> Result<Step, Errno> {
-        let mut piece = [0; PIECE];
-        let want = into.left().min(PIECE as u64) as usize;
-        let count = self
-            .regular()
-            .read_at(&self.node.card, at, &mut piece[..want]);
         // Once a call is enough.
         if into.moved() == 0 {
             self.node.note_access();
         }
-        if count == 0 {
-            return Ok(Step::Done);
-        }
-        into.fill(&piece[..count]).map(|_| Step::More)
+        self.regular().read(&self.node.card, at, into)
     }
 
     fn writers_turn(&self) -> Option<Turn<'_, ()>> {
@@ -99,15 +87,8 @@ impl Kind for Opened {
         if at >= MAX_SIZE {
             return Err(Errno::EFBIG);
         }
-        let room = PAGE_SIZE - at % PAGE_SIZE;
-        let want = room.min(from.left()).min(PIECE as u64).min(MAX_SIZE - at) as usize;
-        let mut piece = [0; PIECE];
-        let start = *from;
-        let count = from.take(&mut piece[..want])?;
-        let written = self
-            .regular()
-            .write_in_page(&self.node.card, at, &piece[..count]);
-        written.inspect_err(|_| *from = start)?;
+        let most = from.left().min(MAX_SIZE - at) as usize;
+        self.regular().write(&self.node.card, at, most, from)?;
         self.node.note_change();
         Ok(Step::More)
     }

@@ -13,9 +13,10 @@ use super::Volume;
 use super::archived::complete;
 use super::card::Card;
 use crate::arch::memory::memory;
+use crate::fs::buffers::Buffers;
 use crate::fs::gate::Gate;
-use crate::fs::memfd::refusal;
-use crate::fs::open::Allocation;
+use crate::fs::memfd::{fill_page, refusal};
+use crate::fs::open::{Allocation, Step};
 use crate::process::sched;
 
 /// Bytes of a block, as stat(2) counts them.
@@ -95,15 +96,48 @@ impl Regular {
         }
     }
 
-    /// Writes bytes of one page.
-    pub(super) fn write_in_page(&self, card: &Card, at: u64, bytes: &[u8]) -> Result<usize, Errno> {
+    /// Moves bytes of one page to ring 3: from the page, or straight from the archive, since who only reads needs no frame.
+    pub(super) fn read(&self, card: &Card, at: u64, into: &mut Buffers<'_>) -> Result<Step, Errno> {
         let pages = self.pages();
+        let most = into.left().min(PAGE_SIZE - at % PAGE_SIZE) as usize;
+        let moved = match &card.archived {
+            Some(archived) if !pages.is_ready(memory(), at / PAGE_SIZE) => {
+                let left = pages.size().saturating_sub(at);
+                let count = left.min(most as u64) as usize;
+                let rest = archived.rest(at);
+                match rest.len().min(count) {
+                    0 => into.fill_zeroes(count),
+                    part => into.fill(&rest[..part]),
+                }
+            }
+            _ => {
+                let lent = pages.lend_to_read(memory(), at, most, |words, place| match words {
+                    Some(words) => into.fill_from(words, place),
+                    None => into.fill_zeroes(place.len()),
+                });
+                lent.unwrap_or(Ok(0))
+            }
+        };
+        Ok(match moved? {
+            0 => Step::Done,
+            _ => Step::More,
+        })
+    }
+
+    /// Moves up to `most` bytes of ring 3's into the page of byte `at`. The caller has the turn to write.
+    pub(super) fn write(
+        &self,
+        card: &Card,
+        at: u64,
+        most: usize,
+        from: &mut Buffers<'_>,
+    ) -> Result<(), Errno> {
         let index = at / PAGE_SIZE;
-        if !pages.is_ready(memory(), index) {
+        if !self.pages().is_ready(memory(), index) {
             Volume::check_room(1)?;
             self.bring(card, index)?;
         }
-        pages.write_at(memory(), at, bytes).map_err(refusal)
+        fill_page(self.pages(), at, most, from)
     }
 
     /// Has page `index` in memory, where the archive still has some of it.

@@ -1,12 +1,13 @@
 //! Calls on files: their length, their holes, and bytes that are read and written past all mappings.
 use std::sync::Arc;
 
-use mm::Error;
 use mm::page_cache::CachedFile;
+use mm::{Error, Memory, remote};
 
 use super::{Answer, World};
 use crate::broken::{Sound, demand};
 use crate::files::Store;
+use crate::machine::SoftMachine;
 use crate::op::Span;
 use crate::oracle::Refusal;
 use crate::random::mix;
@@ -57,7 +58,7 @@ impl World {
         };
         let mut buffer = vec![0xee; span.length as usize];
         let free = self.kernel.memory.free_frames();
-        let count = cached.read_at(&self.kernel.memory, span.address, &mut buffer);
+        let count = read(&self.kernel.memory, cached, span.address, &mut buffer);
         let expected = self.contents.read(file, span.address, span.length);
         demand!(
             buffer[..count] == expected,
@@ -75,7 +76,7 @@ impl World {
             return Ok(Answer::Nothing);
         };
         let bytes: Vec<u8> = (0..span.length).map(|at| mix(bytes ^ at) as u8).collect();
-        let written = cached.write_at(&self.kernel.memory, span.address, &bytes);
+        let written = write(&self.kernel.memory, cached, span.address, &bytes);
         let (count, size) = (written.unwrap_or(0), cached.size());
         let free = self.kernel.memory.free_frames();
         demand!(
@@ -106,4 +107,55 @@ impl World {
         let is_there = self.contents.file(file).store == Store::Memory;
         is_there.then(|| &*self.files[file])
     }
+}
+
+/// pread(2), half of the time by pages that are lent.
+fn read(memory: &Memory<SoftMachine>, file: &CachedFile, start: u64, buffer: &mut [u8]) -> usize {
+    if start.is_multiple_of(2) {
+        return file.read_at(memory, start, buffer);
+    }
+    let mut done = 0;
+    while done < buffer.len() {
+        let rest = &mut buffer[done..];
+        let (at, wanted) = (start + done as u64, rest.len());
+        let copied = file.lend_to_read(memory, at, wanted, |words, place| {
+            let part = &mut rest[..place.len()];
+            match words {
+                Some(words) => remote::read_bytes(words, place.start, part),
+                None => part.fill(0),
+            }
+            place.len()
+        });
+        match copied {
+            Some(count) => done += count,
+            None => break,
+        }
+    }
+    done
+}
+
+/// pwrite(2), in the same way.
+fn write(
+    memory: &Memory<SoftMachine>,
+    file: &CachedFile,
+    start: u64,
+    bytes: &[u8],
+) -> Result<usize, Error> {
+    if start.is_multiple_of(2) {
+        return file.write_at(memory, start, bytes);
+    }
+    let mut done = 0;
+    while done < bytes.len() {
+        let rest = &bytes[done..];
+        let copied = file.lend_to_write(memory, start + done as u64, rest.len(), |words, place| {
+            remote::write_bytes(words, place.start, &rest[..place.len()]);
+            place.len()
+        });
+        match copied {
+            Ok(count) => done += count,
+            Err(error) if done == 0 => return Err(error),
+            Err(_) => break,
+        }
+    }
+    Ok(done)
 }

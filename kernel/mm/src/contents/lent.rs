@@ -1,0 +1,83 @@
+//! A page of a memory file, lent to who moves bytes between it and a program's memory.
+//!
+//! Such a copy may fault, and whoever serves the fault takes locks, so none is held meanwhile: only the frame is. Who
+//! copies into a page sees to it that until it is done nobody else writes to the file by a call, seals it, or changes its
+//! length; loads, stores and faults need not know.
+use core::ops::Range;
+
+use super::{offset_in_page, part};
+use crate::error::Error;
+use crate::frame::Frame;
+use crate::machine::{Machine, WORDS};
+use crate::memory::Memory;
+use crate::page::PAGE_SIZE;
+use crate::page_cache::{CachedFile, Lookup};
+use crate::seal::Seals;
+use crate::sync::atomic::AtomicU64;
+
+/// What a page holds.
+pub type Words = [AtomicU64; WORDS];
+
+impl CachedFile {
+    /// Lends the page of byte `at` to `copy`, with the place in it of up to `length` bytes that the file has from there on;
+    /// no words stand for zeroes. `None` behind the end.
+    pub fn lend_to_read<M: Machine, R>(
+        &self,
+        memory: &Memory<M>,
+        at: u64,
+        length: usize,
+        copy: impl FnOnce(Option<&Words>, Range<usize>) -> R,
+    ) -> Option<R> {
+        // Before the page is looked for: what the size covers has been written.
+        let left = self.size().checked_sub(at).filter(|&left| left > 0)?;
+        let start = offset_in_page(at);
+        let bytes = start..start + part(at, length, left);
+        match self.lookup(memory, at / PAGE_SIZE) {
+            Lookup::PastEnd => None,
+            Lookup::Absent | Lookup::Reading => Some(copy(None, bytes)),
+            Lookup::Ready(frame) => {
+                let copied = copy(Some(memory.machine.words(frame)), bytes);
+                memory.put(frame);
+                Some(copied)
+            }
+        }
+    }
+
+    /// Lends the page of byte `at`, made where it is absent, to `copy`, which fills up to `length` bytes at the place that
+    /// it is told and says how many. The file reaches to the last of them; where there is none, it is as it was.
+    pub fn lend_to_write<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        at: u64,
+        length: usize,
+        copy: impl FnOnce(&Words, Range<usize>) -> usize,
+    ) -> Result<usize, Error> {
+        let start = offset_in_page(at);
+        let bytes = start..start + part(at, length, u64::MAX - at);
+        let frame = self.page_for(memory, at, bytes.len() as u64)?;
+        let copied = copy(memory.machine.words(frame), bytes);
+        memory.put(frame);
+        let _writers_wait = self.seals.lock();
+        if copied > 0 {
+            self.extend(at + copied as u64);
+        } else {
+            self.drop_pages(memory, &(self.reach()..u64::MAX));
+        }
+        Ok(copied)
+    }
+
+    /// The page for `count` bytes from `at` on, held, where the seals let them be written.
+    fn page_for<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        at: u64,
+        count: u64,
+    ) -> Result<Frame, Error> {
+        let seals = self.seals.lock();
+        let grows = at + count > self.size();
+        if seals.intersects(Seals::ANY_WRITE) || grows && seals.contains(Seals::GROW) {
+            return Err(Error::NotPermitted);
+        }
+        Ok(self.page_to_write(memory, at / PAGE_SIZE)?)
+    }
+}

@@ -4,7 +4,9 @@
 //! find them where they were.
 
 use core::fmt::Write;
+use core::ops::Range;
 
+use programs::proc::{self, Area};
 use rt::abi::Sysno;
 use rt::abi::general::{F_ADD_SEALS, F_GET_SEALS};
 use rt::attempt;
@@ -12,7 +14,7 @@ use rt::memory::PAGE;
 use rt::{Errno, file, syscall};
 
 use crate::machine::Machine;
-use crate::picture::fold;
+use crate::picture::{MEMORY_FILE, ROOM, fold};
 
 /// The descriptor of the first slot, above all that somebody may have left open.
 const FIRST: usize = 40;
@@ -62,6 +64,10 @@ impl Machine {
     /// Lets the kernel read a file's bytes to right where the program has its mappings.
     pub(crate) fn read_into(&mut self, [slot, at, length, offset]: [usize; 4]) {
         let at = self.address(at);
+        if meet(slot, at..at + length, offset) {
+            let _ = write!(self.log, " onto itself");
+            return;
+        }
         self.plain(Sysno::pread64, [descriptor(slot), at, length, offset]);
     }
 
@@ -72,6 +78,9 @@ impl Machine {
         let pages = (at..last).step_by(PAGE).chain([last]);
         match pages.map(attempt::load).find_map(Result::err) {
             Some(fault) => self.say_fault(fault),
+            None if meet(slot, at..at + length, offset) => {
+                let _ = write!(self.log, " onto itself");
+            }
             None => self.plain(Sysno::pwrite64, [descriptor(slot), at, length, offset]),
         }
     }
@@ -107,4 +116,24 @@ impl Machine {
             }
         }
     }
+}
+
+/// Whether some of these bytes of memory and of the file, from `offset` on, are the same: then it depends on the processor
+/// what copying makes of them.
+#[inline(never)]
+fn meet(slot: usize, memory: Range<usize>, offset: usize) -> bool {
+    let Ok(about) = file::status(descriptor(slot) as u32) else {
+        return false;
+    };
+    let end = offset + memory.len();
+    let mut room = [0; ROOM];
+    let text = proc::read(c"/proc/self/maps", &mut room);
+    let mut areas = text.lines().filter_map(Area::parse);
+    areas.any(|area| {
+        let start = area.start.max(memory.start);
+        let shown = area.offset + start.wrapping_sub(area.start);
+        let length = area.end.min(memory.end).saturating_sub(start);
+        let is_it = area.name.starts_with(MEMORY_FILE) && area.inode == about.st_ino;
+        is_it && length > 0 && shown < end && offset < shown + length
+    })
 }

@@ -1,7 +1,7 @@
 //! Limits of memory, set a little above what the process has: how much that is differs by the loader.
 
 use programs::proc;
-use rt::abi::general::{RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK};
+use rt::abi::general::{RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_STACK};
 use rt::memory::PAGE;
 use rt::system;
 
@@ -30,8 +30,9 @@ impl Machine {
         };
         let (_, highest) = system::limit(resource).expect("getrlimit");
         let limit = match (pages, resource) {
-            (LIFTED, RLIMIT_STACK) => STACK,
-            (LIFTED, _) => highest,
+            (LIFTED, RLIMIT_STACK) => STACK.min(highest),
+            // A lower one would bind only those who may not lock all memory anyway.
+            (LIFTED, _) | (_, RLIMIT_MEMLOCK) => highest,
             _ => present + pages * PAGE,
         };
         self.say(system::set_limit(resource, limit, highest).map(|()| 0));
@@ -45,7 +46,8 @@ pub(crate) fn lift() {
         (RLIMIT_DATA, NONE),
         (RLIMIT_STACK, STACK),
     ] {
-        system::set_limit(resource, limit, NONE).expect("setrlimit");
+        let (_, highest) = system::limit(resource).expect("getrlimit");
+        system::set_limit(resource, limit.min(highest), highest).expect("setrlimit");
     }
 }
 

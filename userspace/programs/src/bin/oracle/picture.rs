@@ -15,10 +15,11 @@ use crate::machine::{GUARD, HEAP, HEAP_PAGES, Machine, REACH, WINDOW, WINDOW_PAG
 const TOO_LONG: usize = 1 << 46;
 
 /// Room for a list of areas.
-const ROOM: usize = 12 << 10;
+pub(crate) const ROOM: usize = 12 << 10;
 
 /// Begins the names of files that have none, whatever follows.
-const NAMELESS: [&str; 2] = ["/memfd:", "/dev/zero"];
+pub(crate) const MEMORY_FILE: &str = "/memfd:";
+const SHARED_MEMORY: &str = "/dev/zero";
 
 impl Machine {
     /// What is left when a process ends.
@@ -72,14 +73,15 @@ impl Machine {
             } else {
                 continue;
             };
-            let name = NAMELESS.iter().find(|name| area.name.starts_with(**name));
+            let names = [MEMORY_FILE, SHARED_MEMORY];
+            let name = names.into_iter().find(|name| area.name.starts_with(name));
             let _ = write!(
                 self.log,
                 " {place:x}+{:x}{}{:x}{}",
                 area.end - area.start,
                 area.rights,
                 area.offset,
-                name.unwrap_or(&"")
+                name.unwrap_or_default()
             );
         }
     }

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 pub(crate) struct Control {
     to: UnixStream,
     answers: Receiver<Value>,
+    /// How many questions were asked; each has its number.
+    asked: u64,
     listener: JoinHandle<Option<String>>,
 }
 
@@ -35,6 +37,7 @@ impl Control {
         let mut control = Self {
             to: socket,
             answers,
+            asked: 0,
             listener,
         };
         // Without an id the answer is dropped. If QEMU is gone already, its exit status will say why.
@@ -85,9 +88,16 @@ impl Control {
     /// QEMU's whole answer to a command; nothing where it is gone, as its exit status will say why.
     pub(crate) fn ask(&mut self, command: &str, arguments: &Value) -> Option<Value> {
         const PATIENCE: Duration = Duration::from_secs(20);
-        let message = json!({ "execute": command, "id": 1, "arguments": arguments });
+        self.asked += 1;
+        let message = json!({ "execute": command, "id": self.asked, "arguments": arguments });
         self.send(&message).ok()?;
-        self.answers.recv_timeout(PATIENCE).ok()
+        loop {
+            let answer = self.answers.recv_timeout(PATIENCE).ok()?;
+            // A late answer belongs to nobody any more.
+            if answer["id"] == self.asked {
+                return Some(answer);
+            }
+        }
     }
 
     /// Why the machine shut down, in QEMU's words, once it is gone.

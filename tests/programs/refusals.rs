@@ -44,6 +44,10 @@ const TESTS: &[(&str, Body)] = &[
         a_missing_debugger_is_said,
     ),
     (
+        "ctrl_c_in_the_middle_of_an_image_leaves_nothing_behind",
+        ctrl_c_in_the_middle_of_an_image,
+    ),
+    (
         "qemu_ended_by_somebody_else_is_no_success",
         qemu_ended_by_somebody_else_is_no_success,
     ),
@@ -159,33 +163,65 @@ fn a_missing_debugger_is_said() -> Result<()> {
     Ok(())
 }
 
+fn ctrl_c_in_the_middle_of_an_image() -> Result<()> {
+    const LENGTH: u64 = 64 << 20;
+    let (input, target) = (tempfile::NamedTempFile::new()?, tempfile::tempdir()?);
+    input.as_file().set_len(LENGTH)?;
+    let words = image_words(target.path().as_os_str());
+    let add = [OsStr::new("--add"), input.path().as_os_str()];
+    let (mut command, folder) = Run::new(words.into_iter().chain(add))?.into_parts();
+    command.stderr(Stdio::null());
+    let running = Running::start(command, Input::Nothing)?;
+    let begins = || Ok(fs::read_dir(target.path())?.next().map(drop));
+    await_some(begins)?.context("no image was begun")?;
+    send("-INT", &running.child.id().to_string())?;
+    let code = running.wait(LATEST)?;
+    ensure!(code == 130, "the exit code is {code}, not 130");
+    tool::ensure_empty(&tool::scratch(&folder))?;
+    tool::ensure_empty(target.path())
+}
+
 fn qemu_ended_by_somebody_else_is_no_success() -> Result<()> {
     let (mut command, folder) = Run::boot(["cat"])?.into_parts();
     command.stderr(Stdio::null());
     let running = Running::start(command, Input::Silence)?;
     let qemu = child_of(&running.child)?;
-    let sent = Command::new("kill").arg(&qemu).status()?;
-    ensure!(sent.success(), "the signal cannot be sent");
+    send("-TERM", &qemu)?;
     let code = running.wait(LATEST)?;
     ensure!(code == 253, "the exit code is {code}, not 253");
     tool::ensure_empty(&tool::scratch(&folder))
 }
 
+fn send(signal: &str, to: &str) -> Result<()> {
+    let sent = Command::new("kill").args([signal, to]).status()?;
+    ensure!(sent.success(), "the signal cannot be sent");
+    Ok(())
+}
+
 /// The process id of QEMU, once the tool has started it.
-pub(crate) fn child_of(boot: &Child) -> Result<String> {
-    const PAUSE: Duration = Duration::from_millis(20);
-    const TRIES: usize = 1500;
+fn child_of(boot: &Child) -> Result<String> {
     let boot = boot.id();
     let list = format!("/proc/{boot}/task/{boot}/children");
-    let found = (0..TRIES).find_map(|_| {
+    let child = || {
+        let children = fs::read_to_string(&list)?;
+        let Some(child) = children.split_whitespace().next() else {
+            return Ok(None);
+        };
+        let name = fs::read_to_string(format!("/proc/{child}/comm")).unwrap_or_default();
+        Ok(name.starts_with("qemu").then(|| child.to_owned()))
+    };
+    await_some(child)?.context("QEMU does not run")
+}
+
+/// Looks again and again, for half a minute.
+fn await_some<T>(mut look: impl FnMut() -> Result<Option<T>>) -> Result<Option<T>> {
+    const PAUSE: Duration = Duration::from_millis(5);
+    const LOOKS: usize = 6000;
+    for _ in 0..LOOKS {
+        if let Some(found) = look()? {
+            return Ok(Some(found));
+        }
         thread::sleep(PAUSE);
-        let child = fs::read_to_string(&list)
-            .ok()?
-            .split_whitespace()
-            .next()?
-            .to_owned();
-        let name = fs::read_to_string(format!("/proc/{child}/comm")).ok()?;
-        name.starts_with("qemu").then_some(child)
-    });
-    found.context("QEMU does not run")
+    }
+    Ok(None)
 }

@@ -227,6 +227,35 @@ mod tests {
         Ok(())
     }
 
+    /// Writes an image of 1s to a disk from which `back` is what comes back, and returns the sentence that this ends with.
+    fn complaint(back: &[u8]) -> Result<String> {
+        let (image, disk) = (NamedTempFile::new()?, NamedTempFile::new()?);
+        let other = NamedTempFile::new()?;
+        image.as_file().write_all_at(&[1; IMAGE], 0)?;
+        other.as_file().write_all_at(back, 0)?;
+        let medium = Medium {
+            file: disk.as_file(),
+            path: disk.path(),
+            shown: Path::new("stick"),
+            bytes: None,
+        };
+        let reader = Reader(File::open(other.path())?);
+        let end = write(image.as_file(), &medium, &reader, || None, Voice::Quiet);
+        Ok(end.map_or_else(|error| format!("{error:#}"), |_| "it is content".to_owned()))
+    }
+
+    #[test]
+    fn a_medium_that_loses_a_byte_or_its_end_is_never_verified() -> Result<()> {
+        let mut back = vec![1; IMAGE];
+        assert_eq!(complaint(&back)?, "it is content");
+        let short = complaint(&back[..IMAGE - 1])?;
+        assert!(short.starts_with("cannot read stick back"), "{short}");
+        back[IMAGE - 1] = 0;
+        let wrong = complaint(&back)?;
+        assert!(wrong.starts_with("stick does not give back"), "{wrong}");
+        Ok(())
+    }
+
     /// Opens a file as a kernel would that knows no reads past its cache.
     fn without_direct(flags: OFlags) -> io::Result<File> {
         if flags.contains(OFlags::DIRECT) {

@@ -8,8 +8,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail};
+use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::children;
 use crate::progress::{Step, Voice};
 
 /// Which kernel: the one to run, or the one with every debug assertion.
@@ -165,6 +167,7 @@ fn command(verb: &str, package: Package) -> Command {
 
 /// Runs cargo: status lines feed the step, diagnostics are printed, executables are collected.
 fn run(mut command: Command, step: &Step) -> Result<Vec<Executable>> {
+    children::end_with_us(&mut command, Signal::TERM);
     let mut child = command
         .spawn()
         .context("cannot start cargo: install Rust from https://rustup.rs")?;

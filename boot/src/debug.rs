@@ -11,9 +11,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::cargo;
+use crate::children;
 use crate::cli::DebugArgs;
 use crate::outcome::TOOL_FAILED;
 use crate::qemu;
@@ -60,6 +62,7 @@ impl Debugger {
         fs::write(&start, script(&socket, symbols, program(args).as_deref()))
             .context("cannot write what gdb is to do")?;
         let mut command = Command::new("gdb");
+        children::end_with_us(&mut command, Signal::TERM);
         command.arg("-q");
         if args.script.is_some() {
             command.arg("-batch");

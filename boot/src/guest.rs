@@ -9,8 +9,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use rustix::process::Signal;
 use signal_hook::consts::SIGINT;
 
+use crate::children;
 use crate::control::Control;
 use crate::debug::Debugger;
 use crate::interrupts::Interrupts;
@@ -99,8 +101,11 @@ pub(crate) fn run(arguments: impl FnOnce(Numbers) -> Vec<OsString>, plan: Plan) 
         control.shutdown_reason(),
         joined(complaints)?,
     );
-    // A machine that ended by itself leaves gdb with whoever sits at it.
-    let debugged = debugger.map(joined).transpose()?;
+    // A machine that ended by itself leaves gdb with whoever sits at it; where we are to end, it ends with us.
+    let debugged = match &end {
+        End::Forced(Outcome::Interrupted(_)) => None,
+        _ => debugger.map(joined).transpose()?,
+    };
     match (end, debugged) {
         (End::Forced(outcome), _) => Ok(outcome),
         // gdb may have ended QEMU, which then looks like a reset.
@@ -191,12 +196,7 @@ fn spawn(arguments: &[OsString], far: Far) -> Result<Child> {
         .process_group(0)
         .stderr(Stdio::piped());
     far.give_to(&mut command);
-    let die_with_us = || {
-        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-        Ok(())
-    };
-    // SAFETY: between fork and exec the closure only calls prctl: it neither allocates nor takes a lock.
-    unsafe { command.pre_exec(die_with_us) };
+    children::end_with_us(&mut command, Signal::KILL);
     command.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             anyhow!("{QEMU} is not installed: run boot/setup.sh, or install QEMU for x86")

@@ -3,6 +3,7 @@
 
 mod artifacts;
 mod cargo;
+mod children;
 mod cli;
 mod control;
 mod cpio;

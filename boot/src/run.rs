@@ -86,18 +86,11 @@ fn boot(args: &RunArgs, debug: Option<&DebugArgs>) -> Result<Outcome> {
         debugger: debug
             .map(|args| Debugger::new(args, &files.folder, &files.symbols))
             .transpose()?,
-        booting: voice.step("booting"),
+        // A spinner would turn in gdb's prompt.
+        booting: debug.map_or(voice, |_| Voice::Quiet).step("booting"),
         interrupts,
     };
-    let at_end = plan
-        .picture
-        .as_ref()
-        .is_some_and(|picture| picture.moment == Moment::AtEnd);
-    let ending = if at_end {
-        Ending::ByUs
-    } else {
-        Ending::ByKernel
-    };
+    let ending = ending(plan.picture.as_ref());
     let firmware = files.firmware.as_ref();
     guest::run(
         |wires| {
@@ -130,6 +123,14 @@ fn picture(args: &RunArgs, folder: &TempDir) -> Option<Picture> {
         scratch: folder.path().join("screen.ppm"),
         moment: args.screenshot_after.map_or(Moment::AtEnd, Moment::After),
     })
+}
+
+/// A picture at the end needs a machine that is still there.
+fn ending(picture: Option<&Picture>) -> Ending {
+    match picture.map(|picture| picture.moment) {
+        Some(Moment::AtEnd) => Ending::ByUs,
+        Some(Moment::After(_)) | None => Ending::ByKernel,
+    }
 }
 
 /// Writes the disk image and says where it is.

@@ -68,7 +68,7 @@ fn change(file: u32) {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        let length = random as usize % (LENGTH + 1) & !7;
+        let length = (random as usize % (LENGTH + 1)) & !7;
         if random.is_multiple_of(5) {
             let mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
             allocate(file, mode, length, PAGE + 16).expect("fallocate");

@@ -94,6 +94,10 @@ fn usual_trials() -> Vec<Trial> {
         "every_seeded_bug_applies",
         patches::every_bug_still_applies,
     ));
+    trials.push(Trial::test(
+        "every_seeded_bug_has_a_row",
+        patches::every_bug_has_a_row,
+    ));
     trials.push(Trial::test("hunt", hunt).with_ignored_flag(true));
     trials
 }

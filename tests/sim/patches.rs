@@ -1,7 +1,9 @@
-//! The seeded bugs of `bugs/` must stay applicable: each hunk's old lines stand exactly once in the file that it names.
+//! The seeded bugs of `bugs/` must stay applicable, each hunk's old lines exactly once in the file that it names, and in the
+//! books: what found each stands in `bugs/README.md`.
 //!
 //! Whoever changes `mm` under a patch learns it here, in the suite, and mends the patch: the old lines are its context
 //! and its `-` lines, and `bugs.sh NAME` runs it alone.
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,6 +31,36 @@ pub(crate) fn every_bug_still_applies() -> Result<(), Failed> {
         return Ok(());
     }
     Err(wrong.join("\n").into())
+}
+
+/// Looks at the rows of the table: one for each patch, by its name.
+pub(crate) fn every_bug_has_a_row() -> Result<(), Failed> {
+    let bugs = Path::new(env!("CARGO_MANIFEST_DIR")).join("bugs");
+    let stem = |patch: &PathBuf| patch.file_stem().map(|name| name.display().to_string());
+    let patches = patches(&bugs)?;
+    let patches: BTreeSet<_> = patches.iter().filter_map(stem).collect();
+    let text = fs::read_to_string(bugs.join("README.md"))?;
+    let table = text.lines().skip_while(|line| *line != "|---|---|---|");
+    let row = |line: &str| {
+        Some(
+            line.strip_prefix("| ")?
+                .split_once(" | ")?
+                .0
+                .replace(' ', "_"),
+        )
+    };
+    let rows: Vec<_> = table.filter_map(row).collect();
+    let named: BTreeSet<_> = rows.iter().cloned().collect();
+    if named == patches && named.len() == rows.len() {
+        return Ok(());
+    }
+    let without_row: Vec<_> = patches.difference(&named).collect();
+    let without_patch: Vec<_> = named.difference(&patches).collect();
+    let twice = rows.len() - named.len();
+    Err(format!(
+        "without a row: {without_row:?}\nwithout a patch: {without_patch:?}\nrows that stand twice: {twice}"
+    )
+    .into())
 }
 
 fn patches(folder: &Path) -> io::Result<Vec<PathBuf>> {

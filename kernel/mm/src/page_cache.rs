@@ -255,6 +255,13 @@ impl CachedFile {
         state & PRESENT != 0
     }
 
+    /// Whether someone is reading page `index`.
+    pub fn is_being_read<M: Machine>(&self, memory: &Memory<M>, index: u64) -> bool {
+        let slot = self.pages.slot(memory, index);
+        let state = slot.map_or(ABSENT, |slot| slot.load(Acquire));
+        state & READING != 0
+    }
+
     /// The first page from `index` on that is in memory or on its way there.
     pub(crate) fn next_page<M: Machine>(&self, memory: &Memory<M>, index: u64) -> Option<u64> {
         self.pages.next(memory, index).map(|(index, _)| index)

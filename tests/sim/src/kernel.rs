@@ -158,7 +158,7 @@ impl Kernel {
             Outcome::OutOfMemory => Some(End::NoMemory(self.memory.free_frames())),
             Outcome::Denied(Denial::Unmapped) => Some(End::Signal(Signal::MapErr)),
             Outcome::Denied(Denial::Forbidden) => Some(End::Signal(Signal::AccErr)),
-            Outcome::Denied(Denial::PastEnd | Denial::NotPromised) => {
+            Outcome::Denied(Denial::PastEnd | Denial::NotPromised | Denial::Unreadable) => {
                 Some(End::Signal(Signal::Bus))
             }
         };

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::fault::Access;
 use crate::mmap::{Mapping, Place};
 use crate::page::PAGE_SIZE;
-use crate::page_cache::{CachedFile, Source};
+use crate::page_cache::{CachedFile, ReadResult, Source};
 use crate::page_table::Levels;
 use crate::remote;
 use crate::seal::Seals;
@@ -90,6 +90,26 @@ fn no_sequence_of_calls_tells_the_file_from_a_vector() {
     }
     file.release(&memory);
     assert_eq!(memory.free_frames(), 64);
+}
+
+#[test]
+fn a_page_that_is_not_there_is_never_taken_for_zeroes() {
+    let memory = memory(16, Levels::Four);
+    let device = Arc::new(CachedFile::new(1, Source::Device, 5000));
+    let mut word = [1; 8];
+    let read_ready = |at, word: &mut [u8; 8]| device.read_ready(&memory, at, word);
+    assert_eq!(read_ready(4092, &mut word), None);
+    let read = device.begin_read(&memory, 0).expect("memory");
+    assert!(device.is_being_read(&memory, 0) && !device.is_being_read(&memory, 1));
+    assert_eq!(read_ready(4092, &mut word), None);
+    read.expect("nobody was first")
+        .complete(&memory, ReadResult::Filled);
+    assert!(!device.is_being_read(&memory, 0));
+    assert_eq!(read_ready(4092, &mut word), Some(4), "the page ends there");
+    assert_eq!(word, [0, 0, 0, 0, 1, 1, 1, 1]);
+    assert_eq!(read_ready(4096, &mut word), None);
+    assert_eq!(read_ready(8192, &mut word), Some(0), "so does the file");
+    device.release(&memory);
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub enum Denial {
     PastEnd,
     /// Strict overcommit promises the file no more pages: the same signal.
     NotPromised,
+    /// The page could not be read: the same. Whoever performed the read says so.
+    Unreadable,
 }
 
 /// The row of the table above that a fault took.

@@ -1,10 +1,12 @@
 //! Reads that faults ask for: mm begins them, somebody who can wait performs them.
 use alloc::sync::Arc;
 
-use super::{ABSENT, CachedFile, PRESENT};
+use super::{ABSENT, CachedFile, Lookup, PRESENT};
 use crate::frame::Frame;
 use crate::machine::Machine;
 use crate::memory::Memory;
+use crate::page::PAGE_SIZE;
+use crate::remote;
 use crate::sync::atomic::Ordering::{Relaxed, Release};
 
 /// A read that someone took on: fill the frame with the page's bytes, zeroes behind the end of the file, and complete it.
@@ -23,6 +25,31 @@ pub enum ReadResult {
     Filled,
     /// The device failed: the page stays absent.
     Failed,
+}
+
+impl CachedFile {
+    /// Fills `buffer` with bytes from `at` on, as far as their page and the file go, and returns how many; `None` where the
+    /// page has to be read first.
+    pub fn read_ready<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        at: u64,
+        buffer: &mut [u8],
+    ) -> Option<usize> {
+        match self.lookup(memory, at / PAGE_SIZE) {
+            Lookup::Ready(frame) => {
+                let in_page = at % PAGE_SIZE;
+                let left = self.size().saturating_sub(at).min(PAGE_SIZE - in_page);
+                let count = left.min(buffer.len() as u64) as usize;
+                let words = memory.machine.words(frame);
+                remote::read_bytes(words, in_page as usize, &mut buffer[..count]);
+                memory.put(frame);
+                Some(count)
+            }
+            Lookup::PastEnd => Some(0),
+            Lookup::Absent | Lookup::Reading => None,
+        }
+    }
 }
 
 impl Read {

@@ -68,7 +68,7 @@ pub(crate) fn force_denied(denial: Denial, address: u64, frame: &TrapFrame) {
     let cause = match denial {
         Denial::Unmapped => Cause::at(SIGSEGV, SEGV_MAPERR, "SEGV_MAPERR", address),
         Denial::Forbidden => Cause::at(SIGSEGV, SEGV_ACCERR, "SEGV_ACCERR", address),
-        Denial::PastEnd | Denial::NotPromised => {
+        Denial::PastEnd | Denial::NotPromised | Denial::Unreadable => {
             Cause::at(SIGBUS, BUS_ADRERR, "BUS_ADRERR", address)
         }
     };

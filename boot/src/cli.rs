@@ -131,6 +131,18 @@ pub(crate) struct MachineArgs {
     /// Leave a device away that a real machine may lack (repeatable).
     #[arg(long, value_enum, value_name = "DEVICE")]
     pub without: Vec<Device>,
+    /// Give the machine this disk image as /dev/vda, the next as /dev/vdb and so on (repeatable); nothing is written to it.
+    #[arg(long, value_name = "FILE")]
+    pub disk: Vec<PathBuf>,
+    /// How those disks are attached: virtio makes them /dev/vda and so on, nvme /dev/nvme0n1.
+    #[arg(long, value_enum, default_value_t = DiskBus::Virtio)]
+    pub disk_bus: DiskBus,
+    /// Have this sector of each such disk fail when it is read.
+    #[arg(long, value_name = "SECTOR", requires = "disk")]
+    pub bad_sector: Option<u64>,
+    /// Have each such disk carry out so many commands a second.
+    #[arg(long, value_name = "COMMANDS", requires = "disk", value_parser = clap::value_parser!(u32).range(1..))]
+    pub slow_disk: Option<u32>,
     /// Open a window (gtk unless told otherwise, as in --display=sdl).
     #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "gtk")]
     pub display: String,
@@ -198,6 +210,15 @@ pub(crate) enum Board {
     Pc,
     /// The Q35 board: PCI Express.
     Q35,
+}
+
+/// How a disk is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiskBus {
+    /// Virtual machines' own kind.
+    Virtio,
+    /// NVM Express, as in real machines.
+    Nvme,
 }
 
 /// What a trace shows.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 
-use crate::cli::{Board, Device, MachineArgs, Video};
+use crate::cli::{Board, Device, DiskBus, MachineArgs, Video};
 use crate::ovmf::Ovmf;
 use crate::wires::Numbers;
 
@@ -102,6 +102,9 @@ pub(crate) fn arguments(
         Disk::Built(file) => words.disk(machine.machine, file),
         Disk::Stick(file) => words.stick(file),
     }
+    for (index, file) in machine.disk.iter().enumerate() {
+        words.further_disk(index, file, machine);
+    }
     words.firmware(firmware);
     words.wires(wires);
     if let Some(socket) = &machine.monitor {
@@ -165,6 +168,29 @@ impl Words {
     fn stick(&mut self, file: &Path) {
         self.drive("if=none,id=disk,format=raw,readonly=on", file);
         self.add("-device qemu-xhci -device usb-storage,drive=disk,removable=on");
+    }
+
+    /// Not to boot from, and the user's: the machine may only read it.
+    fn further_disk(&mut self, index: usize, file: &Path, machine: &MachineArgs) {
+        let mut options = format!("if=none,id=disk{index},format=raw,readonly=on");
+        if let Some(commands) = machine.slow_disk {
+            options += &format!(",throttling.iops-read={commands}");
+        }
+        let place = match machine.bad_sector {
+            Some(sector) => {
+                options += ",file.driver=blkdebug,file.inject-error.0.event=read_aio";
+                options += &format!(",file.inject-error.0.sector={sector}");
+                "file.image.filename"
+            }
+            None => "file",
+        };
+        let place = with_file(&format!("{options},{place}="), file);
+        self.pair("-drive", place);
+        let device = match machine.disk_bus {
+            DiskBus::Virtio => format!("virtio-blk-pci,drive=disk{index}"),
+            DiskBus::Nvme => format!("nvme,drive=disk{index},serial=disk{index}"),
+        };
+        self.pair("-device", device);
     }
 
     fn video(&mut self, video: Video) {
@@ -290,6 +316,21 @@ mod tests {
             let machine = Cli::try_parse_from(words)?.run.machine;
             let room = check_room(&machine, MEBIBYTE, archive);
             assert_eq!(room.is_ok(), is_taken, "{options}, {archive}: {room:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn disks_can_be_read_only_and_errors_are_theirs() -> Result<()> {
+        let line = line("--disk x,y.img --disk z.img --bad-sector 77 --slow-disk 9")?;
+        let drive = "if=none,id=disk0,format=raw,readonly=on,throttling.iops-read=9,file.driver=blkdebug,\
+                     file.inject-error.0.event=read_aio,file.inject-error.0.sector=77,file.image.filename=x,,y.img";
+        for part in [
+            drive,
+            "virtio-blk-pci,drive=disk0",
+            "virtio-blk-pci,drive=disk1",
+        ] {
+            assert!(line.contains(part), "{part} is not in: {line}");
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use core::ops::Range;
 use abi::Errno;
 use mm::foreign::Right;
 use mm::populate::Populate;
-use mm::{Access, Denial, Outcome, Page};
+use mm::{Access, Backing, Denial, Outcome, Page};
 use x86_64::structures::idt::PageFaultErrorCode as Code;
 
 use crate::arch::memory::memory;
@@ -26,6 +26,8 @@ enum Served {
     Denied(Denial),
     /// There is no memory.
     OutOfMemory,
+    /// The process has to end before a disk has answered.
+    Ends,
 }
 
 /// Vector 14. `address` is CR2.
@@ -60,6 +62,8 @@ pub(crate) fn page_fault(frame: &mut TrapFrame, address: u64) {
                 give_up(frame, address);
             }
         }
+        Served::Ends if frame.is_user() => {}
+        Served::Ends => give_up(frame, address),
     }
     interrupts::disable();
 }
@@ -127,14 +131,8 @@ fn count(space: &Space, shared: &mm::AddressSpace) {
 fn carry_out(space: &Space, address: u64, outcome: Outcome) -> Served {
     match outcome {
         Outcome::Resolved(_) => Served::Retry,
-        Outcome::NeedsRead(read) => {
-            fs::complete(read);
-            Served::Retry
-        }
-        Outcome::Busy => {
-            sched::yield_now();
-            Served::Retry
-        }
+        Outcome::NeedsRead(read) => waited(fs::complete(read)),
+        Outcome::Busy => waited(wait_for_page(space, address)),
         Outcome::NeedsGrowth => match space.write().grow_stack(memory(), address) {
             Ok(()) => Served::Retry,
             Err(_) => Served::Denied(Denial::Unmapped),
@@ -142,6 +140,33 @@ fn carry_out(space: &Space, address: u64, outcome: Outcome) -> Served {
         Outcome::OutOfMemory => Served::OutOfMemory,
         Outcome::Denied(denial) => Served::Denied(denial),
     }
+}
+
+/// What comes of a wait for a disk.
+fn waited(result: Result<(), Errno>) -> Served {
+    match result {
+        Ok(()) => Served::Retry,
+        Err(Errno::EINTR) => Served::Ends,
+        Err(Errno::ENOMEM) => Served::OutOfMemory,
+        Err(_) => Served::Denied(Denial::Unreadable),
+    }
+}
+
+/// Sleeps while another reads the page of a file that `address` shows.
+fn wait_for_page(space: &Space, address: u64) -> Result<(), Errno> {
+    let page = Page::containing(address);
+    let shared = space.read();
+    let vma = shared.find_vma(address).filter(|vma| vma.start <= page);
+    let Some((Backing::File { file, .. }, index)) =
+        vma.and_then(|vma| Some((&vma.backing, vma.file_index(page)?)))
+    else {
+        return Ok(());
+    };
+    let file = file.clone();
+    drop(shared);
+    let result = fs::wait_for_page(&file, index);
+    file.release(memory());
+    result
 }
 
 /// Makes pages present before they are touched, as far as that goes.
@@ -175,6 +200,7 @@ pub(crate) fn populate(
                 Relief::Retry => {}
                 Relief::Ends => return Err(mm::Error::OutOfMemory),
             },
+            Served::Ends => return Err(mm::Error::TryAgain),
         }
         if signal::is_dying() {
             return Err(mm::Error::TryAgain);
@@ -188,9 +214,8 @@ pub(crate) fn read_ahead(space: &Space, mut pages: Range<Page>) {
     loop {
         let next = space.read().next_to_read(memory(), &pages);
         let Some((behind, read)) = next else { return };
-        fs::complete(read);
         pages.start = behind;
-        if signal::is_dying() {
+        if fs::complete(read).is_err() || signal::is_dying() {
             return;
         }
         sched::breathe();
@@ -251,7 +276,7 @@ fn reach(
         match attempted.map_err(|outcome| carry_out(space, address, outcome)) {
             Ok(count) => return Ok(count),
             Err(Served::Retry) => {}
-            Err(Served::Denied(_)) => return Err(Errno::EFAULT),
+            Err(Served::Denied(_) | Served::Ends) => return Err(Errno::EFAULT),
             Err(Served::OutOfMemory) => match oom::relieve(Need::Page(address)) {
                 Relief::Retry => {}
                 Relief::Ends => return Err(Errno::ENOMEM),

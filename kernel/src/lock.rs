@@ -23,6 +23,8 @@ pub(crate) enum Rank {
     Process,
     /// Pipes and open files.
     Files,
+    /// A disk's requests.
+    Disks,
     /// Whose timers fire when.
     Timers,
     /// Who waits for which change.
@@ -33,6 +35,8 @@ pub(crate) enum Rank {
     Console,
     /// The generator of random numbers.
     Random,
+    /// The ports of PCI's configuration space.
+    Configuration,
     /// The kernel's own page tables: stacks and device memory.
     KernelTables,
     /// A slab of the heap.
@@ -49,15 +53,17 @@ pub(crate) enum Rank {
 
 impl Rank {
     /// Every rank, in order.
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 16] = [
         Self::Table,
         Self::Process,
         Self::Files,
+        Self::Disks,
         Self::Timers,
         Self::Waiters,
         Self::Scheduler,
         Self::Console,
         Self::Random,
+        Self::Configuration,
         Self::KernelTables,
         Self::Heap,
         Self::Arena,

@@ -12,6 +12,7 @@ mod acpi;
     reason = "drives the processor; every block says why it is sound"
 )]
 mod arch;
+mod block;
 mod bugs;
 mod console;
 mod drivers;
@@ -80,6 +81,7 @@ extern "C" fn on_own_memory() -> ! {
     bugs::plant(Moment::Tables);
     ::log::info!("page tables: {}", arch::check::self_check());
     console::init();
+    block::init();
     fs::init(arch::boot::initramfs());
     trace::init();
     arch::timer::start_ticking();

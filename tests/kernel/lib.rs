@@ -22,6 +22,14 @@ mod drivers {
 
 #[path = "../../kernel/src/acpi.rs"]
 mod acpi;
+#[path = "../../kernel/src/block/queue.rs"]
+mod block_queue;
+#[path = "../../kernel/src/block/partition.rs"]
+mod partition;
+mod request {
+    //! Stands in for requests, of which partitions need only the unit.
+    pub(crate) const SECTOR: u64 = 512;
+}
 #[path = "../../kernel/src/trace/call.rs"]
 mod call;
 mod bugs {
@@ -64,6 +72,8 @@ mod pending;
 mod queue;
 #[path = "../../kernel/src/rate_limit.rs"]
 mod rate_limit;
+#[path = "../../kernel/src/block/readahead.rs"]
+mod readahead;
 #[path = "../../kernel/src/console/ring.rs"]
 mod ring;
 #[path = "../../kernel/src/process/script.rs"]
@@ -82,6 +92,7 @@ mod slots;
 mod terminal;
 
 mod test_acpi;
+mod test_block_queue;
 mod test_canvas;
 mod test_deadlines;
 mod test_futex;
@@ -89,8 +100,10 @@ mod test_grid;
 mod test_locks;
 mod test_machine_check;
 mod test_options;
+mod test_partition;
 mod test_pending;
 mod test_rate_limit;
+mod test_readahead;
 mod test_script;
 mod test_slab;
 mod test_slots;

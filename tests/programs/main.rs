@@ -5,6 +5,7 @@ mod bochs;
 mod bugs;
 mod commands;
 mod debugger;
+mod disks;
 mod dynamic;
 mod ends;
 mod foreign;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
             .chain(trace::trials())
             .chain(foreign::trials())
             .chain(dynamic::trials())
+            .chain(disks::trials())
             .chain([debugger::trial()])
             .chain(machine::trials())
             .chain(refusals::trials())

@@ -16,6 +16,7 @@ use crate::transcript;
 const HELPERS: &[&str] = &[
     "area_cost",
     "cat",
+    "disk",
     "echo",
     "exec",
     "exit_code",

@@ -1,4 +1,4 @@
-//! The local interrupt controller, one in each CPU; so far its timer is all that interrupts.
+//! The local interrupt controller, one in each CPU: its timer interrupts, and devices do by messages that it takes.
 //!
 //! It is driven through MSRs where firmware turned x2APIC mode on (it can't be turned off without a reset), through
 //! device memory otherwise. The two old controllers are moved out of the exceptions' way and masked.
@@ -18,6 +18,7 @@ enum Registers {
 
 static REGISTERS: Once<Registers> = Once::new();
 
+const ID: u32 = 0x20;
 const TASK_PRIORITY: u32 = 0x80;
 const END_OF_INTERRUPT: u32 = 0xb0;
 const SPURIOUS: u32 = 0xf0;
@@ -92,6 +93,23 @@ fn read(register: u32) -> u32 {
         Some(Registers::Msr) => unsafe { Msr::new(0x800 + (register >> 4)).read() as u32 },
         None => 0,
     }
+}
+
+/// What a device writes, and where to, so that this CPU gets its interrupt number `device` (Intel SDM 3A, section 11.11);
+/// `None` where there are no more of them, or the CPU's number does not fit.
+pub(crate) fn message(device: usize) -> Option<(u64, u32)> {
+    const BASE: u64 = 0xfee0_0000;
+    let number = u64::try_from(device).ok()?;
+    let id = match REGISTERS.get()? {
+        Registers::Memory(_) => read(ID) >> 24,
+        Registers::Msr => read(ID),
+    };
+    let to = u8::try_from(id).ok()?;
+    let is_one = number < vector::MOST_DEVICES;
+    is_one.then_some((
+        BASE | u64::from(to) << 12,
+        (vector::DEVICES + number) as u32,
+    ))
 }
 
 /// Lets the next interrupt of the same priority in.

@@ -22,6 +22,9 @@ pub(super) mod vector {
     pub(crate) const LEGACY: u64 = 0x20;
     /// The local APIC's timer.
     pub(crate) const TIMER: u64 = 0x40;
+    /// The first of those that devices interrupt by, and how many there are.
+    pub(crate) const DEVICES: u64 = 0x50;
+    pub(crate) const MOST_DEVICES: u64 = 32;
     /// What the local APIC delivers when an interrupt vanished; its low four bits must be set.
     pub(crate) const SPURIOUS: u64 = 0xff;
 }

@@ -5,7 +5,7 @@
 //! that are addresses don't leave this module, but for the roots of address spaces (`context::activate`) and what
 //! `direct_map` and `ioremap` say. What the machine calls in return: `fault::page_fault`, `process::{exception, before_user,
 //! tick, describe}`, `process::sched::begin`, `process::thread` and `syscall::dispatch`.
-mod apic;
+pub(crate) mod apic;
 pub(crate) mod boot;
 pub(crate) mod bugs;
 mod calibrate;
@@ -14,6 +14,7 @@ pub(crate) mod context;
 pub(crate) mod debug;
 pub(crate) mod demands;
 pub(crate) mod direct_map;
+pub(crate) mod dma;
 pub(crate) mod exit;
 pub(crate) mod features;
 mod firmware;
@@ -27,8 +28,10 @@ pub(crate) mod layout;
 mod machine_check;
 mod memblock;
 pub(crate) mod memory;
+pub(crate) mod mmio;
 mod nmi;
 pub(crate) mod paging;
+pub(crate) mod pci;
 pub(crate) mod percpu;
 mod pm_timer;
 pub(crate) mod report;

@@ -56,6 +56,8 @@ bitflags! {
         const SIGNAL = 1 << 1;
         /// The trace waits to be written.
         const TRACE = 1 << 2;
+        /// A disk has answered.
+        const DISKS = 1 << 3;
     }
 }
 

@@ -345,6 +345,10 @@ extern "C" fn dispatch(frame: &mut TrapFrame) {
         vector::DOUBLE_FAULT | vector::MACHINE_CHECK => report::emergency(frame),
         0..vector::LEGACY => exception(frame),
         vector::SPURIOUS => {}
+        number if (vector::DEVICES..vector::DEVICES + vector::MOST_DEVICES).contains(&number) => {
+            apic::end_of_interrupt();
+            crate::block::interrupted((number - vector::DEVICES) as usize);
+        }
         number if number < vector::LEGACY + 16 => {} // A masked controller's ghost: there is nothing to acknowledge.
         _ => apic::end_of_interrupt(),
     }

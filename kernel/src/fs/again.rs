@@ -15,6 +15,7 @@ use super::memfd::Memfd;
 use super::open::{Allocation, Kind, OpenFile, Order, Status, Step, Wakes};
 use super::pipe::Pipe;
 use super::place::Place;
+use crate::block::Volume;
 
 /// An open file that no path leads to, as something that can be opened.
 struct Nameless(Arc<OpenFile>);
@@ -136,6 +137,10 @@ impl Kind for Again {
 
     fn memfd(&self) -> Option<&Memfd> {
         self.0.kind.memfd()
+    }
+
+    fn volume(&self) -> Option<&Volume> {
+        self.0.kind.volume()
     }
 
     fn pipe(&self) -> Option<&Pipe> {

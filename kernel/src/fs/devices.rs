@@ -2,9 +2,10 @@
 use alloc::sync::Arc;
 
 use abi::Errno;
-use abi::general::{S_IFCHR, S_IFLNK};
+use abi::general::{S_IFBLK, S_IFCHR, S_IFLNK};
 
 use super::buffers::Buffers;
+use super::disk;
 use super::inode::{Directory, New};
 use super::open::{Kind, OpenFile, Order, Status, Step};
 use super::place::Place;
@@ -91,8 +92,10 @@ pub(super) fn open(
     place: &Place,
     flags: u32,
 ) -> Result<Arc<OpenFile>, Errno> {
-    if kind != S_IFCHR {
-        return Err(Errno::ENXIO);
+    match kind {
+        S_IFCHR => {}
+        S_IFBLK => return disk::open(special, place, flags),
+        _ => return Err(Errno::ENXIO),
     }
     let is = |major, minor| special == number(major, minor);
     if is(CONSOLES, 0) || is(CONSOLES, 1) {

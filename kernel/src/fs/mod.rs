@@ -6,6 +6,7 @@
 mod again;
 pub(crate) mod buffers;
 pub(crate) mod devices;
+mod disk;
 pub(crate) mod files;
 pub(crate) mod gate;
 pub(crate) mod inode;
@@ -30,7 +31,7 @@ use alloc::vec::Vec;
 
 use abi::Errno;
 use abi::general::{PROC_SUPER_MAGIC, SYSFS_MAGIC, TMPFS_MAGIC};
-use mm::page_cache::Read;
+use mm::page_cache::{CachedFile, Read};
 use spin::Once;
 
 pub(crate) use again::place_of;
@@ -74,6 +75,7 @@ fn mount_all(archive: &'static [u8]) -> Result<(), Errno> {
     tmpfs::folder_in(&root, b"tmp")?.change(Change::Permissions(0o1777))?;
     let dev = Volume::try_new(DEV_DEVICE, 0o755)?;
     devices::populate(&dev)?;
+    disk::populate(&dev)?;
     tmpfs::folder_in(&dev, b"shm")?.change(Change::Permissions(0o1777))?;
     let (proc, sys) = (proc::root()?, proc::root_of_sys()?);
     let mut mounts = Vec::new();
@@ -104,7 +106,18 @@ pub(crate) fn open_program(start: Place, path: &[u8]) -> Result<Arc<Program>, Er
     Program::try_new(path::resolve(start, path, Links::Follow)?)
 }
 
-/// Performs a read that a fault asked for.
-pub(crate) fn complete(read: Read) {
-    tmpfs::complete(read);
+/// Performs a read that a fault asked for. `EIO` where that failed, and the page is as absent as before; `EINTR` where the
+/// process has to end before it is over.
+pub(crate) fn complete(read: Read) -> Result<(), Errno> {
+    if tmpfs::of_cached(read.file()).is_some() {
+        tmpfs::complete(read);
+        Ok(())
+    } else {
+        disk::complete(read)
+    }
+}
+
+/// Waits while another reads page `index`; `EINTR` where the process has to end first.
+pub(crate) fn wait_for_page(file: &CachedFile, index: u64) -> Result<(), Errno> {
+    disk::wait_for_page(file, index)
 }

@@ -5,6 +5,7 @@ use core::fmt::{Error, Result, Write};
 use mm::page_cache::CachedFile;
 use mm::report::{Files, Identity};
 
+use super::disk;
 use super::inode::Whereabouts;
 use super::mount::{self, Mount};
 use super::tmpfs::{self, Card};
@@ -14,9 +15,13 @@ pub(super) struct Names;
 
 impl Files for Names {
     fn identity(&self, file: &CachedFile) -> Identity {
-        let (device, inode) = match tmpfs::of_cached(file) {
-            Some(card) => (card.device, card.number),
-            None => (super::MEMORY_DEVICE, file.id()),
+        let (device, inode) = match (tmpfs::of_cached(file), disk::of_cached(file)) {
+            (Some(card), _) => (card.device, card.number),
+            (None, Some(place)) => {
+                let status = place.inode.status();
+                (status.device, status.number)
+            }
+            (None, None) => (super::MEMORY_DEVICE, file.id()),
         };
         Identity {
             device: (0, device as u32),
@@ -27,6 +32,9 @@ impl Files for Names {
     fn write_name(&self, file: &CachedFile, out: &mut dyn Write) -> Result {
         if let Some(card) = tmpfs::of_cached(file) {
             return write_path(card, out);
+        }
+        if let Some(place) = disk::of_cached(file) {
+            return write_bytes(&place.path().map_err(|_| Error)?, out);
         }
         match file.name() {
             Some(name) => {

@@ -23,6 +23,7 @@ use super::locks::table::Owner;
 use super::memfd::Memfd;
 use super::pipe::Pipe;
 use super::place::Place;
+use crate::block::Volume;
 use crate::process::Process;
 
 /// What fcntl(2) may change of a file's flags.
@@ -183,6 +184,11 @@ pub(crate) trait Kind: Send + Sync {
 
     /// The memory file that it is.
     fn memfd(&self) -> Option<&Memfd> {
+        None
+    }
+
+    /// The disk, or the part of one, that it is.
+    fn volume(&self) -> Option<&Volume> {
         None
     }
 

@@ -48,6 +48,7 @@ use usage::Usage;
 use crate::arch::interrupts;
 use crate::arch::percpu::{self, Attention};
 use crate::arch::trap::TrapFrame;
+use crate::block;
 use crate::bugs::{self, Moment};
 use crate::console;
 use crate::drivers::framebuffer;
@@ -305,6 +306,11 @@ pub(crate) fn before_user(frame: &mut TrapFrame) {
         if attention.contains(Attention::TRACE) {
             interrupts::enable();
             trace::write_all();
+            interrupts::disable();
+        }
+        if attention.contains(Attention::DISKS) {
+            interrupts::enable();
+            block::take_back();
             interrupts::disable();
         }
         if attention.contains(Attention::RESCHEDULE) {

@@ -58,6 +58,10 @@ fn map(flags: u32, mapping: &Mapping, open: Option<&OpenFile>) -> Answer {
     let kind = check_reach(mapping).and_then(|()| check_kind(flags, mapping));
     let kind = kind.and_then(|()| match open {
         Some(open) if open.check_readable().is_err() => Err(Errno::EACCES),
+        // Linux: a disk that can only be read is not shown where stores might reach it one day.
+        Some(open) if open.kind.volume().is_some() && may_be_stored_to(mapping) => {
+            Err(Errno::EINVAL)
+        }
         _ => Ok(()),
     });
     let space = current().space().ok_or(Errno::ENOMEM)?;
@@ -88,6 +92,11 @@ fn check_reach(mapping: &Mapping) -> Result<(), Errno> {
         Some(room) if offset <= room / PAGE_SIZE => Ok(()),
         _ => Err(Errno::EOVERFLOW),
     }
+}
+
+/// Whether stores reach what is behind the mapping, now or after an mprotect(2).
+fn may_be_stored_to(mapping: &Mapping) -> bool {
+    mapping.flags & (VmFlags::SHARED | VmFlags::NEVER_WRITE) == VmFlags::SHARED
 }
 
 fn place(flags: u32) -> Place {

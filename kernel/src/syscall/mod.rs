@@ -9,6 +9,7 @@ mod copying;
 mod cursor;
 mod descriptor;
 mod directory;
+mod disk;
 mod exec;
 mod extent;
 mod file;

@@ -1,9 +1,10 @@
-//! `ioctl`: how many bytes wait, and what a terminal is asked. Only a console that claims to be one answers.
+//! `ioctl`: how many bytes wait, and what a terminal is asked. Only a console that claims to be one answers; disks have
+//! questions of their own.
 use abi::Errno;
 use abi::ioctl::FIONREAD;
 
 use super::file::descriptor;
-use super::{Answer, Arguments, user};
+use super::{Answer, Arguments, disk, user};
 use crate::fs::stream::is_terminal;
 
 /// ioctl(2).
@@ -15,6 +16,9 @@ pub(super) fn ioctl([number, request, argument, ..]: Arguments) -> Answer {
         && let Some(unread) = open.kind.unread(open.position())
     {
         return user::write_bytes(argument, &(unread as u32).to_le_bytes()).map(|()| 0);
+    }
+    if let Some(volume) = open.kind.volume() {
+        return disk::ioctl(volume, request, argument);
     }
     if !open.kind.is_console() || !is_terminal() {
         return Err(Errno::ENOTTY);

@@ -63,6 +63,14 @@ pub fn allocate(fd: u32, mode: u32, start: usize, length: usize) -> Result<(), E
     .map(drop)
 }
 
+/// The word that ioctl(2) answers `request` by.
+pub fn ask(fd: u32, request: u32) -> Result<u64, Errno> {
+    let mut word = 0_u64;
+    let place = core::ptr::from_mut(&mut word) as usize;
+    call(Sysno::ioctl, [fd as usize, request as usize, place])?;
+    Ok(word)
+}
+
 /// lseek(2).
 pub fn seek(fd: u32, offset: isize, whence: u32) -> Result<usize, Errno> {
     call(

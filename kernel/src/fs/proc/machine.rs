@@ -7,7 +7,7 @@ use mm::stats::Counter;
 
 use super::stat::CLOCK_TICK;
 use super::text::Text;
-use super::{Content, Entry, cpuinfo, entry};
+use super::{Content, Entry, cpuinfo, disks, entry};
 use crate::arch::memory::memory;
 use crate::arch::{stack, timer};
 use crate::fs::mount;
@@ -17,10 +17,12 @@ use crate::{options, syscall};
 /// What stands in `/proc` beside the processes.
 pub(super) const PROC: &[Entry] = &[
     entry("cpuinfo", Content::Machine(cpuinfo::write)),
+    entry("diskstats", Content::Machine(disks::statistics)),
     entry("filesystems", Content::Machine(filesystems)),
     entry("loadavg", Content::Machine(loadavg)),
     entry("meminfo", Content::Machine(meminfo)),
     entry("mounts", Content::Machine(mounts)),
+    entry("partitions", Content::Machine(disks::list)),
     entry("stat", Content::Machine(stat)),
     entry("sys/kernel/hostname", Content::Machine(|out| field(out, 1))),
     entry(
@@ -212,6 +214,8 @@ fn vmstat(out: &mut Text) -> Written {
     ] {
         writeln!(out, "{name} {count}")?;
     }
+    // KiB that came from disks, and went to them.
+    writeln!(out, "pgpgin {}\npgpgout 0", disks::read_in())?;
     for counter in Counter::ALL {
         writeln!(out, "{counter:?} {}", memory.stats.get(counter))?;
     }

@@ -3,6 +3,7 @@
 //! Each is an entry of a table: a path, and what produces its bytes. Folders are there because paths have slashes. What is
 //! below `/proc/PID` is one table for all processes; `/proc/self` is a link to the reader's own.
 mod cpuinfo;
+mod disks;
 mod inode;
 mod machine;
 mod mem;

@@ -3,7 +3,7 @@
 //! Whoever cuts a file short changes entries of spaces that it does not lock, while those fault, fork, move and unmap.
 use std::sync::Arc;
 
-use crate::machine::Deed;
+use crate::machine::{CPUS, Deed, run_on};
 use crate::mm::fault::Denial;
 use crate::mm::frame::Use;
 use crate::mm::page_cache::CachedFile;
@@ -29,12 +29,15 @@ fn try_to(world: &World, space: &Space, deed: Deed) {
     }
 }
 
-/// The file has lost its second page: no space shows it, in whatever state the scene left it.
+/// The file has lost its second page: no space shows it on any CPU, in whatever state the scene left them.
 fn is_lost(world: &World, spaces: &[&Space]) {
-    for space in spaces {
-        let seen = world.execute(space, LOST, 0, Deed::Load);
-        let is_past_end = matches!(seen, Err(Outcome::Denied(Denial::PastEnd)));
-        assert!(is_past_end, "a page that the file lost: {seen:?}");
+    for cpu in (0..CPUS).rev() {
+        run_on(cpu);
+        for space in spaces {
+            let seen = world.execute(space, LOST, 0, Deed::Load);
+            let is_past_end = matches!(seen, Err(Outcome::Denied(Denial::PastEnd)));
+            assert!(is_past_end, "a page that the file lost: {seen:?}");
+        }
     }
 }
 
@@ -61,23 +64,29 @@ pub(crate) fn two_spaces() {
     world.close(spaces.into(), vec![file]);
 }
 
-/// A file is cut short while two spaces touch what it loses: a page that is there, or one that is yet to be made.
+/// A file is cut short while two CPUs touch what it loses: a page that is there, or one that is yet to be made, in two
+/// spaces or in one.
 pub(crate) fn cut_beside_faults() {
     for written in [&[][..], &[1; 8]] {
-        let (world, file) = world();
-        let done = file.write_at(&world.memory, PAGE_SIZE, written);
-        assert_eq!(done, Ok(written.len()));
-        let spaces = [world.sharing(2, &file), world.sharing(2, &file)];
-        let [one, other] = &spaces;
-        side_by_side(&[
-            &|| try_to(&world, one, Deed::Store(1)),
-            &|| cut_to_one_page(&world, &file),
-            &|| try_to(&world, other, Deed::Load),
-        ]);
-        is_lost(&world, &[one, other]);
-        assert_eq!(world.memory.frames_used_for(Use::Shared), 0);
-        world.close(spaces.into(), vec![file]);
+        for reader in 0..2 {
+            cut_beside_faults_of(written, reader);
+        }
     }
+}
+
+fn cut_beside_faults_of(written: &[u8], reader: usize) {
+    let (world, file) = world();
+    let done = file.write_at(&world.memory, PAGE_SIZE, written);
+    assert_eq!(done, Ok(written.len()));
+    let spaces = [world.sharing(2, &file), world.sharing(2, &file)];
+    side_by_side(&[
+        &|| try_to(&world, &spaces[0], Deed::Store(1)),
+        &|| cut_to_one_page(&world, &file),
+        &|| try_to(&world, &spaces[reader], Deed::Load),
+    ]);
+    is_lost(&world, &[&spaces[0], &spaces[1]]);
+    assert_eq!(world.memory.frames_used_for(Use::Shared), 0);
+    world.close(spaces.into(), vec![file]);
 }
 
 /// A file is cut short while one space copies what it loses and another reads it.

@@ -168,6 +168,7 @@ impl<'m> Mmu<'m> {
         if let Some(table) = seen.table {
             cpu.tlb.fill_table(root, page, table);
         }
+        self.look_ahead(cpu, root, page);
         if !seen.is_large {
             cpu.tlb.fill(root, page, entry);
             return Ok(entry);
@@ -177,6 +178,18 @@ impl<'m> Mmu<'m> {
             frame: entry.frame + page % 512,
             ..entry
         })
+    }
+
+    /// Remembers the last-level tables of both neighbours, whose pages may be absent: a processor may walk for accesses
+    /// that no program makes, as far as entries are present (SDM 3A, 4.10.3.1 and 4.10.4).
+    fn look_ahead(&self, cpu: &mut SoftCpu, root: u64, page: u64) {
+        for neighbour in [page.wrapping_sub(512), page + 512] {
+            if cpu.tlb.find_table(root, neighbour).is_none()
+                && let Some(table) = self.last_table(root, neighbour)
+            {
+                cpu.tlb.fill_table(root, neighbour, table);
+            }
+        }
     }
 
     /// Walks from the top without leaving a trace.

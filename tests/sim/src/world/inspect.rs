@@ -2,9 +2,10 @@
 //! every byte that is in memory.
 use std::cell::Ref;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use mm::page_cache::CachedFile;
-use mm::{AddressSpace, Backing, VmFlags, Vma};
+use mm::{AddressSpace, Backing, Page, VmFlags, Vma};
 
 use super::{Process, World};
 use crate::broken::{Broken, Sound, demand};
@@ -12,6 +13,12 @@ use crate::machine::SoftCpu;
 use crate::op::{Advice, Growth, Lock, Pid, Reserve, Rights, Sharing, Source};
 use crate::oracle::{Area, Kin, Notes, Promise};
 use crate::tlb::Allowed;
+
+/// Where the frame stands in an entry, seen by the processor or not.
+const FRAME: u64 = 0x000f_ffff_ffff_f000;
+
+/// The bit by which the processor sees an entry.
+const PRESENT: u64 = 1;
 
 impl World {
     /// Looks for contradictions that can be seen without reading the contents of memory.
@@ -38,7 +45,8 @@ impl World {
         Ok(())
     }
 
-    /// Compares every page that a program could read without a fault with what the oracle knows of it.
+    /// Compares every page that a program could read without a fault, and every private one that was stored to, with what
+    /// the oracle knows of it.
     pub fn sweep(&self) -> Sound {
         for process in self.living() {
             self.sweep_kernel_half(process.root())?;
@@ -56,6 +64,25 @@ impl World {
                 let is_dirty = entry.dirty || !process.oracle.must_keep(page);
                 demand!(is_dirty, "page {page:#x} was stored to, but is clean");
                 self.sweep_page(process, page, entry.frame)?;
+            }
+            self.sweep_stored(process)?;
+        }
+        Ok(())
+    }
+
+    /// What was stored in private pages is there, also where no program may look.
+    fn sweep_stored(&self, process: &Process) -> Sound {
+        let space = process.space.borrow();
+        for page in process.oracle.written_pages() {
+            if !process.oracle.must_keep(page) {
+                continue;
+            }
+            let entry = space.table().entry(&self.kernel.memory, Page::new(page));
+            let bits = entry.map_or(0, |entry| entry.load(Relaxed));
+            demand!(bits != 0, "page {page:#x} was stored to, but is nowhere");
+            // The others were seen as leaves.
+            if bits & PRESENT == 0 {
+                self.sweep_page(process, page, (bits & FRAME) >> 12)?;
             }
         }
         Ok(())

@@ -11,6 +11,14 @@ pub mod signal;
 pub use linux_raw_sys::{auxvec, elf, general, ioctl, prctl, system};
 pub use syscalls::{Errno, Sysno};
 
+/// Flags of `close_range`, as in Linux's `linux/close_range.h` (linux-raw-sys has none of them).
+pub mod close_range {
+    /// First gives the caller a table of its own.
+    pub const CLOSE_RANGE_UNSHARE: u32 = 2;
+    /// Marks descriptors to be closed at `execve` instead.
+    pub const CLOSE_RANGE_CLOEXEC: u32 = 4;
+}
+
 /// Sub-functions of `arch_prctl`, as in Linux's `asm/prctl.h` (linux-raw-sys has only one of them).
 pub mod arch_prctl {
     /// Sets the base address of GS.

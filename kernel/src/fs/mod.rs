@@ -7,6 +7,7 @@ mod again;
 pub(crate) mod buffers;
 pub(crate) mod devices;
 mod disk;
+pub(crate) mod eventfd;
 pub(crate) mod files;
 pub(crate) mod gate;
 pub(crate) mod inode;
@@ -22,7 +23,9 @@ pub(crate) mod pipe;
 pub(crate) mod place;
 pub(crate) mod proc;
 pub(crate) mod program;
+pub(crate) mod signalfd;
 pub(crate) mod stream;
+pub(crate) mod timerfd;
 pub(crate) mod tmpfs;
 pub(crate) mod working;
 

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use abi::Errno;
 use abi::general::{
     O_ACCMODE, O_APPEND, O_DIRECT, O_NOATIME, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY,
-    POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM,
+    POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM, S_IRUSR, S_IWUSR,
 };
 use mm::OutOfMemory;
 use mm::page_cache::CachedFile;
@@ -23,6 +23,8 @@ use super::locks::table::Owner;
 use super::memfd::Memfd;
 use super::pipe::Pipe;
 use super::place::Place;
+use super::signalfd::Signalfd;
+use super::timerfd::Timerfd;
 use crate::block::Volume;
 use crate::process::Process;
 
@@ -101,6 +103,19 @@ pub(crate) struct Status {
     pub(crate) modified: Time,
     pub(crate) changed: Time,
     pub(crate) born: Time,
+}
+
+/// What stat(2) says of files that nothing is known of: Linux's anonymous inode, which all of them share.
+pub(crate) fn nameless() -> Status {
+    const DEVICE: u64 = 15;
+    Status {
+        device: DEVICE,
+        number: 1,
+        links: 1,
+        mode: S_IRUSR | S_IWUSR,
+        block_size: mm::PAGE_SIZE,
+        ..Status::default()
+    }
 }
 
 /// What fallocate(2) is to do with a range.
@@ -194,6 +209,16 @@ pub(crate) trait Kind: Send + Sync {
 
     /// The process that it stands for.
     fn process(&self) -> Option<&Arc<Process>> {
+        None
+    }
+
+    /// The timer that it is.
+    fn timerfd(&self) -> Option<&Timerfd> {
+        None
+    }
+
+    /// The signals that it is about.
+    fn signalfd(&self) -> Option<&Signalfd> {
         None
     }
 

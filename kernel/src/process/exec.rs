@@ -80,7 +80,8 @@ pub(crate) fn execve(
     let process = super::current();
     let limits = process.limits().memory();
     let file = interpreter::follow(file, asked.path, asked.reach, &mut arguments)?;
-    match load(&file, asked, arguments, limits) {
+    let plan = layout::choose(&limits, process.attributes.chance());
+    match load(&file, asked, arguments, (limits, plan)) {
         Ok(program) => {
             enter(&process, &program);
             *frame = TrapFrame::user(program.entry, program.stack);
@@ -115,11 +116,10 @@ pub(super) fn load(
     file: &Arc<program::Program>,
     asked: &Asked<'_>,
     arguments: Arguments,
-    limits: Limits,
+    (limits, plan): (Limits, layout::Plan),
 ) -> Result<Program, Failure> {
     let image = Image::parse(file)?;
     let loader = Loader::of(file, &image)?;
-    let plan = layout::choose(&limits);
     let space = oom::retry(Need::Space, || {
         Space::try_new(plan.space, limits).map_err(|_| Errno::ENOMEM)
     })?;

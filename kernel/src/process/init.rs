@@ -5,6 +5,7 @@ use abi::Errno;
 
 use super::exec::{Asked, Failure};
 use super::group::Membership;
+use super::layout::{self, Chance};
 use super::limits::Limits;
 use super::signal::Signals;
 use super::stack::{Arguments, List};
@@ -38,7 +39,9 @@ fn make() -> Result<Arc<Thread>, Failure> {
     let no_memory = |_| Errno::ENOMEM;
     let limits = Limits::new();
     let file = fs::open_program(Place::root(), PATH)?;
-    let program = exec::load(&file, &Asked::by(PATH), arguments()?, limits.memory())?;
+    let memory = limits.memory();
+    let plan = layout::choose(&memory, Chance::Usual);
+    let program = exec::load(&file, &Asked::by(PATH), arguments()?, (memory, plan))?;
     let reserved = Reserved::new()?;
     assert_eq!(reserved.pid(), INIT, "init is the first process");
     let files = Files::with_console().map_err(no_memory)?;

@@ -25,7 +25,20 @@ pub(super) struct Plan {
     pub(super) heap_gap: u64,
 }
 
-pub(super) fn choose(limits: &Limits) -> Plan {
+/// What a program's places are left to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chance {
+    /// What the kernel was told on its command line.
+    Usual,
+    /// No chance: ADDR_NO_RANDOMIZE of personality(2).
+    None,
+}
+
+pub(super) fn choose(limits: &Limits, whose: Chance) -> Plan {
+    let chance = |bits| match whose {
+        Chance::Usual => chance(bits),
+        Chance::None => 0,
+    };
     // As many bits of chance as Linux has by default: 22 for the stack, 28 for mappings and programs, 13 for the heap.
     let stack_top = USER_END - chance(22);
     let gap = limits.stack.clamp(MIN_GAP, MAX_GAP) / mm::PAGE_SIZE;

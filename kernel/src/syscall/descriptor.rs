@@ -2,6 +2,7 @@
 use alloc::sync::Arc;
 
 use abi::Errno;
+use abi::close_range::{CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE};
 use abi::general::{
     F_ADD_SEALS, F_DUPFD, F_DUPFD_CLOEXEC, F_GET_SEALS, F_GETFD, F_GETFL, F_GETLK, F_GETPIPE_SZ,
     F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_SETPIPE_SZ,
@@ -12,11 +13,30 @@ use super::file::any_descriptor;
 use super::{Answer, Arguments, locks, memfd};
 use crate::fs::files::{Descriptor, OnExec};
 use crate::fs::open::OpenFile;
-use crate::process::current;
+use crate::process::{current, sched};
 
 /// close(2).
 pub(super) fn close([number, ..]: Arguments) -> Answer {
     current().files.close(u64::from(number as u32)).map(|()| 0)
+}
+
+/// close_range(2). No process shares its table with another: there is nothing to unshare.
+pub(super) fn close_range([first, last, flags, ..]: Arguments) -> Answer {
+    let (first, last, flags) = (first as u32, last as u32, flags as u32);
+    if flags & !(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) != 0 || first > last {
+        return Err(Errno::EINVAL);
+    }
+    let files = &current().files;
+    for number in u64::from(first)..(u64::from(last) + 1).min(files.places() as u64) {
+        // Numbers that are free are passed over.
+        let _ = if flags & CLOSE_RANGE_CLOEXEC != 0 {
+            files.set_on_exec(number, OnExec::Close)
+        } else {
+            files.close(number)
+        };
+        sched::breathe();
+    }
+    Ok(0)
 }
 
 /// fcntl(2).

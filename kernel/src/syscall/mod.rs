@@ -10,6 +10,7 @@ mod cursor;
 mod descriptor;
 mod directory;
 mod disk;
+mod event;
 mod exec;
 mod extent;
 mod file;

@@ -35,7 +35,7 @@ pub(super) fn pidfd_open([pid, flags, ..]: Arguments) -> Answer {
 }
 
 /// The process that descriptor `number` means, and the descriptor's file if there is one.
-fn process(number: u64) -> Result<Arc<Process>, Errno> {
+pub(super) fn process(number: u64) -> Result<Arc<Process>, Errno> {
     if [PIDFD_SELF_THREAD, PIDFD_SELF_THREAD_GROUP].contains(&(number as i32)) {
         return Ok(current());
     }

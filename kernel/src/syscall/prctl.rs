@@ -18,6 +18,20 @@ use crate::process::{Name, current};
 /// The highest capability: CAP_CHECKPOINT_RESTORE.
 const LAST_CAPABILITY: u64 = 40;
 
+/// personality(2): the only one that differs from Linux's usual one has programs lie in fixed places.
+pub(super) fn personality([wanted, ..]: Arguments) -> Answer {
+    const QUESTION: u32 = u32::MAX;
+    const FIXED_PLACES: u32 = 0x004_0000;
+    let attributes = &current().attributes;
+    let before = u64::from(FIXED_PLACES) * get(&attributes.fixed_places)?;
+    match wanted as u32 {
+        QUESTION => {}
+        0 | FIXED_PLACES => attributes.fixed_places.store(wanted as u32 != 0, Relaxed),
+        _ => return Err(Errno::EINVAL),
+    }
+    Ok(before)
+}
+
 /// prctl(2).
 pub(super) fn prctl([option, second, third, fourth, fifth, _]: Arguments) -> Answer {
     let rest = [third, fourth, fifth];

@@ -46,6 +46,18 @@ pub(super) fn sched_setaffinity([pid, length, set, ..]: Arguments) -> Answer {
     Ok(0)
 }
 
+/// membarrier(2), as far as it needs no other processor to take part: while programs run on one alone, all of their accesses
+/// are in order whenever another thread runs.
+pub(super) fn membarrier([command, flags, ..]: Arguments) -> Answer {
+    const QUERY: u32 = 0;
+    const GLOBAL: u32 = 1;
+    match (command as u32, flags as u32) {
+        (QUERY, 0) => Ok(GLOBAL.into()),
+        (GLOBAL, 0) => Ok(0),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
 /// getcpu(2).
 pub(super) fn getcpu([cpu, node, ..]: Arguments) -> Answer {
     for place in [cpu, node].into_iter().filter(|&place| place != 0) {

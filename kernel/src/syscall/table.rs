@@ -2,9 +2,9 @@
 use abi::Sysno;
 
 use super::{
-    Answer, Arguments, advice, attributes, by_flags, copying, descriptor, directory, exec, extent,
-    file, foreign, foresight, futex, identity, itimer, limits, locks, memfd, memory, names, open,
-    pidfd, pipe, poll, prctl, process, residency, scheduling, select, signal, splice, status,
+    Answer, Arguments, advice, attributes, by_flags, copying, descriptor, directory, event, exec,
+    extent, file, foreign, foresight, futex, identity, itimer, limits, locks, memfd, memory, names,
+    open, pidfd, pipe, poll, prctl, process, residency, scheduling, select, signal, splice, status,
     system, terminal, time, wait,
 };
 use crate::arch::trap::TrapFrame;
@@ -32,6 +32,7 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::brk, Call(memory::brk)),
     (Sysno::mremap, Call(memory::mremap)),
     (Sysno::madvise, Call(advice::madvise)),
+    (Sysno::process_madvise, Call(advice::process_madvise)),
     (Sysno::mlock, Call(residency::mlock)),
     (Sysno::mlock2, Call(residency::mlock2)),
     (Sysno::munlock, Call(residency::munlock)),
@@ -70,6 +71,7 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::getgid, Plain(process::root)),
     (Sysno::getegid, Plain(process::root)),
     (Sysno::prctl, Call(prctl::prctl)),
+    (Sysno::personality, Call(prctl::personality)),
     (Sysno::setuid, Call(identity::set_one)),
     (Sysno::setgid, Call(identity::set_one)),
     (Sysno::setreuid, Call(identity::set_two)),
@@ -92,6 +94,7 @@ const CALLS: &[(Sysno, Server)] = &[
         Call(scheduling::sched_setaffinity),
     ),
     (Sysno::getcpu, Call(scheduling::getcpu)),
+    (Sysno::membarrier, Call(scheduling::membarrier)),
     (
         Sysno::sched_getscheduler,
         Call(scheduling::sched_getscheduler),
@@ -128,6 +131,7 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::writev, Call(file::writev)),
     (Sysno::pread64, Call(file::pread64)),
     (Sysno::close, Call(descriptor::close)),
+    (Sysno::close_range, Call(descriptor::close_range)),
     (Sysno::pwrite64, Call(file::pwrite64)),
     (Sysno::lseek, Call(extent::lseek)),
     (Sysno::ftruncate, Call(extent::ftruncate)),
@@ -138,6 +142,13 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::ppoll, Call(poll::ppoll)),
     (Sysno::select, Call(select::select)),
     (Sysno::pselect6, Call(select::pselect6)),
+    (Sysno::eventfd, Call(event::eventfd)),
+    (Sysno::eventfd2, Call(event::eventfd2)),
+    (Sysno::timerfd_create, Call(event::timerfd_create)),
+    (Sysno::timerfd_settime, Call(event::timerfd_settime)),
+    (Sysno::timerfd_gettime, Call(event::timerfd_gettime)),
+    (Sysno::signalfd, Call(event::signalfd)),
+    (Sysno::signalfd4, Call(event::signalfd4)),
     (Sysno::memfd_create, Call(memfd::memfd_create)),
     (Sysno::pipe, Call(pipe::pipe)),
     (Sysno::pipe2, Call(pipe::pipe2)),

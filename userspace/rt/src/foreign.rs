@@ -47,6 +47,16 @@ pub fn raw(
     )
 }
 
+/// Tells the kernel how soon pieces of the memory of the process that `fd` means will be needed: process_madvise(2).
+pub fn advise(fd: u32, pieces: &[Piece], advice: u32, flags: u32) -> Result<usize, Errno> {
+    let [fd, advice, flags] = [fd, advice, flags].map(|number| number as usize);
+    let list = pieces.as_ptr() as usize;
+    call(
+        Sysno::process_madvise,
+        [fd, list, pieces.len(), advice, flags],
+    )
+}
+
 /// Reads as much of `pid`'s memory at `address` as `buffer` has room for.
 pub fn read(pid: Pid, address: usize, buffer: &mut [u8]) -> Result<usize, Errno> {
     let ours = [buffer.as_mut_ptr() as usize, buffer.len()];

@@ -26,6 +26,7 @@ pub mod attempt;
 pub mod copy;
 pub mod entry;
 pub mod env;
+pub mod event;
 pub mod faults;
 pub mod file;
 pub mod foreign;

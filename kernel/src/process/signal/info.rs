@@ -1,7 +1,9 @@
 //! What is known of one signal: who sent it and why, in the layout of Linux's `siginfo_t`.
 //!
 //! Of the 128 bytes that programs see only the first 48 ever mean something, so only those are kept.
-use abi::general::{SI_KERNEL, SI_USER};
+use abi::general::{
+    SI_KERNEL, SI_SIGIO, SI_TIMER, SI_USER, SIGBUS, SIGCHLD, SIGFPE, SIGILL, SIGSEGV, SIGTRAP,
+};
 
 /// Bytes that programs see.
 pub(crate) const SIZE: usize = 128;
@@ -11,6 +13,17 @@ pub(crate) const KEPT: usize = 48;
 /// The first words of a `siginfo_t`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Info([u64; KEPT / 8]);
+
+/// What is known of a signal beside its number and code.
+enum Layout {
+    Sender,
+    /// Sender and value.
+    Queued,
+    Timer,
+    Child,
+    Fault,
+    Poll,
+}
 
 impl Info {
     fn new(signal: u32, code: i32, fields: [u64; 4]) -> Self {
@@ -96,6 +109,54 @@ impl Info {
             *bytes = word.to_le_bytes();
         }
         bytes
+    }
+
+    /// As a reader of signalfd(2) sees it, in a `struct signalfd_siginfo`.
+    pub(crate) fn to_record(self) -> [u8; SIZE] {
+        let [signal, code, a, b, c, d] = self.0;
+        let low = |word: u64| word & 0xffff_ffff;
+        // Words of eight bytes: number and errno, code and sender, user and descriptor, timer and band, overrun and trap,
+        // status and value, pointer, two times, address.
+        let mut record = [0; SIZE / 8];
+        record[0] = signal;
+        record[1] = low(code);
+        match self.layout() {
+            Layout::Fault => record[9] = a,
+            Layout::Poll => (record[3], record[2]) = (a << 32, b << 32),
+            Layout::Timer => {
+                (record[3], record[4]) = (low(a), a >> 32);
+                (record[5], record[6]) = (b << 32, b);
+            }
+            layout => {
+                record[1] |= a << 32;
+                record[2] = a >> 32;
+                match layout {
+                    Layout::Child => (record[5], record[7], record[8]) = (low(b), c, d),
+                    Layout::Queued => (record[5], record[6]) = (b << 32, b),
+                    _ => {}
+                }
+            }
+        }
+        let mut bytes = [0; SIZE];
+        for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(record) {
+            *bytes = word.to_le_bytes();
+        }
+        bytes
+    }
+
+    /// What the words behind the code are, as Linux decides it.
+    fn layout(&self) -> Layout {
+        match (self.code(), self.signal()) {
+            (code, SIGCHLD) if (1..=6).contains(&code) => Layout::Child,
+            (code, SIGILL | SIGFPE | SIGSEGV | SIGBUS | SIGTRAP) if (1..0x80).contains(&code) => {
+                Layout::Fault
+            }
+            (1..=6, _) => Layout::Poll,
+            (SI_TIMER, _) => Layout::Timer,
+            (SI_SIGIO, _) => Layout::Poll,
+            (code, _) if code < 0 => Layout::Queued,
+            _ => Layout::Sender,
+        }
     }
 
     /// As words of a frame.

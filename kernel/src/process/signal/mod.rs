@@ -91,6 +91,16 @@ impl Signals {
         self.call_attention();
     }
 
+    /// All signals that wait.
+    pub(crate) fn waiting(&self) -> SignalSet {
+        self.look(state::State::pending)
+    }
+
+    /// Takes the first of `wanted` that waits.
+    pub(crate) fn take(&self, wanted: SignalSet) -> Option<Info> {
+        self.change(|state| state.take(wanted))
+    }
+
     /// The signals that wait because they are blocked.
     pub(crate) fn held_back(&self) -> SignalSet {
         self.look(|state| state.pending() & state.thread.blocked)

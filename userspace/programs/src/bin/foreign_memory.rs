@@ -8,17 +8,20 @@
 use core::ffi::CStr;
 use core::fmt::{self, Write as _};
 
-use rt::abi::general::{O_RDWR, SEEK_CUR, SEEK_END, SEEK_SET};
+use rt::abi::general::{
+    MADV_COLD, MADV_DONTNEED, MADV_FREE, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_WILLNEED, O_RDWR,
+    SEEK_CUR, SEEK_END, SEEK_SET,
+};
 use rt::attempt;
 use rt::file::{self, map_shared_memory, read_at, write_at};
-use rt::foreign::{Direction, raw, read, transfer, write};
+use rt::foreign::{Direction, advise, raw, read, transfer, write};
 use rt::futex::Word;
 use rt::memory::{
     self, MAP_GROWSDOWN, MAP_SHARED, Mapping, PAGE, PROT_EXEC, PROT_NONE, PROT_READ, PROT_WRITE,
 };
-use rt::println;
 use rt::probe::{load, store};
 use rt::process::{Pid, Status, id, spawn, wait, yield_now};
+use rt::{pidfd, println};
 
 const NOWHERE: usize = 0x1000;
 
@@ -29,6 +32,7 @@ fn main() {
     pieces();
     views();
     places();
+    advice();
     ends();
 }
 
@@ -292,6 +296,51 @@ fn places() {
     let mapped = file::map(fd, PAGE, PROT_READ, MAP_SHARED, 0);
     println!("mapped: {:?}", mapped);
     file::close(fd).expect("close");
+}
+
+/// What one may say of another's memory: how soon it will be needed.
+fn advice() {
+    let pages = Mapping::new(4);
+    pages.fill(b'k');
+    let other = Other::new(|| u8::from(!pages.holds(b'k')));
+    let fd = pidfd::open(other.pid, 0).expect("pidfd_open");
+    let piece = [pages.page(0), PAGE];
+    let hole = [NOWHERE, PAGE];
+    let two = [piece, [pages.page(2), 2 * PAGE]];
+    for (name, advice) in [
+        ("cold", MADV_COLD),
+        ("page out", MADV_PAGEOUT),
+        ("will need", MADV_WILLNEED),
+        ("free", MADV_FREE),
+        ("don't need", MADV_DONTNEED),
+        ("fetch", MADV_POPULATE_READ),
+        ("unknown", 99),
+    ] {
+        println!("{name}: {:?}", advise(fd, &two, advice, 0));
+    }
+    println!("flags: {:?}", advise(fd, &two, MADV_COLD, 1));
+    println!(
+        "odd: {:?}",
+        advise(fd, &[[piece[0] + 1, PAGE]], MADV_COLD, 0)
+    );
+    println!(
+        "nothing: {:?}, {:?}",
+        advise(fd, &[], MADV_COLD, 0),
+        advise(fd, &[[piece[0], 0]], MADV_COLD, 0)
+    );
+    println!(
+        "up to a hole: {:?}",
+        advise(fd, &[piece, hole], MADV_COLD, 0)
+    );
+    println!("a hole: {:?}", advise(fd, &[hole, piece], MADV_COLD, 0));
+    println!("closed: {:?}", advise(99, &two, MADV_COLD, 0));
+    println!("the other still has them: {}", other.go());
+    println!("gone: {:?}", advise(fd, &two, MADV_COLD, 0));
+    file::close(fd).expect("close");
+    let own = pidfd::open(id(), 0).expect("pidfd_open");
+    println!("one's own: {:?}", advise(own, &[piece], MADV_DONTNEED, 0));
+    println!("it is {}", load(piece[0]));
+    file::close(own).expect("close");
 }
 
 /// What is left of a memory whose process is gone.

@@ -10,13 +10,16 @@ use rt::abi::prctl::{
     PR_GET_TIMERSLACK, PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PR_SET_THP_DISABLE,
     PR_SET_TIMERSLACK,
 };
-use rt::process::{id, spawn, wait};
+use rt::process::{Status, execve, exit, id, spawn, wait};
 use rt::syscall::raw;
-use rt::{Errno, println};
+use rt::{Errno, env, println};
 
 type Answer = Result<usize, Errno>;
 
 fn main() {
+    if env::count() > 1 {
+        exit(place());
+    }
     names();
     attributes();
     children();
@@ -24,6 +27,8 @@ fn main() {
     capabilities();
     processors();
     policies();
+    barriers();
+    places();
 }
 
 /// Makes a call; arguments that are missing are zeroes.
@@ -255,4 +260,65 @@ fn policies() {
             priority.map(|nice| nice <= 40)
         );
     }
+}
+
+/// What other processors have to do for membarrier(2) differs; what every kernel has is there.
+fn barriers() {
+    const GLOBAL: usize = 1;
+    let barrier = |command, flags| call(Sysno::membarrier, [command, flags, 0]);
+    let known = barrier(0, 0).expect("MEMBARRIER_CMD_QUERY");
+    println!(
+        "barriers: {}, {:?}",
+        known & GLOBAL != 0,
+        barrier(GLOBAL, 0)
+    );
+    println!(
+        "unknown: {:?}, {:?}, {:?}",
+        barrier(1 << 20, 0),
+        barrier(0, 2),
+        barrier(GLOBAL, 2)
+    );
+}
+
+/// Seven bits of where the stack is.
+fn place() -> u8 {
+    let here = 0u8;
+    (core::ptr::from_ref(&here).addr() >> 8) as u8 & 0x7f
+}
+
+/// Runs this program in a child, which says where its stack is.
+fn place_of_child() -> Status {
+    let pid = spawn(|| {
+        let path = c"/proc/self/exe";
+        let errno = execve(path, &[c"self_service", c"place"], &[]);
+        panic!("execve: {errno:?}");
+    });
+    wait(pid.expect("fork")).expect("wait4").status
+}
+
+/// Programs that want it lie where the last one lay.
+fn places() {
+    const ADDR_NO_RANDOMIZE: usize = 0x004_0000;
+    let persona = |wanted: usize| call(Sysno::personality, [wanted]);
+    println!("usual: {:?}", persona(u32::MAX as usize));
+    println!(
+        "fixed: {:?}, {:?}",
+        persona(ADDR_NO_RANDOMIZE),
+        persona(u32::MAX as usize)
+    );
+    let places = [(); 4].map(|()| place_of_child());
+    println!(
+        "always there: {}",
+        places.iter().all(|place| *place == places[0])
+    );
+    let child = spawn(|| u8::from(persona(u32::MAX as usize) != Ok(ADDR_NO_RANDOMIZE)));
+    println!(
+        "a child's: {}",
+        wait(child.expect("fork")).expect("wait4").status
+    );
+    println!(
+        "usual again: {:?}, {:?}",
+        persona(0),
+        persona(u32::MAX as usize)
+    );
 }

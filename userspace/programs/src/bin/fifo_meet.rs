@@ -102,7 +102,7 @@ fn meeting() {
         .expect("fork");
         sleep(Duration::from_millis(20));
         write_all(to, b"parent comes, ").expect("write");
-        let end = open(O_RDONLY + O_WRONLY - first | O_CREAT | O_TRUNC).expect("open");
+        let end = open((O_RDONLY + O_WRONLY - first) | O_CREAT | O_TRUNC).expect("open");
         match first {
             O_RDONLY => assert_eq!(write(end, b"hello"), Ok(5)),
             _ => assert_eq!(read(end, &mut [0; 16]), Ok(5)),

@@ -86,7 +86,9 @@ impl Queue {
         // SAFETY: 1. frames and letter stay until the device has returned the command or was reset: the queue of requests
         //         keeps the reads, and the letters are this queue's own. 2. nobody but the device touches them until then:
         //         the frames are pages that nobody sees yet.
-        let added = unsafe { self.with_buffers(slot, |ring, i, o| ring.add(i, o)) };
+        let add = with_ring(|ring, inputs, outputs| unsafe { ring.add(inputs, outputs) });
+        // SAFETY: as above.
+        let added = unsafe { self.with_buffers(slot, add) };
         self.in_flight[slot].token = added.ok();
         if added.is_ok() && self.ring.should_notify() {
             transport.notify(QUEUE);
@@ -101,7 +103,10 @@ impl Queue {
         let is_it = |flight: &Flight| flight.token == Some(token);
         let slot = self.in_flight.iter().position(is_it)?;
         // SAFETY: the buffers of `start`, made of the same frames in the same place.
-        let popped = unsafe { self.with_buffers(slot, |ring, i, o| ring.pop_used(token, i, o)) };
+        let pop =
+            with_ring(|ring, inputs, outputs| unsafe { ring.pop_used(token, inputs, outputs) });
+        // SAFETY: the device is done with them.
+        let popped = unsafe { self.with_buffers(slot, pop) };
         // SAFETY: the device has returned it.
         let status = unsafe { self.letter(slot)[HEADER] };
         let flight = &mut self.in_flight[slot];
@@ -154,6 +159,14 @@ impl Queue {
         outputs[count] = answer;
         body(&mut self.ring, &[header], &mut outputs[..=count])
     }
+}
+
+/// Only says to the compiler that `body` takes buffers of any lifetime.
+fn with_ring<R, F>(body: F) -> F
+where
+    F: for<'a> FnOnce(&mut Ring, &'a [&'a [u8]], &'a mut [&'a mut [u8]]) -> R,
+{
+    body
 }
 
 impl Flight {

@@ -111,7 +111,7 @@ pub(crate) fn mapping(pages: Range<Page>, place: Place, flags: VmFlags) -> Mappi
 }
 
 /// What the letters stand for.
-const LETTERS: [(char, VmFlags); 12] = [
+const LETTERS: [(char, VmFlags); 14] = [
     ('n', VmFlags::empty()),
     ('r', VmFlags::READ),
     ('w', WRITABLE),
@@ -122,6 +122,8 @@ const LETTERS: [(char, VmFlags); 12] = [
     ('q', WRITABLE.union(VmFlags::SEQUENTIAL)),
     ('d', WRITABLE.union(VmFlags::DONT_FORK)),
     ('v', WRITABLE.union(VmFlags::WIPE_ON_FORK)),
+    ('g', WRITABLE.union(VmFlags::MERGEABLE)),
+    ('h', WRITABLE.union(VmFlags::SHARED)),
     ('s', STACK),
     ('t', STACK_UNREADABLE),
 ];

@@ -197,6 +197,8 @@ fn noted(vma: &Vma, advice: Advice) -> VmFlags {
         Advice::NoHugePage => (VmFlags::HUGE, VmFlags::NO_HUGE),
         Advice::DontDump => (nothing, VmFlags::DONT_DUMP),
         Advice::DoDump => (VmFlags::DONT_DUMP, nothing),
+        // As on Linux what is shared already does without, in silence.
+        Advice::Mergeable if vma.flags.contains(VmFlags::SHARED) => (nothing, nothing),
         Advice::Mergeable => (nothing, VmFlags::MERGEABLE),
         Advice::Unmergeable => (VmFlags::MERGEABLE, nothing),
         _ => (nothing, nothing),

@@ -95,6 +95,18 @@ fn flags(drawing: &Drawing) -> VmFlags {
 }
 
 #[test]
+fn what_is_shared_is_never_cut_to_be_merged() {
+    //                               0123456789
+    let mut drawing = Drawing::of("WwwwHhhh..");
+    for (first, count) in [(1, 2), (5, 2)] {
+        advise(&mut drawing, first, count, Advice::Mergeable).expect("allowed");
+    }
+    drawing.shows("WGgWHhhh..");
+    advise(&mut drawing, 0, 8, Advice::Unmergeable).expect("allowed");
+    drawing.shows("WwwwHhhh..");
+}
+
+#[test]
 fn a_hole_never_keeps_the_rest_from_being_done() {
     //                               0123456789
     let mut drawing = Drawing::of("Ww..Wwww..");

@@ -15,7 +15,7 @@ use std::fmt::Write;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::op::{Growth, Op, Pid, Rights, Span};
+use crate::op::{Call, Growth, Op, Pid, Rights, Span};
 use crate::oracle::Area;
 use crate::plan::Plan;
 use crate::world::World;
@@ -75,7 +75,24 @@ fn subject(op: &Op) -> Option<(Pid, &'static str, Span)> {
         Op::Touch(pid, touch, _) => (pid, "touch", at(touch.address)),
         Op::Peek(pid, span, _) => (pid, "read", span),
         Op::Poke(pid, span, ..) => (pid, "write", span),
+        Op::Call(pid, ref call) => {
+            let (verb, span) = subject_of(call)?;
+            (pid, verb, span)
+        }
         _ => return None,
+    })
+}
+
+/// Of mremap the old place is shown.
+fn subject_of(call: &Call) -> Option<(&'static str, Span)> {
+    Some(match *call {
+        Call::Lock(span, _) => ("mlock", span),
+        Call::Unlock(span) => ("munlock", span),
+        Call::Resident(span) => ("mincore", span),
+        Call::Advise(span, _) => ("madvise", span),
+        Call::Sync(span, _) => ("msync", span),
+        Call::Remap(remap) => ("mremap", remap.old),
+        Call::LockAll(..) | Call::UnlockAll | Call::Reclaim | Call::Expel(_) => return None,
     })
 }
 

@@ -1,9 +1,12 @@
 //! A heap that fails when told to: what ring 3 can cause to be allocated must survive each failure.
 //!
-//! The countdown belongs to the thread, so that seeds run side by side. An allocation that can't fail (`Vec::push`,
-//! `format!`) inside a verb of `mm` ends the whole process here, which is the point.
+//! Only allocations inside `mm` count ([`in_mm`]): the simulator's own always succeed. What is to fail belongs to the
+//! thread, so that seeds run side by side. An allocation that can't fail (`Vec::push`, `format!`) inside a verb of `mm` ends
+//! the whole process here, which is the point.
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+
+use crate::op::Failing;
 
 /// The heap of every program that links the simulator.
 pub struct FailingHeap;
@@ -11,40 +14,96 @@ pub struct FailingHeap;
 #[global_allocator]
 static HEAP: FailingHeap = FailingHeap;
 
+/// What becomes of an operation's allocations.
+#[derive(Clone, Copy)]
+struct State {
+    /// Which fail, if any.
+    failing: Option<Failing>,
+    /// How many were made.
+    made: u64,
+    /// How many of them failed.
+    failures: u64,
+    /// Who makes them just now.
+    runs: Runs,
+}
+
+/// Whose code it is that runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Runs {
+    Mm,
+    Simulator,
+}
+
+const SOUND: State = State {
+    failing: None,
+    made: 0,
+    failures: 0,
+    runs: Runs::Simulator,
+};
+
 thread_local! {
-    /// Allocations that still succeed; `None` while the heap works as usual.
-    static COUNTDOWN: Cell<Option<u64>> = const { Cell::new(None) };
+    static STATE: Cell<State> = const { Cell::new(SOUND) };
 }
 
-/// Runs `body` on a heap whose allocation number `index` (from 0), and every later one, fails. Also tells whether it
-/// came to that.
-pub fn failing_at<R>(index: u64, body: impl FnOnce() -> R) -> (R, Fired) {
-    COUNTDOWN.set(Some(index + 1));
-    let result = body();
-    let fired = match COUNTDOWN.take() {
-        Some(0) => Fired::Yes,
-        _ => Fired::No,
+/// Lets such allocations fail of the operation that begins.
+pub fn arm(failing: Option<Failing>) {
+    STATE.set(State { failing, ..SOUND });
+}
+
+/// From now on none fails.
+pub fn disarm() {
+    let failing = None;
+    STATE.set(State {
+        failing,
+        ..STATE.get()
+    });
+}
+
+/// How many failed since [`arm`].
+pub fn failures() -> u64 {
+    STATE.get().failures
+}
+
+/// Runs a piece of `mm`, whose allocations count.
+pub fn in_mm<R>(body: impl FnOnce() -> R) -> R {
+    run(Runs::Mm, body)
+}
+
+/// Runs a piece of the simulator in the middle of `mm`.
+pub fn in_simulator<R>(body: impl FnOnce() -> R) -> R {
+    run(Runs::Simulator, body)
+}
+
+fn run<R>(runs: Runs, body: impl FnOnce() -> R) -> R {
+    let set = |runs| {
+        STATE.set(State {
+            runs,
+            ..STATE.get()
+        });
     };
-    (result, fired)
-}
-
-/// Whether an allocation was made to fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fired {
-    /// At least one was.
-    Yes,
-    /// None was asked for in time.
-    No,
+    let before = STATE.get().runs;
+    set(runs);
+    let result = body();
+    set(before);
+    result
 }
 
 /// Counts one allocation; true where it must fail.
 fn must_fail() -> bool {
-    let Some(left) = COUNTDOWN.get() else {
+    let state = STATE.get();
+    let Some(failing) = state.failing.filter(|_| state.runs == Runs::Mm) else {
         return false;
     };
-    let left = left.saturating_sub(1);
-    COUNTDOWN.set(Some(left));
-    left == 0
+    let fails = match failing {
+        Failing::Only(number) => state.made == number,
+        Failing::From(number) => state.made >= number,
+    };
+    STATE.set(State {
+        made: state.made + 1,
+        failures: state.failures + u64::from(fails),
+        ..state
+    });
+    fails
 }
 
 // SAFETY: every block comes from and goes back to `System` with the layout that the caller gave; failing is allowed.

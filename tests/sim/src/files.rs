@@ -32,7 +32,7 @@ type Place = (usize, u64, usize);
 #[derive(Clone, Debug)]
 pub struct Files(Rc<RefCell<Contents>>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Contents {
     files: Vec<File>,
     /// What was stored in files that live in memory.
@@ -47,6 +47,11 @@ impl Files {
             stored: BTreeMap::new(),
         };
         Self(Rc::new(RefCell::new(contents)))
+    }
+
+    /// The same contents, which nobody shares.
+    pub(crate) fn apart(&self) -> Self {
+        Self(Rc::new(RefCell::new(self.0.borrow().clone())))
     }
 
     /// File number `file`.
@@ -95,6 +100,20 @@ impl Files {
         if !bytes.is_empty() {
             *size = end.max(*size);
         }
+    }
+
+    /// The file is at least `size` bytes long.
+    pub(crate) fn extend(&self, file: usize, size: u64) {
+        let before = &mut self.0.borrow_mut().files[file].size;
+        *before = size.max(*before);
+    }
+
+    /// The pages of a file in memory that hold anything.
+    pub(crate) fn stored_pages(&self, file: usize) -> Vec<u64> {
+        let contents = self.0.borrow();
+        let stored = contents.stored.range((file, 0, 0)..(file + 1, 0, 0));
+        let words = stored.filter(|&(_, &word)| word != 0);
+        words.map(|(&(_, page, _), _)| page).collect()
     }
 
     /// The file is `size` bytes long. Unless it grows, what lies behind that is gone.

@@ -2,7 +2,7 @@
 //!
 //! The counterpart of the real kernel's `fault.rs`, with the disk as one more source of trouble: a read may end at once,
 //! much later, out of order, or with an error.
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -14,6 +14,7 @@ use mm::page_table::Levels;
 use mm::{Access, AddressSpace, Memory, OutOfMemory, Outcome};
 
 use crate::broken::{Broken, Sound};
+use crate::failing_heap::in_mm;
 use crate::files;
 use crate::machine::SoftMachine;
 use crate::mmu::{ErrorCode, Mmu, PageFault};
@@ -27,7 +28,6 @@ pub struct Kernel {
     /// The world of all spaces.
     pub memory: Memory<SoftMachine>,
     reads: RefCell<VecDeque<Read>>,
-    faults: Cell<u64>,
 }
 
 /// How an instruction, or the kernel's own access, ended.
@@ -60,7 +60,6 @@ impl Kernel {
         Ok(Self {
             memory,
             reads: RefCell::default(),
-            faults: Cell::new(0),
         })
     }
 
@@ -72,11 +71,6 @@ impl Kernel {
     /// The processor's walker.
     pub fn mmu(&self) -> Mmu<'_> {
         Mmu::new(self.machine(), self.memory.levels() as u32)
-    }
-
-    /// How many page faults the processors took.
-    pub fn faults(&self) -> u64 {
-        self.faults.get()
     }
 
     /// One instruction of a program in `space`, on the executing CPU.
@@ -124,7 +118,6 @@ impl Kernel {
         disk: Disk,
     ) -> Sound<Option<End>> {
         let PageFault { address, code } = fault;
-        self.faults.update(|count| count + 1);
         if code.has(ErrorCode::RESERVED) {
             return Err(Broken(format!(
                 "the tables that lead to {address:#x} are corrupt"
@@ -138,7 +131,7 @@ impl Kernel {
             () if code.has(ErrorCode::WRITE) => Access::Write,
             () => Access::Read,
         };
-        let outcome = space.borrow().handle_fault(&self.memory, address, access);
+        let outcome = in_mm(|| space.borrow().handle_fault(&self.memory, address, access));
         self.settle(space, address, outcome, disk)
     }
 
@@ -200,7 +193,7 @@ impl Kernel {
         let Ok(mut space) = space.try_borrow_mut() else {
             return Some(End::Asleep);
         };
-        match space.grow_stack(&self.memory, address) {
+        match in_mm(|| space.grow_stack(&self.memory, address)) {
             Ok(()) => None,
             Err(_) => Some(End::Signal(Signal::MapErr)),
         }
@@ -231,7 +224,7 @@ impl Kernel {
 
     fn finish(&self, read: Read, result: DiskResult) {
         if result == DiskResult::Failed {
-            return read.complete(&self.memory, ReadResult::Failed);
+            return in_mm(|| read.complete(&self.memory, ReadResult::Failed));
         }
         let (file, size) = (read.file().id() as usize, read.file().size());
         let start = read.index() * 4096;
@@ -241,7 +234,7 @@ impl Kernel {
             word.expect("a read's frame is memory")
                 .store(content, Relaxed);
         }
-        read.complete(&self.memory, ReadResult::Filled);
+        in_mm(|| read.complete(&self.memory, ReadResult::Filled));
     }
 }
 

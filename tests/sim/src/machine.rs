@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 use mm::machine::{Cpu, PhysMem, Tlb as TlbSeam, WORDS};
 use mm::{Frame, FrameRecord, Page};
 
+use crate::failing_heap::in_simulator;
 use crate::random::mix;
 use crate::tlb::Tlb;
 
@@ -150,7 +151,7 @@ impl SoftMachine {
     fn let_intrude(&self) {
         let intruder = self.intruder.borrow_mut().take();
         if let Some(act) = intruder {
-            act();
+            in_simulator(act);
         }
     }
 }

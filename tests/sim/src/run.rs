@@ -8,6 +8,8 @@ use mm::fault::Path;
 
 use crate::broken::{Broken, Sound};
 use crate::drawing;
+use crate::failing_heap;
+use crate::op::Op;
 use crate::plan::Plan;
 use crate::world::{Answer, World};
 
@@ -22,6 +24,8 @@ const SHOWN: usize = 30;
 pub struct Tally {
     /// Steps that did something.
     pub operations: u64,
+    /// Those that failed with the heap.
+    pub heap_failures: u64,
     /// Faults by path, in the order of `Path::ALL`.
     pub paths: [u64; Path::ALL.len()],
 }
@@ -30,6 +34,7 @@ impl Tally {
     /// Adds another run's.
     pub fn add(&mut self, other: &Self) {
         self.operations += other.operations;
+        self.heap_failures += other.heap_failures;
         for (sum, count) in self.paths.iter_mut().zip(other.paths) {
             *sum += count;
         }
@@ -67,7 +72,9 @@ fn execute(plan: &Plan, answers: &mut Vec<Answer>) -> Sound<Tally> {
     let mut tally = Tally::default();
     for (number, step) in plan.steps.iter().enumerate() {
         let answer = world.step(step)?;
-        tally.operations += u64::from(answer != Answer::Nothing);
+        let is_operation = answer != Answer::Nothing && !matches!(step.op, Op::FailHeap(_));
+        tally.operations += u64::from(is_operation);
+        tally.heap_failures += u64::from(answer == Answer::HeapFailed);
         if number % SWEEP == 0 {
             world.sweep()?;
         }
@@ -89,7 +96,12 @@ thread_local! {
 /// Keeps the words of a panic for the report, in place of printing them.
 fn catch_panics() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| set_hook(Box::new(|info| PANIC.set(info.to_string()))));
+    ONCE.call_once(|| {
+        set_hook(Box::new(|info| {
+            failing_heap::disarm();
+            PANIC.set(info.to_string());
+        }));
+    });
 }
 
 impl fmt::Display for Failure {

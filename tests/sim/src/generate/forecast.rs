@@ -57,6 +57,11 @@ impl Forecast {
                 self.processes[child] = self.processes[parent].clone();
             }
             Op::Exit(pid) => self.processes[pid] = None,
+            Op::Limit(pid, limit, bytes) => {
+                if let Some(oracle) = &self.processes[pid] {
+                    oracle.borrow_mut().limit(limit, bytes);
+                }
+            }
             Op::Map(pid, _)
             | Op::Unmap(pid, _)
             | Op::Protect(pid, ..)

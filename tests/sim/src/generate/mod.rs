@@ -10,8 +10,8 @@ mod verbs;
 
 use crate::files::Store;
 use crate::op::{
-    Call, DiskResult, Extent, Growth, Op, Pid, Place, Populate, Reach, Request, Reserve, Rights,
-    Sharing, Source, Span, Step,
+    Call, DiskResult, Extent, Failing, Growth, Length, Op, Pid, Place, Populate, Reach, Request,
+    Reserve, Rights, Sharing, Source, Span, Step,
 };
 use crate::oracle::Area;
 use crate::plan::{Config, Plan};
@@ -66,6 +66,9 @@ enum Verb {
     Evict,
     Resize,
     Punch,
+    Allocate,
+    Seek,
+    Limit,
     ReadFile,
     WriteFile,
     Hoard,
@@ -74,7 +77,7 @@ enum Verb {
 }
 
 /// How often each verb happens where a seed is average.
-const USUAL: [(u64, Verb); 27] = [
+const USUAL: [(u64, Verb); 30] = [
     (20, Verb::Spawn),
     (1, Verb::Exec),
     (10, Verb::Fork),
@@ -85,7 +88,7 @@ const USUAL: [(u64, Verb); 27] = [
     (30, Verb::Protect),
     (10, Verb::Brk),
     (16, Verb::Lock),
-    (40, Verb::Advise),
+    (50, Verb::Advise),
     (30, Verb::Remap),
     (4, Verb::Sync),
     (6, Verb::Reclaim),
@@ -97,6 +100,9 @@ const USUAL: [(u64, Verb); 27] = [
     (2, Verb::Evict),
     (5, Verb::Resize),
     (3, Verb::Punch),
+    (4, Verb::Allocate),
+    (2, Verb::Seek),
+    (4, Verb::Limit),
     (3, Verb::ReadFile),
     (6, Verb::WriteFile),
     (3, Verb::Hoard),
@@ -180,12 +186,24 @@ impl Author<'_> {
             Verb::Evict => Op::Evict(self.file()),
             Verb::Resize => Op::Resize(self.file(), self.random.below(10 * 4096)),
             Verb::Punch => Op::Punch(self.file(), self.hole()),
+            Verb::Allocate => {
+                let length = self.random.pick(&[Length::Grows, Length::Stays]);
+                Op::Allocate(self.file(), self.hole(), length)
+            }
+            Verb::Seek => Op::Seek(self.file(), self.random.below(10 * 4096)),
+            Verb::Limit => self.limit(pid),
             Verb::ReadFile => Op::ReadFile(self.file(), self.hole()),
             Verb::WriteFile => Op::WriteFile(self.file(), self.hole(), self.random.word()),
             Verb::Hoard => self.hoard(),
             Verb::Release => Op::Release,
-            Verb::FailHeap => Op::FailHeap(self.random.below(2)),
+            Verb::FailHeap => Op::FailHeap(self.failing()),
         }
+    }
+
+    fn failing(&mut self) -> Failing {
+        let number = self.random.below(3);
+        self.random
+            .pick(&[Failing::Only(number), Failing::From(number)])
     }
 
     fn cpu(&mut self) -> usize {

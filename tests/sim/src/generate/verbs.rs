@@ -1,6 +1,6 @@
 //! Locks, advice and moves: mostly of areas that exist, now and then of nothing.
 use super::Author;
-use crate::op::{Advice, Call, Lock, Pid, Remap, Way};
+use crate::op::{Advice, Call, Limit, Lock, Op, Pid, Remap, Way};
 
 /// The longest range that gets advice, in bytes, but for those that wrap around.
 const MOST_ADVISED: u64 = 1 << 24;
@@ -60,6 +60,21 @@ impl Author<'_> {
             way,
             target,
         })
+    }
+
+    /// A limit that is met, or none.
+    pub(super) fn limit(&mut self, pid: Pid) -> Op {
+        let (limit, most) = self.random.pick(&[
+            (Limit::AddressSpace, 800),
+            (Limit::Data, 300),
+            (Limit::Stack, 400),
+            (Limit::Locked, 60),
+        ]);
+        let bytes = match self.random.below(3) {
+            0 => self.random.below(most) * 4096,
+            _ => u64::MAX,
+        };
+        Op::Limit(pid, limit, bytes)
     }
 
     /// Pages to move: often all of an area, or its end, so that it can grow.

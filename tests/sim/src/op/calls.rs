@@ -57,11 +57,17 @@ pub enum Advice {
     Remove,
     PopulateRead,
     PopulateWrite,
+    HugePage,
+    NoHugePage,
+    DontDump,
+    DoDump,
+    Mergeable,
+    Unmergeable,
 }
 
 impl Advice {
     /// All of it.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 22] = [
         Self::Normal,
         Self::Random,
         Self::Sequential,
@@ -78,6 +84,12 @@ impl Advice {
         Self::Remove,
         Self::PopulateRead,
         Self::PopulateWrite,
+        Self::HugePage,
+        Self::NoHugePage,
+        Self::DontDump,
+        Self::DoDump,
+        Self::Mergeable,
+        Self::Unmergeable,
     ];
 }
 

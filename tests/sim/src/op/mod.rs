@@ -72,6 +72,12 @@ pub enum Op {
     Resize(usize, u64),
     /// A hole is punched into a file in memory.
     Punch(usize, Span),
+    /// fallocate(2) of a file in memory.
+    Allocate(usize, Span, Length),
+    /// lseek(2) of a file in memory to the next data, and to the next hole.
+    Seek(usize, u64),
+    /// setrlimit(2), in bytes.
+    Limit(Pid, Limit, u64),
     /// pread(2) of a file in memory.
     ReadFile(usize, Span),
     /// pwrite(2) to a file in memory: bytes that follow from the number.
@@ -82,8 +88,39 @@ pub enum Op {
     LeaveFree(usize),
     /// The kernel gives back all that it took.
     Release,
-    /// From allocation number `k` (0: the first) on, the next operation's calls find the kernel's heap exhausted.
-    FailHeap(u64),
+    /// Allocations of the kernel's heap fail, in the first operation from now on that makes so many.
+    FailHeap(Failing),
+}
+
+/// What becomes of a file's length when pages behind its end are reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// It reaches that far.
+    Grows,
+    /// It stays: FALLOC_FL_KEEP_SIZE.
+    Stays,
+}
+
+/// What setrlimit(2) may limit of a process's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// RLIMIT_AS.
+    AddressSpace,
+    /// RLIMIT_DATA.
+    Data,
+    /// RLIMIT_STACK.
+    Stack,
+    /// RLIMIT_MEMLOCK.
+    Locked,
+}
+
+/// Which of an operation's allocations fail; the first is number 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failing {
+    /// This one alone: memory comes back at once.
+    Only(u64),
+    /// This one and every later one.
+    From(u64),
 }
 
 /// For whom the kernel reads or writes a process's memory.

@@ -2,8 +2,8 @@
 use std::fmt;
 
 use super::{
-    Disk, Extent, Growth, Kind, Op, Place, Populate, Request, Reserve, Rights, Sharing, Source,
-    Span, Step, Touch,
+    Disk, Extent, Failing, Growth, Kind, Op, Place, Populate, Request, Reserve, Rights, Sharing,
+    Source, Span, Step, Touch,
 };
 
 impl fmt::Display for Step {
@@ -48,6 +48,13 @@ impl fmt::Display for Op {
             }
             Self::Evict(file) => write!(f, "page cache evicts file{file}"),
             Self::Resize(file, size) => write!(f, "file{file} ftruncate({size:#x})"),
+            Self::Allocate(file, span, length) => {
+                write!(f, "file{file} fallocate({span}), its length {length:?}")
+            }
+            Self::Seek(file, offset) => write!(f, "file{file} lseek({offset:#x}) to data and hole"),
+            Self::Limit(pid, limit, bytes) => {
+                write!(f, "pid{pid} setrlimit({limit:?}, {bytes:#x})")
+            }
             Self::Punch(file, span) => write!(f, "file{file} fallocate(punch_hole, {span})"),
             Self::ReadFile(file, span) => write!(f, "file{file} pread({span})"),
             Self::WriteFile(file, span, bytes) => {
@@ -56,7 +63,10 @@ impl fmt::Display for Op {
             Self::Hoard(order) => write!(f, "kernel takes a block of order {order}"),
             Self::LeaveFree(frames) => write!(f, "kernel takes all but {frames} frames"),
             Self::Release => write!(f, "kernel gives back what it took"),
-            Self::FailHeap(index) => write!(f, "heap fails from allocation {index} on"),
+            Self::FailHeap(Failing::Only(number)) => write!(f, "heap fails in allocation {number}"),
+            Self::FailHeap(Failing::From(number)) => {
+                write!(f, "heap fails from allocation {number} on")
+            }
         }
     }
 }

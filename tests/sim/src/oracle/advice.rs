@@ -13,6 +13,12 @@ pub struct Notes {
     pub fork: Option<Advice>,
     /// MADV_WIPEONFORK.
     pub wipe: Option<Advice>,
+    /// MADV_HUGEPAGE or MADV_NOHUGEPAGE.
+    pub huge: Option<Advice>,
+    /// MADV_DONTDUMP.
+    pub dump: Option<Advice>,
+    /// MADV_MERGEABLE.
+    pub merge: Option<Advice>,
 }
 
 impl Oracle {
@@ -144,6 +150,13 @@ impl Oracle {
             Advice::DoFork => notes.fork = None,
             Advice::WipeOnFork => notes.wipe = Some(advice),
             Advice::KeepOnFork => notes.wipe = None,
+            Advice::HugePage | Advice::NoHugePage => notes.huge = Some(advice),
+            Advice::DontDump => notes.dump = Some(advice),
+            Advice::DoDump => notes.dump = None,
+            // Linux says nothing of it.
+            Advice::Mergeable if piece.sharing == Sharing::Shared => {}
+            Advice::Mergeable => notes.merge = Some(advice),
+            Advice::Unmergeable => notes.merge = None,
             Advice::DontNeed | Advice::DontNeedLocked => {
                 (piece.start..piece.end).for_each(|page| self.forget(page));
             }

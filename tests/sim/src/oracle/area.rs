@@ -182,6 +182,10 @@ impl fmt::Display for Area {
             (self.notes.order == Some(Advice::Sequential), " sequential"),
             (self.notes.fork.is_some(), " dontfork"),
             (self.notes.wipe.is_some(), " wipeonfork"),
+            (self.notes.huge == Some(Advice::HugePage), " hugepage"),
+            (self.notes.huge == Some(Advice::NoHugePage), " nohugepage"),
+            (self.notes.dump.is_some(), " dontdump"),
+            (self.notes.merge.is_some(), " mergeable"),
         ] {
             f.write_str(if holds { word } else { "" })?;
         }

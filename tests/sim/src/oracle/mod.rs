@@ -20,7 +20,7 @@ pub use area::{Area, Kin, Promise};
 pub use promise::Overcommit;
 
 use crate::files::{File, Files, Store};
-use crate::op::{Kind, Lock, Reach, Rights, Sharing, Signal};
+use crate::op::{Kind, Limit, Lock, Reach, Rights, Sharing, Signal};
 
 /// The page behind the last that a program may have.
 pub const TASK_END: u64 = (1 << 35) - 1;
@@ -112,6 +112,25 @@ impl Oracle {
             files,
             rules,
         }
+    }
+
+    /// The same space in a world of its own, to try a call on.
+    pub fn apart(&self) -> Self {
+        Self {
+            files: self.files.apart(),
+            ..self.clone()
+        }
+    }
+
+    /// setrlimit(2).
+    pub fn limit(&mut self, limit: Limit, bytes: u64) {
+        let rules = &mut self.rules;
+        *match limit {
+            Limit::AddressSpace => &mut rules.address_space,
+            Limit::Data => &mut rules.data,
+            Limit::Stack => &mut rules.stack,
+            Limit::Locked => &mut rules.locked,
+        } = bytes;
     }
 
     /// The areas in order of address.

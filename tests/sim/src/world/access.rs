@@ -7,6 +7,7 @@ use mm::foreign::Right;
 
 use super::{Answer, World, did};
 use crate::broken::{Broken, Sound, demand};
+use crate::failing_heap::in_mm;
 use crate::kernel::End;
 use crate::op::{Disk, Kind, Pid, Reach, Rival, Signal, Span, Touch};
 use crate::oracle::Oracle;
@@ -80,10 +81,10 @@ impl World {
         self.remotely(pid, (span, reach), Kind::Read, |process, address, count| {
             let mut buffer = vec![0; count];
             let (space, memory) = (process.space.borrow(), &kernel.memory);
-            let count = match right(reach) {
-                None => space.read_remote(memory, address, &mut buffer)?,
-                Some(right) => space.read_foreign(memory, address, &mut buffer, right)?,
-            };
+            let count = in_mm(|| match right(reach) {
+                None => space.read_remote(memory, address, &mut buffer),
+                Some(right) => space.read_foreign(memory, address, &mut buffer, right),
+            })?;
             buffer.truncate(count);
             Ok(buffer)
         })
@@ -102,10 +103,10 @@ impl World {
                 .map(|at| byte_of(bytes, address + at))
                 .collect();
             let (space, memory) = (process.space.borrow(), &kernel.memory);
-            let count = match right(reach) {
-                None => space.write_remote(memory, address, &buffer)?,
-                Some(right) => space.write_foreign(memory, address, &buffer, right)?,
-            };
+            let count = in_mm(|| match right(reach) {
+                None => space.write_remote(memory, address, &buffer),
+                Some(right) => space.write_foreign(memory, address, &buffer, right),
+            })?;
             Ok(buffer[..count].to_vec())
         })
     }

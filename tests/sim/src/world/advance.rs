@@ -9,6 +9,7 @@ use mm::{Access, Outcome, Page};
 use super::calls::refusal;
 use super::{Answer, World};
 use crate::broken::{Broken, Sound, demand};
+use crate::failing_heap::in_mm;
 use crate::kernel::End;
 use crate::op::{Call, Disk, Kind, Pid, Request, Signal, Span, Touch};
 use crate::oracle::Refusal;
@@ -38,13 +39,13 @@ impl World {
             return Ok(Ok(()));
         };
         loop {
-            let next = space.borrow().next_to_populate(&pages, wish);
+            let next = in_mm(|| space.borrow().next_to_populate(&pages, wish));
             let Ok(Some((page, access))) = next else {
                 return Ok(next.map(drop).map_err(refusal));
             };
             pages.start = page;
             let address = page.address();
-            let fetched = space.borrow().fetch(&kernel.memory, page, access);
+            let fetched = in_mm(|| space.borrow().fetch(&kernel.memory, page, access));
             let Some(outcome) = fetched else {
                 pages.start = page + 1;
                 continue;
@@ -136,7 +137,7 @@ impl World {
             return Ok(());
         };
         let space = process.space.borrow();
-        while let Some((next, read)) = space.next_to_read(&kernel.memory, &pages) {
+        while let Some((next, read)) = in_mm(|| space.next_to_read(&kernel.memory, &pages)) {
             let is_forward = pages.start < next && next <= pages.end;
             demand!(is_forward, "{span}: it goes on at {next:x?}");
             let is_read_in = read.file().source() == Source::Device;

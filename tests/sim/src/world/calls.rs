@@ -7,9 +7,9 @@ use mm::mprotect;
 use mm::populate::Populate as Wish;
 use mm::{AddressSpace, Backing, Error, Memory, Page, VmFlags};
 
-use super::{Answer, World};
+use super::{Answer, Fired, World};
 use crate::broken::{Sound, demand};
-use crate::failing_heap::Fired;
+use crate::failing_heap::disarm;
 use crate::files::Store;
 use crate::machine::SoftMachine;
 use crate::op::{
@@ -129,12 +129,13 @@ impl World {
         &mut self,
         pid: Pid,
         on_mm: impl FnOnce(&mut AddressSpace, &Memory<SoftMachine>) -> Result<T, Error>,
-        on_oracle: impl FnOnce(&mut Oracle) -> Result<T, Refusal>,
+        on_oracle: impl Fn(&mut Oracle) -> Result<T, Refusal>,
     ) -> Sound<Answer> {
         let kernel = self.kernel.clone();
         let Some(space) = self.process(pid).map(|process| process.space.clone()) else {
             return Ok(Answer::Nothing);
         };
+        self.spare_the_refused(pid, &on_oracle);
         let (got, fired) = self.call(|| on_mm(&mut space.borrow_mut(), &kernel.memory));
         let got = got.map_err(refusal);
         if fired == Fired::Yes && matches!(got, Err(Refusal::ENOMEM | Refusal::EAGAIN)) {
@@ -150,6 +151,26 @@ impl World {
             "the call returned {got:x?}, the oracle says {expected:x?}"
         );
         Ok(got.map_or_else(Answer::Refused, Into::into))
+    }
+}
+
+impl World {
+    /// What is refused for lack of memory anyway may have done a part by then; nobody could tell that from a failure of
+    /// the heap, so that waits for another operation.
+    fn spare_the_refused<T>(
+        &mut self,
+        pid: Pid,
+        on_oracle: impl Fn(&mut Oracle) -> Result<T, Refusal>,
+    ) {
+        if self.heap_fails.is_none() {
+            return;
+        }
+        self.tell_of_others(pid);
+        if let Some(process) = self.process(pid)
+            && let Err(Refusal::ENOMEM | Refusal::EAGAIN) = on_oracle(&mut process.oracle.apart())
+        {
+            disarm();
+        }
     }
 }
 

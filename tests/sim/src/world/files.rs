@@ -2,13 +2,14 @@
 use std::sync::Arc;
 
 use mm::page_cache::CachedFile;
-use mm::{Error, Memory, remote};
+use mm::{Error, Memory, contents, remote};
 
 use super::{Answer, World};
 use crate::broken::{Sound, demand};
+use crate::failing_heap::in_mm;
 use crate::files::Store;
 use crate::machine::SoftMachine;
-use crate::op::Span;
+use crate::op::{Length, Span};
 use crate::oracle::Refusal;
 use crate::random::mix;
 
@@ -20,7 +21,7 @@ impl World {
         let Some(evicted) = self.files.get_mut(file).and_then(Arc::get_mut) else {
             return Answer::Nothing;
         };
-        evicted.evict_all(&self.kernel.memory);
+        in_mm(|| evicted.evict_all(&self.kernel.memory));
         self.contents.clear(file, 0..u64::MAX);
         Answer::Done
     }
@@ -30,7 +31,7 @@ impl World {
         let Some(cached) = self.memory_file(file) else {
             return Ok(Answer::Nothing);
         };
-        let done = cached.set_size(&self.kernel.memory, size);
+        let done = in_mm(|| cached.set_size(&self.kernel.memory, size));
         demand!(done == Ok(()), "ftruncate failed: {done:?}");
         self.contents.resize(file, size);
         for process in self.spaces.iter_mut().flatten() {
@@ -45,9 +46,79 @@ impl World {
             return Ok(Answer::Nothing);
         };
         let bytes = span.address..span.address + span.length;
-        let done = cached.punch_hole(&self.kernel.memory, bytes.clone());
+        let done = in_mm(|| cached.punch_hole(&self.kernel.memory, bytes.clone()));
         demand!(done == Ok(()), "fallocate failed: {done:?}");
         self.contents.clear(file, bytes);
+        Ok(Answer::Done)
+    }
+
+    /// fallocate(2). What a refused one has made inside the file may stay.
+    pub(super) fn allocate(&mut self, file: usize, span: Span, length: Length) -> Sound<Answer> {
+        let Some(cached) = self.memory_file(file) else {
+            return Ok(Answer::Nothing);
+        };
+        let memory = &self.kernel.memory;
+        let bytes = span.address..span.address + span.length;
+        let reach = match length {
+            Length::Grows => contents::Reach::Extend,
+            Length::Stays => contents::Reach::Keep,
+        };
+        let pages = bytes.start / 4096..bytes.end.div_ceil(4096);
+        let needed = (pages.end - pages.start) as usize + PAGE_AND_NODES;
+        let is_short = memory.free_frames() < needed || self.promises_no_more_than(needed as u64);
+        let done = in_mm(|| cached.allocate(memory, bytes.clone(), reach));
+        if let Err(error) = done {
+            demand!(is_short, "fallocate failed: {error:?}");
+            return Ok(Answer::Refused(super::calls::refusal(error)));
+        }
+        let absent = pages
+            .into_iter()
+            .find(|&page| !cached.is_ready(memory, page));
+        demand!(
+            absent.is_none(),
+            "page {absent:?} was reserved, but is absent"
+        );
+        if length == Length::Grows {
+            self.contents.extend(file, bytes.end);
+        }
+        let (size, expected) = (cached.size(), self.contents.file(file).size);
+        demand!(
+            size == expected,
+            "the file has {size} bytes, the oracle says {expected}"
+        );
+        Ok(Answer::Done)
+    }
+
+    /// lseek(2) with SEEK_DATA and SEEK_HOLE: what is in memory is data, and whatever was stored is in memory.
+    pub(super) fn seek(&mut self, file: usize, offset: u64) -> Sound<Answer> {
+        let Some(cached) = self.memory_file(file) else {
+            return Ok(Answer::Nothing);
+        };
+        let memory = &self.kernel.memory;
+        let size = cached.size();
+        let end = size.div_ceil(4096);
+        let next = |is_data| {
+            let is_such = |&page: &u64| cached.is_ready(memory, page) == is_data;
+            let page = (offset / 4096..end).find(is_such)?;
+            Some(offset.max(page * 4096)).filter(|&at| at < size)
+        };
+        let hole = (offset < size).then(|| next(false).unwrap_or(size));
+        let expected = (next(true), hole);
+        let got = in_mm(|| {
+            (
+                cached.next_data(memory, offset),
+                cached.next_hole(memory, offset),
+            )
+        });
+        demand!(
+            got == expected,
+            "data and hole are at {got:x?}, not {expected:x?}"
+        );
+        let stored = self.contents.stored_pages(file);
+        let lost = stored
+            .into_iter()
+            .find(|&page| !cached.is_ready(memory, page));
+        demand!(lost.is_none(), "page {lost:?} was stored to, but is a hole");
         Ok(Answer::Done)
     }
 
@@ -58,7 +129,8 @@ impl World {
         };
         let mut buffer = vec![0xee; span.length as usize];
         let free = self.kernel.memory.free_frames();
-        let count = read(&self.kernel.memory, cached, span.address, &mut buffer);
+        let memory = &self.kernel.memory;
+        let count = in_mm(|| read(memory, cached, span.address, &mut buffer));
         let expected = self.contents.read(file, span.address, span.length);
         demand!(
             buffer[..count] == expected,
@@ -76,7 +148,8 @@ impl World {
             return Ok(Answer::Nothing);
         };
         let bytes: Vec<u8> = (0..span.length).map(|at| mix(bytes ^ at) as u8).collect();
-        let written = write(&self.kernel.memory, cached, span.address, &bytes);
+        let memory = &self.kernel.memory;
+        let written = in_mm(|| write(memory, cached, span.address, &bytes));
         let (count, size) = (written.unwrap_or(0), cached.size());
         let free = self.kernel.memory.free_frames();
         demand!(
@@ -98,9 +171,13 @@ impl World {
 
     /// Whether strict mode refuses even a single page.
     pub(super) fn promises_no_more(&self) -> bool {
+        self.promises_no_more_than(1)
+    }
+
+    fn promises_no_more_than(&self, pages: u64) -> bool {
         let memory = &self.kernel.memory;
         let is_strict = memory.overcommit() == mm::commit::Overcommit::Never;
-        is_strict && memory.committed_pages() + 1 >= memory.commit_limit()
+        is_strict && memory.committed_pages() + pages >= memory.commit_limit()
     }
 
     fn memory_file(&self, file: usize) -> Option<&CachedFile> {

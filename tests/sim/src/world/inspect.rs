@@ -276,10 +276,14 @@ fn area(vma: &Vma) -> Area {
 fn notes(flags: VmFlags) -> Notes {
     let noted = |flag, advice| flags.contains(flag).then_some(advice);
     let random = noted(VmFlags::RANDOM, Advice::Random);
+    let huge = noted(VmFlags::HUGE, Advice::HugePage);
     Notes {
         order: random.or(noted(VmFlags::SEQUENTIAL, Advice::Sequential)),
         fork: noted(VmFlags::DONT_FORK, Advice::DontFork),
         wipe: noted(VmFlags::WIPE_ON_FORK, Advice::WipeOnFork),
+        huge: huge.or(noted(VmFlags::NO_HUGE, Advice::NoHugePage)),
+        dump: noted(VmFlags::DONT_DUMP, Advice::DontDump),
+        merge: noted(VmFlags::MERGEABLE, Advice::Mergeable),
     }
 }
 

@@ -20,11 +20,11 @@ use mm::page_cache::{self, CachedFile};
 use mm::page_table::Levels;
 
 use crate::broken::{Sound, demand};
-use crate::failing_heap::{Fired, failing_at};
+use crate::failing_heap::{self, in_mm};
 use crate::files::{File, Files, Store};
 use crate::kernel::{End, Kernel};
 use crate::machine::SoftMachine;
-use crate::op::{Op, Pid, Step};
+use crate::op::{Failing, Op, Pid, Step};
 use crate::oracle::{Overcommit, Refusal};
 use crate::plan::Config;
 use process::Process;
@@ -44,9 +44,18 @@ pub struct World {
     /// What the files should be.
     contents: Files,
     hoard: Vec<Frame>,
-    /// From which allocation on the next operation's heap fails.
-    heap_fails_at: Option<u64>,
+    /// What fails of the heap, until something did.
+    heap_fails: Option<Failing>,
     free_at_start: usize,
+}
+
+/// Whether an allocation was made to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fired {
+    /// At least one was.
+    Yes,
+    /// None was.
+    No,
 }
 
 /// What an operation came to.
@@ -102,7 +111,7 @@ impl World {
             files: config.rules.files.iter().enumerate().map(file).collect(),
             contents: Files::new(&config.rules.files),
             hoard: Vec::new(),
-            heap_fails_at: None,
+            heap_fails: None,
             config: config.clone(),
         }
     }
@@ -110,14 +119,15 @@ impl World {
     /// Does one step on both sides and compares; whatever may have changed is looked at.
     pub fn step(&mut self, step: &Step) -> Sound<Answer> {
         self.kernel.machine().run_on(step.cpu);
-        let faults = self.kernel.faults();
-        let answer = self.perform(&step.op)?;
-        let went_through = matches!(step.op, Op::Touch(..)) && self.kernel.faults() == faults;
-        if answer != Answer::Nothing && !went_through {
-            self.inspect()?;
+        failing_heap::arm(self.heap_fails);
+        let answer = self.perform(&step.op);
+        failing_heap::disarm();
+        if failing_heap::failures() > 0 {
+            self.heap_fails = None;
         }
-        if !matches!(step.op, Op::FailHeap(_)) {
-            self.heap_fails_at = None;
+        let answer = answer?;
+        if answer != Answer::Nothing {
+            self.inspect()?;
         }
         Ok(answer)
     }
@@ -141,13 +151,16 @@ impl World {
             Op::Evict(file) => Ok(self.evict(file)),
             Op::Resize(file, size) => self.resize(file, size),
             Op::Punch(file, span) => self.punch(file, span),
+            Op::Allocate(file, span, length) => self.allocate(file, span, length),
+            Op::Seek(file, offset) => self.seek(file, offset),
+            Op::Limit(pid, limit, bytes) => Ok(self.limit(pid, limit, bytes)),
             Op::ReadFile(file, span) => self.read_file(file, span),
             Op::WriteFile(file, span, bytes) => self.write_file(file, span, bytes),
             Op::Hoard(order) => self.hoard(order),
             Op::LeaveFree(frames) => self.leave_free(frames),
             Op::Release => Ok(self.release()),
-            Op::FailHeap(index) => {
-                self.heap_fails_at = Some(index);
+            Op::FailHeap(failing) => {
+                self.heap_fails = Some(failing);
                 Ok(Answer::Done)
             }
         }
@@ -205,12 +218,12 @@ impl World {
         Answer::Done
     }
 
-    /// Runs a call of `mm`, with a failing heap if the step before asked for one.
-    fn call<R>(&mut self, body: impl FnOnce() -> R) -> (R, Fired) {
-        match self.heap_fails_at.take() {
-            Some(index) => failing_at(index, body),
-            None => (body(), Fired::No),
-        }
+    /// Runs a call of `mm`, and tells whether the heap failed in it.
+    fn call<R>(&self, body: impl FnOnce() -> R) -> (R, Fired) {
+        let before = failing_heap::failures();
+        let result = in_mm(body);
+        let has_failed = failing_heap::failures() > before;
+        (result, if has_failed { Fired::Yes } else { Fired::No })
     }
 
     /// Lets the oracle of `pid` know what all others are promised.

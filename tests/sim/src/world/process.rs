@@ -5,10 +5,10 @@ use std::rc::Rc;
 use mm::space::{Layout, Limits};
 use mm::{AddressSpace, OutOfMemory, Page};
 
-use super::{Answer, World, did};
+use super::{Answer, Fired, World, did};
 use crate::broken::{Sound, demand};
-use crate::failing_heap::Fired;
-use crate::op::Pid;
+use crate::failing_heap::in_mm;
+use crate::op::{Limit, Pid};
 use crate::oracle::{Oracle, Refusal};
 use crate::plan::program;
 
@@ -62,10 +62,15 @@ impl World {
             stack: rules.stack,
             locked: rules.locked,
         };
-        let Ok(space) = AddressSpace::new(&self.kernel.memory, layout, limits) else {
-            let free = self.kernel.memory.free_frames();
-            demand!(free == 0, "no new space, but {free} frames are free");
-            return Ok(Answer::Refused(Refusal::ENOMEM));
+        let memory = &self.kernel.memory;
+        let space = match self.call(|| AddressSpace::new(memory, layout, limits)) {
+            (Ok(space), _) => space,
+            (Err(OutOfMemory), Fired::Yes) => return Ok(Answer::HeapFailed),
+            (Err(OutOfMemory), Fired::No) => {
+                let free = memory.free_frames();
+                demand!(free == 0, "no new space, but {free} frames are free");
+                return Ok(Answer::Refused(Refusal::ENOMEM));
+            }
         };
         let oracle = Oracle::new(rules.clone(), self.contents.clone());
         let space = Rc::new(RefCell::new(space));
@@ -111,6 +116,23 @@ impl World {
         }
     }
 
+    /// setrlimit(2), for all who run in the same space.
+    pub(super) fn limit(&mut self, pid: Pid, limit: Limit, bytes: u64) -> Answer {
+        let Some(process) = self.process(pid) else {
+            return Answer::Nothing;
+        };
+        let mut space = process.space.borrow_mut();
+        let limits = &mut space.limits;
+        *match limit {
+            Limit::AddressSpace => &mut limits.address_space,
+            Limit::Data => &mut limits.data,
+            Limit::Stack => &mut limits.stack,
+            Limit::Locked => &mut limits.locked,
+        } = bytes;
+        process.oracle.limit(limit, bytes);
+        Answer::Done
+    }
+
     pub(super) fn share(&mut self, parent: Pid, child: Pid) -> Answer {
         let space = self.processes.get(parent).copied().flatten();
         let has_room = matches!(self.processes.get(child), Some(None));
@@ -141,7 +163,7 @@ impl World {
         if let Some(process) = self.spaces[space].take() {
             self.kernel.machine().deactivate(process.root());
             let space = Rc::into_inner(process.space).expect("nobody else has the space now");
-            space.into_inner().destroy(&self.kernel.memory);
+            in_mm(|| space.into_inner().destroy(&self.kernel.memory));
         }
     }
 }

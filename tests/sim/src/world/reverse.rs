@@ -6,6 +6,7 @@ use mm::machine::PhysMem;
 
 use super::{Answer, Process, World};
 use crate::broken::{Sound, demand};
+use crate::failing_heap::in_mm;
 use crate::op::Pid;
 
 impl World {
@@ -27,7 +28,7 @@ impl World {
         for process in self.spaces.iter().flatten() {
             before.push(self.held_pages(process));
         }
-        let emptied = kernel.memory.expel(entry.frame as u32);
+        let emptied = in_mm(|| kernel.memory.expel(entry.frame as u32));
         let expected = if is_private { mappings } else { 0 };
         demand!(
             emptied == expected,

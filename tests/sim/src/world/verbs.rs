@@ -11,6 +11,7 @@ use mm::{AddressSpace, Error, Memory, Page, madvise};
 
 use super::{Answer, World};
 use crate::broken::{Sound, demand};
+use crate::failing_heap::{disarm, in_mm};
 use crate::machine::SoftMachine;
 use crate::op::{Advice, Call, Lock, Pid, Remap, Span, Way};
 use crate::oracle::Refusal;
@@ -33,8 +34,11 @@ impl World {
             }
             _ => {}
         }
-        if self.may_stop_half_way(pid, call) {
-            return Ok(Answer::Nothing);
+        if self.moves_several(pid, call) {
+            if self.kernel.memory.free_frames() < TABLES {
+                return Ok(Answer::Nothing);
+            }
+            disarm();
         }
         // A move may find no frame for its tables, and then nothing has happened.
         let starved = Cell::new(false);
@@ -67,13 +71,12 @@ impl World {
     }
 
     /// Several areas move one by one, as on Linux; how far they get without memory, nobody can foretell.
-    fn may_stop_half_way(&mut self, pid: Pid, call: &Call) -> bool {
-        let is_short = self.kernel.memory.free_frames() < TABLES || self.heap_fails_at.is_some();
+    fn moves_several(&mut self, pid: Pid, call: &Call) -> bool {
         let Call::Remap(remap) = call else {
             return false;
         };
         let areas = |process: &mut super::Process| process.oracle.areas_in(remap.old);
-        is_short && self.process(pid).map_or(0, areas) > 1
+        self.process(pid).map_or(0, areas) > 1
     }
 
     /// What mlock does once the areas are marked.
@@ -105,7 +108,7 @@ impl World {
             .copied()
             .filter(|&page| had(&space, page))
             .collect();
-        let taken = space.reclaim_lazy(&kernel.memory);
+        let taken = in_mm(|| space.reclaim_lazy(&kernel.memory));
         let gone: Vec<u64> = there
             .into_iter()
             .filter(|&page| !had(&space, page))
@@ -144,7 +147,7 @@ impl World {
             let mut bytes = [2; 16];
             let count = (pages - done).min(16) as usize;
             let start = Page::containing(span.address) + done;
-            let looked = space.mincore(&kernel.memory, start, &mut bytes[..count]);
+            let looked = in_mm(|| space.mincore(&kernel.memory, start, &mut bytes[..count]));
             got = looked
                 .map(|count| count as u64)
                 .map_err(super::calls::refusal);
@@ -229,6 +232,12 @@ fn advice_of(advice: Advice) -> Option<madvise::Advice> {
         Advice::PageOut => madvise::Advice::PageOut,
         Advice::WillNeed => madvise::Advice::WillNeed,
         Advice::Remove => madvise::Advice::Remove,
+        Advice::HugePage => madvise::Advice::HugePage,
+        Advice::NoHugePage => madvise::Advice::NoHugePage,
+        Advice::DontDump => madvise::Advice::DontDump,
+        Advice::DoDump => madvise::Advice::DoDump,
+        Advice::Mergeable => madvise::Advice::Mergeable,
+        Advice::Unmergeable => madvise::Advice::Unmergeable,
         Advice::PopulateRead | Advice::PopulateWrite => return None,
     })
 }

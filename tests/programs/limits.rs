@@ -104,7 +104,10 @@ fn many_areas_cost_little_more_than_few() -> Result<()> {
         };
         ensure!(many <= FACTOR * few, "{line}");
     }
-    ensure!(output.lines().count() == 4, "four costs, not\n{output}");
+    ensure!(
+        output.lines().count() == 14,
+        "fourteen costs, not\n{output}"
+    );
     Ok(())
 }
 

@@ -78,7 +78,8 @@ impl AddressSpace {
         }
         for vma in self.areas.within(pages) {
             // Tables that the next area shares go with that one, when nothing is left in them.
-            let next = self.areas.find(vma.end).map_or(hole.end, |next| next.start);
+            let next = (vma.end < pages.end).then(|| self.areas.find(vma.end));
+            let next = next.flatten().map_or(hole.end, |next| next.start);
             let hole = hole.start..next.min(hole.end);
             self.table.free_tables(&mut gather, &vma.pages(), &hole);
         }

@@ -264,14 +264,8 @@ impl AddressSpace {
 
     /// Joins the areas that touch at `page`, lower and upper, where `may_merge` says so.
     pub(crate) fn merge_at_if(&mut self, page: Page, may_merge: impl Fn(&Vma, &Vma) -> bool) {
-        let Some(upper) = self.areas.at(page).filter(|vma| vma.start == page) else {
-            return;
-        };
-        let Some(lower) = self
-            .areas
-            .before(page)
-            .filter(|lower| may_merge(lower, upper))
-        else {
+        let touching = self.areas.touching(page);
+        let Some((lower, upper)) = touching.filter(|(lower, upper)| may_merge(lower, upper)) else {
             return;
         };
         let start = lower.start;

@@ -130,17 +130,21 @@ pub fn map(
     flags: u32,
     offset: usize,
 ) -> Result<usize, Errno> {
-    call(
-        Sysno::mmap,
-        [
-            0,
-            length,
-            protection as usize,
-            flags as usize,
-            fd as usize,
-            offset,
-        ],
-    )
+    map_at(0, fd, offset, length, protection, flags)
+}
+
+/// The same near or, with MAP_FIXED, at `address`.
+pub fn map_at(
+    address: usize,
+    fd: u32,
+    offset: usize,
+    length: usize,
+    protection: u32,
+    flags: u32,
+) -> Result<usize, Errno> {
+    let (protection, flags) = (protection as usize, flags as usize);
+    let arguments = [address, length, protection, flags, fd as usize, offset];
+    call(Sysno::mmap, arguments)
 }
 
 /// Maps `length` bytes of memory that children will share.

@@ -113,15 +113,36 @@ impl Areas {
         best
     }
 
+    /// The areas that end and begin at `page`, if there are two: found on one way down.
+    pub(crate) fn touching(&self, page: Page) -> Option<(&Vma, &Vma)> {
+        let (mut at, mut lower, mut upper) = (self.tree.root(), None, None);
+        while let Some(node) = self.tree.get(at) {
+            let vma = node.item();
+            if vma.end <= page {
+                lower = Some(vma);
+                at = node.right;
+            } else {
+                upper = Some(vma);
+                at = node.left;
+            }
+        }
+        let both = lower.zip(upper);
+        both.filter(|(lower, upper)| lower.end == page && upper.start == page)
+    }
+
     /// The areas in order of address, from the first that ends above `page`.
     pub fn iter_from(&self, page: Page) -> impl Iterator<Item = &Vma> {
         core::iter::successors(self.find(page), |vma| self.find(vma.end))
     }
 
-    /// The areas that have pages of `pages`, in order of address.
+    /// The areas that have pages of `pages`, in order of address. Nobody looks for one behind the last.
     pub fn within(&self, pages: &Range<Page>) -> impl Iterator<Item = &Vma> {
-        self.iter_from(pages.start)
-            .take_while(|vma| vma.start < pages.end)
+        let (mut next, end) = (pages.start, pages.end);
+        core::iter::from_fn(move || {
+            let vma = (next < end).then(|| self.find(next)).flatten()?;
+            next = vma.end;
+            (vma.start < end).then_some(vma)
+        })
     }
 
     /// All areas in order of address.

@@ -1,117 +1,195 @@
 //! The tree's shape: insertion and removal that keep siblings' heights within one of each other, and summaries fresh.
-use super::{Item, NIL, Tree};
+//!
+//! On the way back to the top a change stops mattering soon, in a large tree after a few levels: a node whose height and
+//! summary are what they were has nothing to say to those above it.
+use super::{Item, NIL, Node, Tree};
+
+/// A subtree after a change below its top.
+#[derive(Clone, Copy)]
+pub(super) struct Changed {
+    /// Its top now.
+    pub(super) top: u32,
+    /// Whether the node above has to look at it.
+    is_news: bool,
+}
+
+impl Changed {
+    const fn news(top: u32) -> Self {
+        Self { top, is_news: true }
+    }
+}
+
+/// What a node is to know of what stands below it.
+pub(super) struct Below<S> {
+    /// The heights of the subtrees.
+    left: u32,
+    right: u32,
+    pub(super) summary: S,
+}
+
+impl<S> Below<S> {
+    /// The node's own height.
+    pub(super) fn height(&self) -> u32 {
+        1 + self.left.max(self.right)
+    }
+}
+
+/// Which child.
+#[derive(Clone, Copy)]
+enum Side {
+    Left,
+    Right,
+}
 
 impl<T: Item> Tree<T> {
     fn height(&self, at: u32) -> u32 {
         self.get(at).map_or(0, |node| node.height)
     }
 
-    /// What `at` should know of its subtree, from what its children know.
-    pub(super) fn summary(&self, at: u32) -> T::Summary {
+    fn children(&self, at: u32) -> (u32, u32) {
         let node = self.node(at);
-        let of = |at| self.get(at).map(|node| node.summary());
-        node.item().summarise(of(node.left), of(node.right))
+        (node.left, node.right)
     }
 
-    fn summarise(&mut self, at: u32) {
-        let summary = self.summary(at);
-        let (left, right) = (self.node(at).left, self.node(at).right);
-        let height = 1 + self.height(left).max(self.height(right));
+    /// What `at` should know of its subtree, from what its children know.
+    pub(super) fn below(&self, at: u32) -> Below<T::Summary> {
+        let node = self.node(at);
+        let (left, right) = (self.get(node.left), self.get(node.right));
+        let height = |node: Option<&Node<T>>| node.map_or(0, |node| node.height);
+        let (below, above) = (left.map(Node::summary), right.map(Node::summary));
+        Below {
+            left: height(left),
+            right: height(right),
+            summary: node.item().summarise(below, above),
+        }
+    }
+
+    fn summarise(&mut self, at: u32) -> bool {
+        let below = self.below(at);
+        self.note(at, &below)
+    }
+
+    /// Whether that is news to `at`, which knows it now.
+    fn note(&mut self, at: u32, below: &Below<T::Summary>) -> bool {
         let node = self.node_mut(at);
+        let height = below.height();
+        let is_news = node.height != height || *node.summary() != below.summary;
         node.height = height;
         if let Some(content) = &mut node.content {
-            content.summary = summary;
+            content.summary = below.summary;
         }
+        is_news
     }
 
-    fn key(&self, at: u32) -> T::Key {
-        self.node(at).item().key()
-    }
-
-    pub(super) fn insert_below(&mut self, at: u32, new: u32, key: T::Key) -> u32 {
-        if at == NIL {
-            return new;
-        }
-        if key < self.key(at) {
-            let left = self.insert_below(self.node(at).left, new, key);
-            self.node_mut(at).left = left;
+    pub(super) fn insert_below(&mut self, at: u32, new: u32, key: T::Key) -> Changed {
+        let Some(node) = self.get(at) else {
+            return Changed::news(new);
+        };
+        if key < node.item().key() {
+            let left = self.insert_below(node.left, new, key);
+            self.look_at(at, Side::Left, left)
         } else {
-            let right = self.insert_below(self.node(at).right, new, key);
-            self.node_mut(at).right = right;
+            let right = self.insert_below(node.right, new, key);
+            self.look_at(at, Side::Right, right)
+        }
+    }
+
+    /// The subtree without the item at `key`, and the node that held it, or [`NIL`].
+    pub(super) fn remove_below(&mut self, at: u32, key: T::Key) -> (Changed, u32) {
+        let Some(node) = self.get(at) else {
+            return (Changed::news(NIL), NIL);
+        };
+        let (here, left, right) = (node.item().key(), node.left, node.right);
+        if key < here {
+            let (left, gone) = self.remove_below(left, key);
+            return (self.look_at(at, Side::Left, left), gone);
+        }
+        if here < key {
+            let (right, gone) = self.remove_below(right, key);
+            return (self.look_at(at, Side::Right, right), gone);
+        }
+        if left == NIL || right == NIL {
+            return (Changed::news(if left == NIL { right } else { left }), at);
+        }
+        let (rest, next) = self.remove_lowest(right);
+        let node = self.node_mut(next);
+        (node.left, node.right) = (left, rest.top);
+        (Changed::news(self.balance(next).top), at)
+    }
+
+    fn remove_lowest(&mut self, at: u32) -> (Changed, u32) {
+        let (left, right) = self.children(at);
+        if left == NIL {
+            return (Changed::news(right), at);
+        }
+        let (left, lowest) = self.remove_lowest(left);
+        (self.look_at(at, Side::Left, left), lowest)
+    }
+
+    /// Whether the top of the subtree at `at` knows something else after the change.
+    pub(super) fn update_below(
+        &mut self,
+        at: u32,
+        key: T::Key,
+        change: impl FnOnce(&mut T),
+    ) -> bool {
+        let Some(node) = self.get(at) else {
+            return false;
+        };
+        let (here, left, right) = (node.item().key(), node.left, node.right);
+        let is_news = if key < here {
+            self.update_below(left, key, change)
+        } else if here < key {
+            self.update_below(right, key, change)
+        } else {
+            self.change(at, change);
+            true
+        };
+        is_news && self.summarise(at)
+    }
+
+    fn change(&mut self, at: u32, change: impl FnOnce(&mut T)) {
+        if let Some(content) = &mut self.node_mut(at).content {
+            change(&mut content.item);
+        }
+    }
+
+    /// Takes a child back after a change below it.
+    fn look_at(&mut self, at: u32, side: Side, child: Changed) -> Changed {
+        if !child.is_news {
+            return Changed { top: at, ..child };
+        }
+        let node = self.node_mut(at);
+        match side {
+            Side::Left => node.left = child.top,
+            Side::Right => node.right = child.top,
         }
         self.balance(at)
     }
 
-    /// The subtree without the item at `key`, and the node that held it, or [`NIL`].
-    pub(super) fn remove_below(&mut self, at: u32, key: T::Key) -> (u32, u32) {
-        if at == NIL {
-            return (NIL, NIL);
-        }
-        let here = self.key(at);
-        let (left, right) = (self.node(at).left, self.node(at).right);
-        if key < here {
-            let (rest, gone) = self.remove_below(left, key);
-            self.node_mut(at).left = rest;
-            return (self.balance(at), gone);
-        }
-        if here < key {
-            let (rest, gone) = self.remove_below(right, key);
-            self.node_mut(at).right = rest;
-            return (self.balance(at), gone);
-        }
-        if left == NIL || right == NIL {
-            return (if left == NIL { right } else { left }, at);
-        }
-        let (rest, next) = self.remove_lowest(right);
-        let node = self.node_mut(next);
-        (node.left, node.right) = (left, rest);
-        (self.balance(next), at)
-    }
-
-    fn remove_lowest(&mut self, at: u32) -> (u32, u32) {
-        let (left, right) = (self.node(at).left, self.node(at).right);
-        if left == NIL {
-            return (right, at);
-        }
-        let (rest, lowest) = self.remove_lowest(left);
-        self.node_mut(at).left = rest;
-        (self.balance(at), lowest)
-    }
-
-    pub(super) fn update_below(&mut self, at: u32, key: T::Key, change: impl FnOnce(&mut T)) {
-        if at == NIL {
-            return;
-        }
-        let here = self.key(at);
-        if key < here {
-            self.update_below(self.node(at).left, key, change);
-        } else if here < key {
-            self.update_below(self.node(at).right, key, change);
-        } else if let Some(content) = &mut self.node_mut(at).content {
-            change(&mut content.item);
-        }
-        self.summarise(at);
-    }
-
-    /// Restores the height rule at `at`, whose children keep it, and returns the subtree's new top.
-    fn balance(&mut self, at: u32) -> u32 {
-        let (left, right) = (self.node(at).left, self.node(at).right);
-        if self.height(left) > self.height(right) + 1 {
-            if self.height(self.node(left).left) < self.height(self.node(left).right) {
+    /// Restores the height rule at `at`, whose children keep it.
+    fn balance(&mut self, at: u32) -> Changed {
+        let below = self.below(at);
+        if below.left > below.right + 1 {
+            let left = self.node(at).left;
+            let (outer, inner) = self.children(left);
+            if self.height(outer) < self.height(inner) {
                 let raised = self.rotate_left(left);
                 self.node_mut(at).left = raised;
             }
-            return self.rotate_right(at);
+            return Changed::news(self.rotate_right(at));
         }
-        if self.height(right) > self.height(left) + 1 {
-            if self.height(self.node(right).right) < self.height(self.node(right).left) {
+        if below.right > below.left + 1 {
+            let right = self.node(at).right;
+            let (inner, outer) = self.children(right);
+            if self.height(outer) < self.height(inner) {
                 let raised = self.rotate_right(right);
                 self.node_mut(at).right = raised;
             }
-            return self.rotate_left(at);
+            return Changed::news(self.rotate_left(at));
         }
-        self.summarise(at);
-        at
+        let is_news = self.note(at, &below);
+        Changed { top: at, is_news }
     }
 
     fn rotate_left(&mut self, at: u32) -> u32 {

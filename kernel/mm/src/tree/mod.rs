@@ -1,16 +1,17 @@
-//! A balanced tree whose nodes stand in one vector and know something of what lies below them.
+//! A balanced tree whose nodes stand in rows and know something of what lies below them.
 //!
 //! An AVL tree that links by index: room can be reserved before a change begins, so that the change itself can't fail, and
-//! a copy is a copy of the vector. What a node knows of its subtree is the item's business ([`Item::summarise`]): the
+//! a copy is a copy of the rows. What a node knows of its subtree is the item's business ([`Item::summarise`]): the
 //! widest gap between areas, the farthest end of a mapping. The tree keeps that knowledge fresh.
 mod balance;
+mod nodes;
 
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt::Debug;
 
 use crate::error::OutOfMemory;
+use nodes::Nodes;
 
 /// No node.
 pub(crate) const NIL: u32 = u32::MAX;
@@ -39,7 +40,7 @@ pub(crate) trait Item {
 /// Items in order of their keys.
 #[derive(Debug)]
 pub(crate) struct Tree<T: Item> {
-    nodes: Vec<Node<T>>,
+    nodes: Nodes<T>,
     root: u32,
     /// Unused nodes, linked through `left`.
     vacant: u32,
@@ -63,6 +64,7 @@ struct Content<T: Item> {
     summary: T::Summary,
 }
 
+const THERE: &str = "a link leads to a node";
 const FULL: &str = "a node in the tree has an item";
 
 impl<T: Item> Node<T> {
@@ -93,7 +95,7 @@ impl<T: Item> Node<T> {
 impl<T: Item> Tree<T> {
     pub(crate) const fn new() -> Self {
         Self {
-            nodes: Vec::new(),
+            nodes: Nodes::new(),
             root: NIL,
             vacant: NIL,
             vacancies: 0,
@@ -107,7 +109,7 @@ impl<T: Item> Tree<T> {
 
     /// Bytes of the heap that the nodes take.
     pub(crate) fn bytes(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node<T>>()
+        self.nodes.bytes()
     }
 
     /// The node on top, or [`NIL`].
@@ -118,26 +120,25 @@ impl<T: Item> Tree<T> {
     /// The node at `at`, unless that is [`NIL`].
     #[inline]
     pub(crate) fn get(&self, at: u32) -> Option<&Node<T>> {
-        self.nodes.get(at as usize)
+        self.nodes.get(at)
     }
 
     /// The node at `at`, which exists.
     pub(crate) fn node(&self, at: u32) -> &Node<T> {
-        &self.nodes[at as usize]
+        self.nodes.get(at).expect(THERE)
     }
 
     fn node_mut(&mut self, at: u32) -> &mut Node<T> {
-        &mut self.nodes[at as usize]
+        self.nodes.get_mut(at).expect(THERE)
     }
 
     /// Makes sure that `count` insertions will find room.
     pub(crate) fn reserve(&mut self, count: usize) -> Result<(), OutOfMemory> {
-        let missing = count.saturating_sub(self.vacancies);
-        self.nodes.try_reserve(missing)?;
-        for _ in 0..missing {
-            self.nodes.push(Node::vacant(self.vacant));
-            self.vacant = self.nodes.len() as u32 - 1;
-            self.vacancies += 1;
+        while self.vacancies < count {
+            let next = self.nodes.len() as u32;
+            self.nodes.grow(self.vacant)?;
+            self.vacant = next;
+            self.vacancies += nodes::ROW;
         }
         Ok(())
     }
@@ -147,9 +148,7 @@ impl<T: Item> Tree<T> {
     where
         T: Clone,
     {
-        let mut nodes = Vec::new();
-        nodes.try_reserve_exact(self.nodes.len())?;
-        nodes.extend(self.nodes.iter().cloned());
+        let mut nodes = self.nodes.try_clone()?;
         let contents = nodes.iter_mut().filter_map(|node| node.content.as_mut());
         contents.for_each(|content| change(&mut content.item));
         Ok(Self { nodes, ..*self })
@@ -171,14 +170,14 @@ impl<T: Item> Tree<T> {
             content: Some(Content { item, summary }),
             ..Node::vacant(NIL)
         };
-        self.root = self.insert_below(self.root, new, key);
+        self.root = self.insert_below(self.root, new, key).top;
     }
 
     /// Takes out the item with `key`.
     pub(crate) fn remove(&mut self, key: T::Key) -> Option<T> {
-        let (root, gone) = self.remove_below(self.root, key);
-        self.root = root;
-        let node = self.nodes.get_mut(gone as usize)?;
+        let (changed, gone) = self.remove_below(self.root, key);
+        self.root = changed.top;
+        let node = self.nodes.get_mut(gone)?;
         let content = node.content.take();
         node.left = self.vacant;
         self.vacant = gone;
@@ -224,8 +223,8 @@ impl<T: Item> Tree<T> {
         };
         let (left, below) = self.check_below(node.left)?;
         let (right, above) = self.check_below(node.right)?;
-        let is_stale = *node.summary() != self.summary(at) || left.abs_diff(right) > 1;
         let height = 1 + left.max(right);
+        let is_stale = *node.summary() != self.below(at).summary || left.abs_diff(right) > 1;
         if is_stale || node.height != height {
             return Err(format!(
                 "the summary of the item at {:x?} is stale",

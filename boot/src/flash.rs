@@ -9,7 +9,7 @@ mod write;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
-use std::io::{self, IsTerminal};
+use std::io::{self, BufRead, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ pub(crate) fn flash(args: &FlashArgs) -> Result<Outcome> {
     let consent = args.yes_erase.as_deref();
     target.check_consent(path, consent, Audience::find())?;
     let (artifacts, tree) = run::gather(&args.payload, Voice::Normal)?;
-    if consent.is_none() && !target.ask(path)? {
+    if consent.is_none() && !target.ask(path, io::stdin().lock())? {
         bail!("that was not its name, so nothing was written");
     }
     let mut interrupts = Interrupts::watch()?;
@@ -152,7 +152,7 @@ impl Target {
     }
 
     /// Says what will be lost, and whether its name was typed.
-    fn ask(&self, path: &Path) -> Result<bool> {
+    fn ask(&self, path: &Path, mut answers: impl BufRead) -> Result<bool> {
         let what = match self {
             Self::NewFile => return Ok(true),
             Self::File(length) => format!("a file of {}", size(*length)),
@@ -165,7 +165,7 @@ impl Target {
             name.display()
         ));
         let mut answer = String::new();
-        io::stdin()
+        answers
             .read_line(&mut answer)
             .context("cannot read the answer")?;
         Ok(answer.trim() == name || answer.trim() == path)

@@ -32,9 +32,12 @@ pub(crate) enum Moment {
 impl Moment {
     fn of(bug: Bug) -> Self {
         match bug {
-            Bug::TableWx | Bug::TableUser | Bug::TableLow | Bug::TableGuard | Bug::TableAlias => {
-                Self::Tables
-            }
+            Bug::TableWx
+            | Bug::TableUser
+            | Bug::TableLow
+            | Bug::TableGuard
+            | Bug::TableAlias
+            | Bug::TableDirect => Self::Tables,
             Bug::BootStack | Bug::Panic => Self::Boot,
             Bug::Interrupt => Self::Interrupt,
             _ => Self::Process,
@@ -79,6 +82,7 @@ fn commit(bug: Bug) {
         Bug::TableLow => machine::table_low(),
         Bug::TableGuard => machine::table_guard(),
         Bug::TableAlias => machine::table_alias(),
+        Bug::TableDirect => machine::table_direct(),
     }
 }
 

@@ -179,6 +179,11 @@ const TABLES: &[(&str, &str, &str)] = &[
         "code_that_the_direct_map_can_write",
         "and the direct map differ",
     ),
+    (
+        "table-direct",
+        "code_that_the_direct_map_can_execute",
+        "in the direct map is executable",
+    ),
 ];
 
 /// The trials of all kinds.

@@ -260,6 +260,28 @@ fn consent_is_to_this_name_and_no_other() -> Result<()> {
 }
 
 #[test]
+fn only_the_name_itself_is_a_yes() -> Result<()> {
+    let target = Target::Disk(Machine::new()?.find("sdb", STICK)?);
+    let says = |answer: &str| target.ask(Path::new("/dev/sdb"), answer.as_bytes());
+    for name in ["sdb\n", " sdb ", "/dev/sdb\n"] {
+        assert!(says(name)?, "{name:?}");
+    }
+    for other in [
+        "",
+        "\n",
+        "y\n",
+        "yes\n",
+        "sdb1\n",
+        "sda\n",
+        "SDB\n",
+        "yes\nsdb\n",
+    ] {
+        assert!(!says(other)?, "{other:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn files_links_and_folders_are_told_apart() -> Result<()> {
     let folder = TempDir::new()?;
     let path = |name: &str| folder.path().join(name);

@@ -149,9 +149,19 @@ pub(crate) fn table_guard() {
 
 /// The direct map shows this code as writable.
 pub(crate) fn table_alias() {
-    let (target, _) = paging::translate(paging::root(), table_alias as *const () as u64)
+    change(own_alias(), |bits| bits | Flags::WRITABLE.bits());
+}
+
+/// The direct map shows this code as code.
+pub(crate) fn table_direct() {
+    change(own_alias(), |bits| bits & !Flags::NO_EXECUTE.bits());
+}
+
+/// Where the direct map shows this code.
+fn own_alias() -> u64 {
+    let (target, _) = paging::translate(paging::root(), own_alias as *const () as u64)
         .expect("this code is mapped");
-    change(DIRECT_MAP + target, |bits| bits | Flags::WRITABLE.bits());
+    DIRECT_MAP + target
 }
 
 /// Makes another leaf of the one for a kernel page.

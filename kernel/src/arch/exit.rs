@@ -67,13 +67,22 @@ pub(crate) fn restart() -> ! {
     log::logger().flush();
     interrupts::disable();
     firmware::reset();
-    for (port, values) in [(0xcf9, &[0x02, 0x06][..]), (0x64, &[0xfe])] {
+    let chips = [
+        ("chipset", 0xcf9, &[0x02, 0x06][..]),
+        ("keyboard controller", 0x64, &[0xfe]),
+    ];
+    for (chip, port, values) in chips {
+        // Each is asked only where all before it did nothing.
+        log::info!("restarting by the {chip}");
+        log::logger().flush();
         for &value in values {
             // SAFETY: the machine ends here.
             unsafe { Port::<u8>::new(port).write(value) };
         }
         firmware::wait_until(|| false);
     }
+    log::info!("restarting by an exception");
+    log::logger().flush();
     let nothing = DescriptorTablePointer {
         limit: 0,
         base: VirtAddr::zero(),

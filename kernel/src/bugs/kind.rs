@@ -59,11 +59,13 @@ pub(crate) enum Bug {
     TableGuard,
     /// The direct map shows code as writable.
     TableAlias,
+    /// The direct map shows code as executable.
+    TableDirect,
 }
 
 impl Bug {
     /// Every kind, by its name on the command line.
-    pub(crate) const ALL: [(&str, Self); 27] = [
+    pub(crate) const ALL: [(&str, Self); 28] = [
         ("panic", Self::Panic),
         ("read", Self::Read),
         ("write", Self::Write),
@@ -91,6 +93,7 @@ impl Bug {
         ("table-low", Self::TableLow),
         ("table-guard", Self::TableGuard),
         ("table-alias", Self::TableAlias),
+        ("table-direct", Self::TableDirect),
     ];
 
     /// The kind of that name.

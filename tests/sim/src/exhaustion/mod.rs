@@ -36,8 +36,8 @@ struct Cost {
     frames: usize,
     /// How often it makes all tables below the top one: three, or four where there are 5 levels.
     roads: usize,
-    /// Allocations of the heap, when there is no room for one area more; `None` where a file's books may have room.
-    heap: Option<u64>,
+    /// Allocations of the heap, when there is no room for one area more.
+    heap: u64,
 }
 
 impl Cost {
@@ -47,7 +47,7 @@ impl Cost {
         Self {
             frames,
             roads: 0,
-            heap: Some(0),
+            heap: 0,
         }
     }
 
@@ -57,12 +57,7 @@ impl Cost {
     }
 
     const fn and_heap(self, heap: u64) -> Self {
-        let heap = Some(heap);
         Self { heap, ..self }
-    }
-
-    const fn and_some_heap(self) -> Self {
-        Self { heap: None, ..self }
     }
 
     fn frames_with(self, levels: u32) -> usize {
@@ -122,24 +117,20 @@ impl Scene {
 
     /// Whether the verb asks the heap for anything.
     pub fn asks_the_heap(&self) -> bool {
-        self.cost.heap != Some(0)
+        self.cost.heap > 0
     }
 
     /// Lets the verb's allocations fail: number k alone, then from number k on, for every k until none is left to fail.
     pub fn starve_of_heap(&self) -> Sound {
         for failing in [Failing::Only, Failing::From] {
-            for number in 0.. {
+            for number in 0..=self.cost.heap {
                 let shortage = Op::FailHeap(failing(number));
                 let answer = self.play(4, shortage.clone())?;
-                let has_failed = answer == Answer::HeapFailed;
-                let is_stated = match self.cost.heap {
-                    Some(needed) => has_failed == (number < needed),
-                    None => has_failed || number > 0,
-                };
-                demand!(is_stated, "{}, {shortage}: {answer}", self.name);
-                if !has_failed {
-                    break;
-                }
+                demand!(
+                    (answer == Answer::HeapFailed) == (number < self.cost.heap),
+                    "{}, {shortage}: {answer}",
+                    self.name
+                );
             }
         }
         Ok(())

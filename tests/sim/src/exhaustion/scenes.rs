@@ -183,6 +183,8 @@ fn calls() -> Vec<Scene> {
     vec![
         scene("mmap", &[], map(8, ANONYMOUS), AREAS),
         scene("mmap_over_pages", &full, map(3, ANONYMOUS), AREAS),
+        // Room for areas, and the first in the file's books: a list of rows, and a row.
+        scene("mmap_of_a_file", &[], map(8, SHARED), NONE.and_heap(3)),
         // Prefaulting is a wish: the call succeeds without.
         scene("mmap_populate", &[], populated(8), AREAS),
         scene("munmap", &full, Op::Unmap(0, middle), AREAS),
@@ -249,6 +251,7 @@ fn processes() -> Vec<Scene> {
     // The families' books have room for four at first.
     let four = [1, 2, 3].map(Op::Spawn);
     let books = FRAME.and_heap(2);
+    // The list of rows of areas, and a row.
     let areas = FRAME.and_heap(2);
     vec![
         scene("spawn", &four, Op::Spawn(4), books),
@@ -257,12 +260,7 @@ fn processes() -> Vec<Scene> {
         // The child's top level, and tables for the one neighbourhood that has pages.
         scene("fork", &[populated(8)], FORK, areas.and_a_road()),
         // What is shared is found through the file: the child needs no tables.
-        scene(
-            "fork_of_shared",
-            &[map(8, SHARED), write(FAR)],
-            FORK,
-            FRAME.and_some_heap(),
-        ),
+        scene("fork_of_shared", &[map(8, SHARED), write(FAR)], FORK, areas),
         scene("fork_of_nothing", &[map(8, ANONYMOUS)], FORK, areas),
     ]
 }

@@ -58,17 +58,22 @@ impl AddressSpace {
         self.may_cut(&pages)?;
         let Mapping { flags, backing, .. } = mapping;
         let flags = sealed_flags(flags, &backing)? | self.future;
-        self.reserve(memory, &pages, 3)?;
+        // Elsewhere a free place was looked for.
+        let replaced = match mapping.place {
+            Place::Fixed => pages.clone(),
+            Place::Hint | Place::FixedNoReplace | Place::Low => pages.start..pages.start,
+        };
+        self.reserve(memory, &replaced, 3)?;
         let mut vma = Vma::new(pages.clone(), flags, backing);
         self.enter(memory, &vma)?;
-        vma.flags = match self.promise(memory, &pages, &vma) {
+        vma.flags = match self.promise(memory, &replaced, &vma) {
             Ok(flags) => flags,
             Err(error) => {
                 self.withdraw(&vma);
                 return Err(error);
             }
         };
-        self.unmap(memory, &pages);
+        self.unmap(memory, &replaced);
         self.insert(vma);
         Ok(pages.start.address())
     }
@@ -167,12 +172,12 @@ impl AddressSpace {
         Some(start + (HUGE - start.number() % HUGE))
     }
 
-    /// Makes the promise of an area with `flags`, if the limits and the machine allow it. Pages that it replaces are not
-    /// counted twice. Returns the flags that the area gets.
+    /// Makes the promise of an area, if the limits and the machine allow it. Pages that it replaces are not counted twice.
+    /// Returns the flags that the area gets.
     fn promise<M: Machine>(
         &self,
         memory: &Memory<M>,
-        pages: &Range<Page>,
+        replaced: &Range<Page>,
         vma: &Vma,
     ) -> Result<VmFlags, Error> {
         let flags = match memory.overcommit() {
@@ -180,8 +185,8 @@ impl AddressSpace {
             Overcommit::Always | Overcommit::Heuristic => vma.flags,
         };
         let flags = flags.with_promise();
-        let len = page::count(pages);
-        let replaced = self.books_of(pages);
+        let len = vma.len();
+        let replaced = self.books_of(replaced);
         let grown = len - replaced.mapped;
         if !self.may_expand(grown) || (flags.is_data() && !self.may_add_data(grown)) {
             return Err(Error::OutOfMemory);

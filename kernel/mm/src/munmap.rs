@@ -45,7 +45,7 @@ impl AddressSpace {
 
     /// Removes areas and entries of `pages`. Room for two splits must have been reserved.
     pub(crate) fn unmap<M: Machine>(&mut self, memory: &Memory<M>, pages: &Range<Page>) {
-        if self.is_free(pages) {
+        if pages.is_empty() || self.is_free(pages) {
             return;
         }
         self.split_at(pages.start);

@@ -261,6 +261,9 @@ impl AddressSpace {
         count: usize,
     ) -> Result<(), OutOfMemory> {
         self.areas.reserve(count)?;
+        if pages.is_empty() {
+            return Ok(());
+        }
         for end in [pages.start, pages.end] {
             let cut = self.areas.at(end).filter(|vma| vma.start < end);
             if let Some((file, _)) = cut.and_then(|vma| Mapping::of(vma, self.table.root())) {

@@ -63,6 +63,7 @@ impl AddressSpace {
             memory.uncommit(vma.promised());
             vma.release(memory);
         }
+        self.areas.shrink();
     }
 
     /// Gives up all that the areas in `pages` hold: entries, frames, and the tables that serve only pages of `hole`.

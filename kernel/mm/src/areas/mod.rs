@@ -54,6 +54,9 @@ impl Item for Vma {
     }
 }
 
+/// Room for areas that stays: more than any verb reserves.
+const ROOM: usize = 32;
+
 impl Areas {
     pub(crate) const fn new() -> Self {
         Self { tree: Tree::new() }
@@ -175,6 +178,11 @@ impl Areas {
     /// Takes out the area that starts at `start`.
     pub(crate) fn remove(&mut self, start: Page) -> Option<Vma> {
         self.tree.remove(start)
+    }
+
+    /// Gives memory back where the areas need much less of it than they did, or each fork would copy the room that they had.
+    pub(crate) fn shrink(&mut self) {
+        self.tree.shrink(ROOM);
     }
 
     /// Changes the area that starts at `start` without moving it past a neighbour.

@@ -1,4 +1,4 @@
-# Faultline's commands, a target each. Every one sets up the machine by itself where something is missing, but for debug's gdb.
+# Faultline's commands, a target each. Every one sets up the machine by itself where something is missing.
 .DEFAULT_GOAL := help
 .PHONY: help setup run test sim oracle bugs qemu bochs lives fuzz check image usb debug clean
 
@@ -53,6 +53,7 @@ image: setup ## Write a disk image that boots on BIOS and UEFI machines (target/
 	cargo run $(LOCKED) -- image
 
 debug: setup ## Boot in QEMU with gdb beside it: PROGRAM=cow_fork ARGS="..." OPTIONS="--uefi"
+	boot/setup.sh gdb
 	cargo run $(LOCKED) -- debug $(OPTIONS) -- $(PROGRAM) $(ARGS)
 
 usb: setup ## Write a USB stick that boots on BIOS and UEFI machines: DEVICE=/dev/sdX

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings a machine to where `cargo run` and `cargo test` work: the pinned compiler, QEMU, OVMF, Bochs and a linker.
+# Brings a machine to where `cargo run` and `cargo test` work: the pinned compiler, QEMU, OVMF, Bochs, gdb and a linker.
 # It looks first and changes nothing that is there, so every `make` target can afford to call it. The compiler comes from
 # rustup or, where rustup cannot or must not fetch, from Debian's packages of the same version.
 set -euo pipefail
@@ -139,18 +139,29 @@ provide_bochs() {
     apt_install bochs bochs-sdl bochsbios vgabios
 }
 
-# One test needs Bochs and is ignored without, so what stands in the way is no failure, and nobody is asked for a password.
-offer_bochs() {
-    bochs_is_there && return
+gdb_is_there() { has gdb; }
+
+provide_gdb() {
+    gdb_is_there && return
+    has apt-get || fail "this system has no apt-get, so please install gdb by hand"
+    apt_install gdb
+}
+
+# A test each needs Bochs and gdb, and is ignored without: what stands in the way is no failure, and nobody is asked for a
+# password.
+offer() {
+    "$1_is_there" && return
     has apt-get || return 0
     if [[ $(id -u) == 0 ]] || sudo -n true 2>/dev/null; then
-        (provide_bochs) || say "going on without Bochs: its test will be ignored"
+        ("provide_$1") || say "going on without $1: its test will be ignored"
     else
-        say "Bochs is not installed, so its test will be ignored: make bochs installs it"
+        say "$1 is not installed, so its test will be ignored: boot/setup.sh $1 installs it"
     fi
 }
 
 [[ $(uname -sm) == "Linux x86_64" ]] || fail "Faultline is built on Linux on x86-64, and this is $(uname -sm)"
 provide_tools
-if [[ ${1:-} == bochs ]]; then provide_bochs; else offer_bochs; fi
+for extra in bochs gdb; do
+    if [[ ${1:-} == "$extra" ]]; then "provide_$extra"; else offer "$extra"; fi
+done
 provide_compiler

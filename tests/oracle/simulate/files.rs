@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use sim::files::{File, Store};
-use sim::op::{Op, Sharing, Source, Span};
+use sim::op::{Op, Reach, Sharing, Source, Span};
 
 use super::author::{Author, address};
 use crate::program::{DATA, Line};
@@ -103,14 +103,12 @@ impl Author {
             'W' => self.add(Op::WriteFile(file, piece(number(1), number(2)), bytes)),
             'i' => {
                 self.add(Op::ReadFile(file, piece(number(3), number(2))));
-                self.add(Op::Poke(
-                    self.pid,
-                    piece(address(number(1)), number(2)),
-                    bytes,
-                ));
+                let into = piece(address(number(1)), number(2));
+                self.add(Op::Poke(self.pid, into, bytes, Reach::Own));
             }
             'o' => {
-                self.add(Op::Peek(self.pid, piece(address(number(1)), number(2))));
+                let from = piece(address(number(1)), number(2));
+                self.add(Op::Peek(self.pid, from, Reach::Own));
                 self.add(Op::WriteFile(file, piece(number(3), number(2)), bytes));
             }
             'Z' => self.add(Op::ReadFile(file, piece(0, 12 * 4096))),

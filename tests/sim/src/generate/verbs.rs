@@ -70,8 +70,10 @@ impl Author<'_> {
             (Limit::Stack, 400),
             (Limit::Locked, 60),
         ]);
-        let bytes = match self.random.below(3) {
-            0 => self.random.below(most) * 4096,
+        let bytes = match (self.random.below(3), limit) {
+            (0, _) => self.random.below(most) * 4096,
+            // A stack without limit grows by terabytes at one touch.
+            (_, Limit::Stack) => 8 << 20,
             _ => u64::MAX,
         };
         Op::Limit(pid, limit, bytes)

@@ -84,6 +84,11 @@ impl Oracle {
             Way::Keep => self.any_place(&area, target, len)?,
             _ => fixed(target)?,
         };
+        if target <= start && start < target + len {
+            // Pages of no length overlap nothing, but their area went with what was at the target.
+            self.erase(target, target + len);
+            return Err(Refusal::EFAULT);
+        }
         self.may_keep((start, end), target, way)?;
         self.may_remap_promise(&area, len.saturating_sub(end - start))?;
         self.promise_kept((start, end), way)?;

@@ -72,8 +72,10 @@ impl<T: Item> Nodes<T> {
         self.0.iter_mut().flat_map(|row| row.iter_mut())
     }
 
+    /// Row by row from where they are: a row by value is too much for a kernel stack.
     pub(super) fn into_iter(self) -> impl Iterator<Item = Node<T>> {
-        self.0.into_iter().flat_map(|row| *row)
+        let nodes = |row: Row<T>| (row as Box<[Node<T>]>).into_vec();
+        self.0.into_iter().flat_map(nodes)
     }
 }
 

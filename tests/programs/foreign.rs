@@ -62,13 +62,7 @@ fn runs_as_on_linux(compiler: &str, source: &str) -> Result<()> {
     for firmware in [&[][..], &["--uefi"]] {
         let words = ["--add", &add, "--", "/a.out", "one", "two"];
         let faultline = Run::boot(firmware.iter().chain(&words))?.end(Input::Nothing)?;
-        faultline.expect_code(linux.code)?;
-        let text = String::from_utf8_lossy(&faultline.ended.output);
-        ensure!(
-            faultline.ended.output == linux.output,
-            "it printed {text:?}\n{}",
-            faultline.report()
-        );
+        faultline.expect_same(&linux)?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use libtest_mimic::Trial;
 
 use crate::programs::{self, native_words};
 use crate::run::Input;
+use crate::session::Session;
 use crate::tool::Run;
 use crate::transcript;
 
@@ -73,6 +74,10 @@ pub(crate) fn trials() -> Result<Vec<Trial>> {
         "memory::signals_that_wait_never_take_it_all".to_owned(),
         || survives(&["signal_flood"]).map(drop),
     ));
+    trials.push(trial(
+        "memory::the_shell_outlives_who_wants_too_much".to_owned(),
+        the_shell_outlives_who_wants_too_much,
+    ));
     Ok(trials)
 }
 
@@ -116,6 +121,14 @@ fn who_wants_too_much_dies_alone() -> Result<()> {
 
 fn a_fork_bomb_ends() -> Result<()> {
     survives(&["fork_bomb"]).map(drop)
+}
+
+/// A fork bomb is not tried from the shell: what ends it is a signal to all, who are the shell as well.
+fn the_shell_outlives_who_wants_too_much() -> Result<()> {
+    let options: Vec<_> = SMALL.split(' ').collect();
+    let mut session = Session::start(&options)?;
+    session.command("touch_everything", "its memory is what it was\n$ ")?;
+    session.command("echo the shell lives", "the shell lives\n$ ")
 }
 
 /// Boots a small machine, whose programs must be content, and which must get every frame back.

@@ -143,6 +143,18 @@ impl Booted {
         Ok(())
     }
 
+    /// Fails unless the program ended as it did on Linux, and printed the same.
+    pub fn expect_same(&self, linux: &Ended) -> Result<()> {
+        self.expect_code(linux.code)?;
+        let text = String::from_utf8_lossy(&self.ended.output);
+        ensure!(
+            self.ended.output == linux.output,
+            "it printed {text:?}\n{}",
+            self.report()
+        );
+        Ok(())
+    }
+
     /// Fails unless the tool's own sentence holds these words.
     pub fn expect_words(&self, words: &[&str]) -> Result<()> {
         for word in words {

@@ -58,12 +58,12 @@ unsafe impl Hal for Dma {
     unsafe fn unshare(_: PhysAddr, _: NonNull<[u8]>, _: BufferDirection) {}
 }
 
-/// The 4096 bytes of a frame, as a buffer for a device.
+/// The first `length` bytes of a frame, 4096 at the most, as a buffer for a device.
 ///
 /// # Safety
-/// Until the slice is gone nobody else refers to the bytes as anything but atomics; and they are not looked at by the
-/// caller: only the slice's address counts.
-pub(crate) unsafe fn buffer(frame: mm::Frame, length: usize) -> &'static mut [u8] {
+/// For as long as the caller lets the slice live nobody else refers to the bytes as anything but atomics; and those that
+/// the device writes are not looked at before it is done: until then only the slice's address counts.
+pub(crate) unsafe fn buffer<'a>(frame: mm::Frame, length: usize) -> &'a mut [u8] {
     let length = length.min(PAGE as usize);
     // SAFETY: the frame lies in the direct map for good; the rest is the caller's promise.
     unsafe { core::slice::from_raw_parts_mut(pointer_to(frame.address()), length) }

@@ -1,7 +1,8 @@
 //! Registers of a device in memory: mapped uncached, for good, and reached word by word inside their bounds.
 //!
-//! Safe to use, because what is mapped is never memory that the kernel hands out: a device can be driven badly through
-//! its registers, but nothing of Rust's can be overwritten with them.
+//! What is mapped is never memory that the kernel hands out, so a store to a register overwrites nothing of Rust's. What a
+//! device then does with an address that it was told this way no type can know: as `arch::dma` has it, whoever tells it one
+//! keeps the frame until the device is done, or was reset.
 use super::layout::{DIRECT_MAP, DIRECT_MAP_SIZE, PAGE};
 use super::paging::{self, Cache, ioremap};
 

@@ -9,8 +9,8 @@ use crate::fs::open::{MAX_SIZE, OpenFile, Order};
 /// A file and a place in it.
 pub(super) struct Cursor<'a> {
     pub(super) open: &'a OpenFile,
-    /// Where ring 3 keeps the position; 0 for nowhere.
-    kept: u64,
+    /// Where ring 3 keeps the position, if it does.
+    kept: Option<u64>,
     pub(super) at: u64,
 }
 
@@ -18,9 +18,10 @@ impl<'a> Cursor<'a> {
     /// A cursor at the position that ring 3 has at `kept`, or at the file's own if that is 0. A file that has no places
     /// answers `placeless`.
     pub(super) fn new(open: &'a OpenFile, kept: u64, placeless: Errno) -> Result<Self, Errno> {
+        let kept = (kept != 0).then_some(kept);
         let at = match kept {
-            0 => open.position(),
-            kept => {
+            None => open.position(),
+            Some(kept) => {
                 let [at] = user::read_words(kept)?;
                 if open.kind.order() == Order::Stream {
                     return Err(placeless);
@@ -51,12 +52,12 @@ impl<'a> Cursor<'a> {
     /// Says where it is now.
     pub(super) fn keep(&self) -> Result<(), Errno> {
         match self.kept {
-            0 if self.open.kind.order() == Order::Stream => Ok(()),
-            0 => {
+            None if self.open.kind.order() == Order::Stream => Ok(()),
+            None => {
                 self.open.set_position(self.at);
                 Ok(())
             }
-            kept => user::write_words(kept, [self.at]),
+            Some(kept) => user::write_words(kept, [self.at]),
         }
     }
 }

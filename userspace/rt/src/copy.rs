@@ -15,42 +15,29 @@ pub fn send(to: u32, from: u32, at: Option<&mut u64>, length: usize) -> Result<u
     call(Sysno::sendfile, arguments)
 }
 
-/// copy_file_range(2): a file, and where in it if not at its position.
-pub fn copy(
-    (from, from_at): (u32, Option<&mut u64>),
-    (to, to_at): (u32, Option<&mut u64>),
-    length: usize,
-    flags: u32,
-) -> Result<usize, Errno> {
-    let (from_at, to_at) = (place(from_at), place(to_at));
-    let arguments = [
-        from as usize,
-        from_at,
-        to as usize,
-        to_at,
-        length,
-        flags as usize,
-    ];
-    call(Sysno::copy_file_range, arguments)
+/// A file, and where in it if not at its position.
+type Place<'a> = (u32, Option<&'a mut u64>);
+
+/// copy_file_range(2).
+pub fn copy(from: Place, to: Place, length: usize, flags: u32) -> Result<usize, Errno> {
+    between(Sysno::copy_file_range, from, to, length, flags)
 }
 
-/// splice(2), in the same way.
-pub fn splice(
-    (from, from_at): (u32, Option<&mut u64>),
-    (to, to_at): (u32, Option<&mut u64>),
+/// splice(2).
+pub fn splice(from: Place, to: Place, length: usize, flags: u32) -> Result<usize, Errno> {
+    between(Sysno::splice, from, to, length, flags)
+}
+
+fn between(
+    number: Sysno,
+    (from, from_at): Place,
+    (to, to_at): Place,
     length: usize,
     flags: u32,
 ) -> Result<usize, Errno> {
-    let (from_at, to_at) = (place(from_at), place(to_at));
-    let arguments = [
-        from as usize,
-        from_at,
-        to as usize,
-        to_at,
-        length,
-        flags as usize,
-    ];
-    call(Sysno::splice, arguments)
+    let (from, from_at) = (from as usize, place(from_at));
+    let (to, to_at) = (to as usize, place(to_at));
+    call(number, [from, from_at, to, to_at, length, flags as usize])
 }
 
 /// tee(2).

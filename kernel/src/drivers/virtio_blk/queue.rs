@@ -126,8 +126,8 @@ impl Queue {
     /// Header and answer in place `slot`.
     ///
     /// # Safety
-    /// The device has not been told of them, or is done with them.
-    unsafe fn letter(&self, slot: usize) -> &'static mut [u8] {
+    /// The device has not been told of them, or is done with them; nobody else refers to them while the slice lives.
+    unsafe fn letter<'a>(&self, slot: usize) -> &'a mut [u8] {
         // SAFETY: the frame is the queue's own; the rest is the caller's promise.
         let letters = unsafe { dma::buffer(self.letters, PAGE_SIZE as usize) };
         &mut letters[slot * LETTER..][..LETTER]

@@ -6,6 +6,7 @@ use core::ops::Range;
 
 use abi::Errno;
 use mm::foreign::Right;
+use mm::page_cache::Room;
 use mm::populate::Populate;
 use mm::{Access, Backing, Denial, Outcome, Page};
 use x86_64::structures::idt::PageFaultErrorCode as Code;
@@ -132,6 +133,7 @@ fn carry_out(space: &Space, address: u64, outcome: Outcome) -> Served {
     match outcome {
         Outcome::Resolved(_) => Served::Retry,
         Outcome::NeedsRead(read) => waited(fs::complete(read)),
+        Outcome::NeedsRoom(room) => waited(make_room(room)),
         Outcome::Busy => waited(wait_for_page(space, address)),
         Outcome::NeedsGrowth => match space.write().grow_stack(memory(), address) {
             Ok(()) => Served::Retry,
@@ -140,6 +142,13 @@ fn carry_out(space: &Space, address: u64, outcome: Outcome) -> Served {
         Outcome::OutOfMemory => Served::OutOfMemory,
         Outcome::Denied(denial) => Served::Denied(denial),
     }
+}
+
+/// Has the file system find a place for the page of a file that is about to be stored to.
+fn make_room(room: Room) -> Result<(), Errno> {
+    let found = fs::make_room(room.file(), room.index());
+    room.release(memory());
+    found
 }
 
 /// What comes of a wait for a disk.

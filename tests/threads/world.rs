@@ -85,7 +85,7 @@ impl World {
 
     /// A file of `pages` pages, none in memory, whose words are [`World::content`].
     pub(crate) fn file(&self, pages: u64) -> Arc<CachedFile> {
-        Arc::new(CachedFile::new(0, Source::Device, pages * PAGE_SIZE))
+        Arc::new(CachedFile::new(0, Source::Disk, pages * PAGE_SIZE))
     }
 
     /// A file of `pages` pages of zeroes that lives in memory.

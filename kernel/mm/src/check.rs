@@ -55,13 +55,22 @@ pub fn check<M: Machine>(
     memory.families.check(memory, &members)?;
     let files = all_files(spaces, files);
     check_promises(memory, spaces, &files)?;
+    let mut marks = (0, 0);
     for file in files {
         check_mappings(file, spaces)?;
         check_end(memory, file)?;
+        let of_file = file.check_marks(memory)?;
+        marks = (marks.0 + of_file.0, marks.1 + of_file.1);
         for (_, frame) in file.frames(memory) {
             claims[frame.number() as usize].caches += 1;
         }
         file.nodes(memory, |node| claims[node.number() as usize].indexes += 1);
+    }
+    let counted = (memory.dirty_pages(), memory.pages_being_written());
+    if marks != counted {
+        return Err(format!(
+            "(dirty, written back): {marks:?} pages of all files, the books say {counted:?}"
+        ));
     }
     for (number, claim) in claims.iter().enumerate() {
         check_frame(memory, Frame::from_number(number as u32), *claim)?;
@@ -69,10 +78,15 @@ pub fn check<M: Machine>(
     memory.check()
 }
 
-/// No page stays behind the end of a file that can be cut short, but for those that were reserved there.
+/// No page stays behind the end of a file that can be cut short, but for those that were reserved there, and those that are on
+/// their way.
 fn check_end<M: Machine>(memory: &Memory<M>, file: &CachedFile) -> Verdict {
-    let behind = file.next_page(memory, file.reach());
-    match behind.filter(|_| file.source() == Source::Memory) {
+    let behind = match file.source() {
+        Source::Archive => None,
+        Source::Memory => file.next_page(memory, file.reach()),
+        Source::Disk => file.first_kept(memory, file.reach()),
+    };
+    match behind {
         Some(page) => Err(format!(
             "file {} has page {page} in memory, but only {} bytes",
             file.id(),
@@ -250,7 +264,20 @@ impl AddressSpace {
                 record.references()
             ));
         }
+        check_noticed(memory, vma, page, leaf)?;
         check_exclusive(record, vma, page, leaf)
+    }
+}
+
+/// No page of a disk is stored to that is not dirty.
+fn check_noticed<M: Machine>(memory: &Memory<M>, vma: &Vma, page: Page, leaf: Leaf) -> Verdict {
+    match vma.noticed(page) {
+        Some((file, index)) if leaf.is_writable() && !file.is_dirty(memory, index) => Err(format!(
+            "page {:#x} writes to page {index} of file {}, which is clean",
+            page.number(),
+            file.id()
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -181,6 +181,12 @@ impl FrameRecord {
         before == 1 && self.refs.load(Acquire) == 0
     }
 
+    /// From one holder, the caller, to none that anybody could join, until the count is set again. False where there are others.
+    #[must_use]
+    pub(crate) fn freeze(&self) -> bool {
+        self.refs.compare_exchange(1, 0, AcqRel, Relaxed).is_ok()
+    }
+
     pub(crate) fn mapped(&self) {
         self.maps.fetch_add(1, Relaxed);
     }

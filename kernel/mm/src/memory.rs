@@ -11,6 +11,7 @@ use crate::error::OutOfMemory;
 use crate::families::Families;
 use crate::frame::{Frame, FrameRecord, Use};
 use crate::machine::{Machine, WORDS};
+use crate::page_cache::Marked;
 use crate::page_table::Levels;
 use crate::pte::Leaf;
 use crate::scarcity::Scarcity;
@@ -31,6 +32,8 @@ pub struct Memory<M> {
     pub(crate) buddy: Buddy,
     pub(crate) commitment: Commitment,
     pub(crate) families: Families,
+    /// Of all files together.
+    pub(crate) marked: Marked,
     zero: Frame,
     /// Address spaces that exist: top-level tables that were given out.
     spaces: AtomicUsize,
@@ -60,6 +63,7 @@ impl<M: Machine> Memory<M> {
             buddy,
             commitment: Commitment::new(),
             families: Families::new(),
+            marked: Marked::new(),
             zero,
             spaces: AtomicUsize::new(0),
             kernel_half: None,

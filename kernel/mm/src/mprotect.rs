@@ -14,7 +14,7 @@ use crate::page::{self, PAGE_SIZE, Page};
 use crate::pte::{Leaf, Pte, PteFlags};
 use crate::space::AddressSpace;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire};
-use crate::vma::VmFlags;
+use crate::vma::{VmFlags, Vma};
 
 /// Which pages `mprotect` means beside those named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,9 +145,15 @@ impl AddressSpace {
         pages: Range<Page>,
         flags: VmFlags,
     ) {
+        // There an entry that may not be stored through stands for a clean page: the fault makes both what they are not.
+        let notices = self.areas.at(pages.start).is_some_and(Vma::notices_stores);
         let change = |bits| {
-            let leaf = Pte::decode(bits).leaf();
-            leaf.map(|leaf| reprotect(leaf, flags).encode())
+            let leaf = Pte::decode(bits).leaf()?;
+            let after = reprotect(leaf, flags);
+            if notices && !leaf.is_writable() {
+                return Some(read_only(after).encode());
+            }
+            Some(after.encode())
         };
         let memory = gather.memory();
         self.table.each_entry(memory, pages, |page, entry| {
@@ -197,6 +203,14 @@ fn reprotect(leaf: Leaf, flags: VmFlags) -> Pte {
 pub(crate) fn is_exclusive<M: Machine>(memory: &Memory<M>, leaf: Leaf) -> bool {
     let record = memory.record(leaf.frame);
     record.usage() == Use::Anonymous && record.references() == 1
+}
+
+/// The same entry, whose first store must fault.
+fn read_only(entry: Pte) -> Pte {
+    match entry.leaf() {
+        Some(leaf) => entry.with_flags(leaf.flags - PteFlags::WRITABLE),
+        None => entry,
+    }
 }
 
 #[cfg(test)]

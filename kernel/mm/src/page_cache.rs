@@ -1,44 +1,54 @@
 //! The pages of a file that are in memory, found by their place in the file.
 //!
-//! A page is absent, being read, or ready; one slot of the [`Index`] holds the state and changes by compare-and-set. What
-//! an absent page means is the file's [`Source`]: behind a device whoever finds it absent may begin the read and gets a
-//! [`Read`] that must be completed, until then others wait; in a file that lives in memory alone it is a page of zeroes
-//! that the first access makes. Shared anonymous memory is such a file without a name, as on Linux.
+//! A page is absent, being read, or ready, and on a disk also dirty or on its way there; one slot of the [`Index`] holds the
+//! state and changes by compare-and-set (`slot.rs`). What an absent page means is the file's [`Source`]: whoever finds one
+//! absent that is read in may begin the read and gets a [`Read`] that must be completed, until then others wait; in a file
+//! that lives in memory alone it is a page of zeroes that the first access makes. Shared anonymous memory is such a file
+//! without a name, as on Linux.
+mod check;
+mod create;
+mod dirty;
+mod evict;
+mod failures;
 mod owner;
 mod promise;
 mod read;
+mod slot;
+mod writeback;
 
 use alloc::sync::Arc;
 
-use crate::error::{NoPage, OutOfMemory};
-use crate::frame::{Frame, Use};
+use crate::frame::Frame;
 use crate::index::Index;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::page::{PAGE_SHIFT, PAGE_SIZE};
+use crate::page::PAGE_SIZE;
 use crate::rmap::Mappings;
 use crate::seal::Seals;
 use crate::sync::Mutex;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-use crate::sync::atomic::{AtomicU64, Ordering::SeqCst, fence};
+use crate::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use failures::Failures;
 use owner::Identity;
-pub use owner::Owner;
+use slot::{ABSENT, PRESENT, READING, WRITEBACK, frame, look, shows};
 
+pub use dirty::Room;
+pub(crate) use dirty::{Dirtied, Marked};
+pub use failures::Seen;
+pub use owner::Owner;
 pub use promise::Reserve;
 pub use read::{Read, ReadResult};
-
-/// A slot of the index: absent, or the address of the page's frame with [`PRESENT`], marked while it is being read.
-const ABSENT: u64 = 0;
-const PRESENT: u64 = 1 << 0;
-const READING: u64 = 1 << 1;
+pub use writeback::{Write, WriteResult};
 
 /// What stands behind the pages of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A device, or an archive: an absent page is read.
-    Device,
     /// Nothing: an absent page is zeroes, and what was written lives here alone.
     Memory,
+    /// What can only be read: an absent page is read, and what was written since lives here alone.
+    Archive,
+    /// A disk: an absent page is read, what was written goes back there, and what is the same there may leave memory.
+    Disk,
 }
 
 /// A file as the page cache knows it.
@@ -56,6 +66,14 @@ pub struct CachedFile {
     reserved: AtomicU64,
     pages: Index,
     resident: AtomicU64,
+    /// Those of them that are dirty, and those that are on their way to the disk.
+    marked: Marked,
+    /// Writes that failed.
+    failures: Failures,
+    /// The page at which giving back goes on.
+    hand: AtomicU64,
+    /// Bytes before this one may be some call's that is filling a page, although the file ends earlier; 0 for none.
+    pub(crate) lent_end: AtomicU64,
     reserve: Reserve,
     /// Pages promised at once.
     promised: AtomicU64,
@@ -89,6 +107,10 @@ impl CachedFile {
             reserved: AtomicU64::new(0),
             pages: Index::new(),
             resident: AtomicU64::new(0),
+            marked: Marked::new(),
+            failures: Failures::new(),
+            hand: AtomicU64::new(0),
+            lent_end: AtomicU64::new(0),
             reserve: Reserve::ByPage,
             promised: AtomicU64::new(0),
             seals: Mutex::new(Seals::empty()),
@@ -104,6 +126,11 @@ impl CachedFile {
     /// What stands behind its pages.
     pub fn source(&self) -> Source {
         self.source
+    }
+
+    /// Whether a page that is absent has to be read.
+    pub fn is_read_in(&self) -> bool {
+        self.source != Source::Memory
     }
 
     /// Length in bytes.
@@ -149,10 +176,9 @@ impl CachedFile {
         frame: Frame,
     ) -> bool {
         let is_copy = !memory.record(frame).usage().is_cached();
-        let ready = frame.address() | PRESENT;
         let is_cached = || {
             let slot = self.pages.slot(memory, index);
-            slot.is_some_and(|slot| slot.load(SeqCst) == ready)
+            slot.is_some_and(|slot| shows(slot.load(SeqCst), frame))
         };
         self.has_page(index) && (is_copy || is_cached())
     }
@@ -165,86 +191,6 @@ impl CachedFile {
         match self.pages.slot(memory, index) {
             Some(slot) => look(memory, slot),
             None => Lookup::Absent,
-        }
-    }
-
-    /// The state of page `index`, which a file in memory makes where it is absent.
-    pub fn find_or_create<M: Machine>(
-        &self,
-        memory: &Memory<M>,
-        index: u64,
-    ) -> Result<Lookup, NoPage> {
-        let mut found = self.lookup(memory, index);
-        while found == Lookup::Absent && self.source == Source::Memory {
-            found = self.create(memory, index)?;
-        }
-        Ok(found)
-    }
-
-    /// The new page `index`; or what another made of it meanwhile.
-    fn create<M: Machine>(&self, memory: &Memory<M>, index: u64) -> Result<Lookup, NoPage> {
-        let slot = self.pages.slot_or_create(memory, index)?;
-        let Some(frame) = self.fill(memory, slot)? else {
-            return Ok(look(memory, slot));
-        };
-        fence(SeqCst);
-        if !self.has_page(index) && self.drop_behind_end(memory, index) {
-            memory.put(frame);
-            return Ok(Lookup::PastEnd);
-        }
-        Ok(Lookup::Ready(frame))
-    }
-
-    /// Puts a page of zeroes into `slot`, with a reference for the caller; `None` where another was first.
-    fn fill<M: Machine>(
-        &self,
-        memory: &Memory<M>,
-        slot: &AtomicU64,
-    ) -> Result<Option<Frame>, NoPage> {
-        let promise = self.promise_page(memory)?;
-        let frame = memory.allocate_zeroed(Use::Shared)?;
-        // The second reference is the caller's.
-        memory.record(frame).get();
-        let ready = frame.address() | PRESENT;
-        if slot
-            .compare_exchange(ABSENT, ready, AcqRel, Relaxed)
-            .is_err()
-        {
-            memory.put(frame);
-            memory.put(frame);
-            return Ok(None);
-        }
-        self.resident.fetch_add(1, Relaxed);
-        promise.keep();
-        Ok(Some(frame))
-    }
-
-    /// Drops page `index`, which may have come behind the broom of whoever cut the file short; false where somebody's write
-    /// has made the file reach so far again, with this page.
-    fn drop_behind_end<M: Machine>(&self, memory: &Memory<M>, index: u64) -> bool {
-        let _writers_wait = self.seals.lock();
-        let is_behind = !self.has_page(index);
-        if is_behind {
-            self.drop_page(memory, index);
-        }
-        is_behind
-    }
-
-    /// Page `index`, with a reference for the caller, whether or not the file reaches so far yet. The caller holds the lock
-    /// of the seals; what is absent is zeroes, in a file behind a device too.
-    pub(crate) fn page_to_write<M: Machine>(
-        &self,
-        memory: &Memory<M>,
-        index: u64,
-    ) -> Result<Frame, NoPage> {
-        let slot = self.pages.slot_or_create(memory, index)?;
-        loop {
-            if let Lookup::Ready(frame) = look(memory, slot) {
-                return Ok(frame);
-            }
-            if let Some(frame) = self.fill(memory, slot)? {
-                return Ok(frame);
-            }
         }
     }
 
@@ -267,43 +213,18 @@ impl CachedFile {
         self.pages.next(memory, index).map(|(index, _)| index)
     }
 
-    /// Takes page `index` out of the cache, unless it is being read.
+    /// Takes page `index` out of the cache, whatever was stored in it, unless it is on its way from the disk or to it.
     pub(crate) fn drop_page<M: Machine>(&self, memory: &Memory<M>, index: u64) {
         let Some(slot) = self.pages.slot(memory, index) else {
             return;
         };
-        let ready = |bits| (bits & PRESENT != 0).then_some(ABSENT);
+        let ready = |bits| (bits & (PRESENT | WRITEBACK) == PRESENT).then_some(ABSENT);
         if let Ok(before) = slot.fetch_update(SeqCst, Relaxed, ready) {
             self.resident.fetch_sub(1, Relaxed);
+            self.forget_mark(memory, before);
             self.take_back(memory, 1);
             memory.put(frame(before));
         }
-    }
-
-    /// Takes on the reading of page `index`; `None` where another was first.
-    pub fn begin_read<M: Machine>(
-        self: &Arc<Self>,
-        memory: &Memory<M>,
-        index: u64,
-    ) -> Result<Option<Read>, OutOfMemory> {
-        if !self.has_page(index) {
-            return Ok(None);
-        }
-        let slot = self.pages.slot_or_create(memory, index)?;
-        let frame = memory.allocate_zeroed(Use::File)?;
-        let reading = frame.address() | READING;
-        if slot
-            .compare_exchange(ABSENT, reading, AcqRel, Relaxed)
-            .is_err()
-        {
-            memory.put(frame);
-            return Ok(None);
-        }
-        Ok(Some(Read {
-            file: self.clone(),
-            index,
-            frame,
-        }))
     }
 
     /// How many of the file's pages are in memory.
@@ -337,7 +258,7 @@ impl CachedFile {
         }
     }
 
-    /// Drops every page that is in memory. Nobody may map the file or read from it any more.
+    /// Drops every page that is in memory, dirty or not. Nobody may map the file or read from it any more.
     pub fn evict_all<M: Machine>(&mut self, memory: &Memory<M>) {
         let mut from = 0;
         while let Some((index, slot)) = self.pages.next(memory, from) {
@@ -345,6 +266,7 @@ impl CachedFile {
             from = index + 1;
         }
         self.take_back(memory, self.resident.swap(0, Relaxed));
+        self.forget_all_marks(memory);
         self.pages.destroy(memory);
     }
 }
@@ -357,26 +279,4 @@ impl Drop for CachedFile {
             self.id
         );
     }
-}
-
-/// The state in `slot`.
-fn look<M: Machine>(memory: &Memory<M>, slot: &AtomicU64) -> Lookup {
-    loop {
-        let bits = slot.load(Acquire);
-        if bits == ABSENT {
-            return Lookup::Absent;
-        }
-        if bits & READING != 0 {
-            return Lookup::Reading;
-        }
-        // Whoever takes the page out of the cache may free the frame right now.
-        let frame = frame(bits);
-        if memory.hold_if(frame, || slot.load(Acquire) == bits) {
-            return Lookup::Ready(frame);
-        }
-    }
-}
-
-fn frame(bits: u64) -> Frame {
-    Frame::from_number((bits >> PAGE_SHIFT) as u32)
 }

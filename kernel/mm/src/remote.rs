@@ -33,6 +33,7 @@ impl AddressSpace {
             offset(address),
             &bytes[..count],
         );
+        self.note_store(memory, address, frame);
         memory.put(frame);
         Ok(count)
     }
@@ -55,6 +56,15 @@ impl AddressSpace {
         );
         memory.put(frame);
         Ok(count)
+    }
+
+    /// What was stored into `frame` at `address` past the processor reaches the disk, where it has to: the right of the entry,
+    /// which stood for that, may have been taken since it was seen.
+    fn note_store<M: Machine>(&self, memory: &Memory<M>, address: u64, frame: Frame) {
+        let page = Page::containing(address);
+        if let Some((file, index)) = self.areas.at(page).and_then(|vma| vma.noticed(page)) {
+            let _ = file.make_dirty(memory, index, frame);
+        }
     }
 
     /// The frame behind `address`, once an access of that kind would succeed; held, because another thread may copy the

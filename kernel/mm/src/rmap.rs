@@ -19,10 +19,10 @@ use crate::memory::Memory;
 use crate::page::Page;
 use crate::page_cache::CachedFile;
 use crate::page_table::each_entry;
-use crate::pte::{Leaf, Pte};
+use crate::pte::{Leaf, Pte, PteFlags};
 use crate::space::AddressSpace;
 use crate::sync::atomic::AtomicU64;
-use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
 use crate::tree::{Item, Tree};
 use crate::vma::{Backing, VmFlags, Vma};
 
@@ -42,11 +42,13 @@ pub(crate) struct Mapping {
     pub(crate) len: u64,
     /// Whether stores reach the file, or would after an `mprotect`.
     pub(crate) may_store: bool,
+    /// Whether its pages stay in memory.
+    pub(crate) is_locked: bool,
 }
 
-/// By place in the file; of areas that begin at the same place by space, address, length and right. While `mmap` replaces an area
+/// By place in the file; of areas that begin at the same place by space, address, length and kind. While `mmap` replaces an area
 /// by its like, both are in the books, and it does not matter which is which.
-type Key = (u64, u32, Page, u64, bool);
+type Key = (u64, u32, Page, u64, (bool, bool));
 
 impl Item for Mapping {
     type Key = Key;
@@ -55,7 +57,8 @@ impl Item for Mapping {
 
     fn key(&self) -> Key {
         let root = self.root.number();
-        (self.offset, root, self.start, self.len, self.may_store)
+        let kind = (self.may_store, self.is_locked);
+        (self.offset, root, self.start, self.len, kind)
     }
 
     fn summarise(&self, below: Option<&u64>, above: Option<&u64>) -> u64 {
@@ -76,6 +79,7 @@ impl Mapping {
             start: vma.start,
             len: vma.len(),
             may_store: vma.flags & (VmFlags::SHARED | VmFlags::NEVER_WRITE) == VmFlags::SHARED,
+            is_locked: vma.flags.contains(VmFlags::LOCKED),
         };
         Some((file, mapping))
     }
@@ -86,7 +90,7 @@ impl Mapping {
     }
 
     /// The pages of the space that show `range` of the file; possibly none.
-    fn pages(&self, range: &Range<u64>) -> Range<Page> {
+    pub(crate) fn pages(&self, range: &Range<u64>) -> Range<Page> {
         let page = |index: u64| self.start + (index.clamp(self.offset, self.end()) - self.offset);
         page(range.start)..page(range.end)
     }
@@ -158,15 +162,51 @@ impl Mappings {
 
     /// The mappings in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Mapping> {
-        let everything = 0..u64::MAX;
-        let first = self.next(None, &everything);
-        core::iter::successors(first, move |last| self.next(Some(last.key()), &everything))
+        self.over(&(0..u64::MAX))
+    }
+
+    /// Those that show any of `range`, in order.
+    pub(crate) fn over(&self, range: &Range<u64>) -> impl Iterator<Item = Mapping> {
+        let range = range.clone();
+        let first = self.next(None, &range);
+        core::iter::successors(first, move |last| self.next(Some(last.key()), &range))
+    }
+
+    /// Empties every entry of every space that leads to pages `range` of the file.
+    pub(crate) fn empty<M: Machine>(&self, memory: &Memory<M>, range: &Range<u64>, copies: Copies) {
+        for mapping in self.over(range) {
+            mapping.empty(memory, range, copies);
+        }
+    }
+
+    /// Whether anybody uses page `index`. Who has used it since the last look must use it again to be seen by the next.
+    pub(crate) fn usage<M: Machine>(&self, memory: &Memory<M>, index: u64) -> Usage {
+        let page = index..index + 1;
+        let mut usage = Usage::Idle;
+        for mapping in self.over(&page) {
+            if mapping.is_locked {
+                return Usage::Needed;
+            }
+            if mapping.rest(memory, &page) {
+                usage = Usage::Needed;
+            }
+        }
+        usage
     }
 
     /// Checks the tree; the first contradiction, in words.
     pub(crate) fn check(&self) -> Result<(), alloc::string::String> {
         self.tree.check()
     }
+}
+
+/// Whether a page has to stay in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Usage {
+    /// Nobody has touched it lately.
+    Idle,
+    /// Somebody has, or has locked it.
+    Needed,
 }
 
 /// What becomes of private copies when a file's pages are unmapped.
@@ -183,12 +223,7 @@ impl CachedFile {
     ///
     /// The lock is held throughout: an area that joined its neighbour meanwhile would be overlooked. Interrupts stay on.
     pub(crate) fn unmap<M: Machine>(&self, memory: &Memory<M>, range: &Range<u64>, copies: Copies) {
-        let mappings = self.mappings.lock();
-        let mut next = mappings.next(None, range);
-        while let Some(mapping) = next {
-            mapping.empty(memory, range, copies);
-            next = mappings.next(Some(mapping.key()), range);
-        }
+        self.mappings.lock().empty(memory, range, copies);
     }
 
     /// Takes up the area that `mapping` describes.
@@ -204,6 +239,27 @@ impl CachedFile {
 }
 
 impl Mapping {
+    /// Makes the area's entries that lead to pages `range` of the file look as if nobody had used them; whether anybody had.
+    fn rest<M: Machine>(&self, memory: &Memory<M>, range: &Range<u64>) -> bool {
+        let mut gather = Gather::new(memory, self.root);
+        let mut was_used = false;
+        let rested = |bits| {
+            let entry = Pte::decode(bits);
+            let is_used = |leaf: &Leaf| leaf.flags.contains(PteFlags::ACCESSED);
+            let leaf = entry.leaf().filter(is_used)?;
+            let is_the_files = memory.record(leaf.frame).usage().is_cached();
+            let flags = leaf.flags - PteFlags::ACCESSED;
+            is_the_files.then(|| entry.with_flags(flags).encode())
+        };
+        each_entry(memory, self.root, self.pages(range), |page, entry| {
+            if entry.fetch_update(AcqRel, Relaxed, rested).is_ok() {
+                gather.changed(page);
+                was_used = true;
+            }
+        });
+        was_used
+    }
+
     /// Empties the area's entries that lead to pages `range` of the file.
     fn empty<M: Machine>(&self, memory: &Memory<M>, range: &Range<u64>, copies: Copies) {
         let mut gather = Gather::new(memory, self.root);
@@ -250,6 +306,19 @@ impl AddressSpace {
     pub(crate) fn leave(&self, pages: &Range<Page>) {
         for vma in self.areas.within(pages) {
             self.withdraw(vma);
+        }
+    }
+
+    /// `vma` is about to get the flags `flags`.
+    pub(crate) fn reflag_mapping(&self, vma: &Vma, flags: VmFlags) {
+        if let Some((file, mapping)) = Mapping::of(vma, self.table.root()) {
+            let is_locked = flags.contains(VmFlags::LOCKED);
+            let mut mappings = file.mappings.lock();
+            mappings.tree.remove(mapping.key());
+            mappings.tree.insert(Mapping {
+                is_locked,
+                ..mapping
+            });
         }
     }
 

@@ -246,9 +246,13 @@ impl AddressSpace {
         }
         self.split_at(piece.start);
         self.split_at(piece.end);
-        let Some(old) = self.areas.at(piece.start).map(|vma| vma.flags) else {
+        let Some(vma) = self.areas.at(piece.start) else {
             return Ok(());
         };
+        let old = vma.flags;
+        if (old ^ flags).contains(VmFlags::LOCKED) {
+            self.reflag_mapping(vma, flags);
+        }
         self.books.remove(page::count(piece), old);
         self.books.add(page::count(piece), flags);
         self.areas.update(piece.start, |vma| vma.flags = flags);

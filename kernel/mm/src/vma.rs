@@ -11,7 +11,7 @@ use crate::fault::Access;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::{self, Page};
-use crate::page_cache::CachedFile;
+use crate::page_cache::{CachedFile, Source};
 use crate::pte::PteFlags;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -219,6 +219,18 @@ impl Vma {
             Backing::Anonymous => None,
             Backing::File { file, .. } => Some(file),
         }
+    }
+
+    /// Whether the first store to a page has to be noticed before it happens, because the page goes back to a disk.
+    pub(crate) fn notices_stores(&self) -> bool {
+        let on_disk = |file: &Arc<CachedFile>| file.source() == Source::Disk;
+        self.flags.contains(VmFlags::SHARED) && self.file().is_some_and(on_disk)
+    }
+
+    /// Where it has to be, the file and the page of it behind `page`.
+    pub(crate) fn noticed(&self, page: Page) -> Option<(&Arc<CachedFile>, u64)> {
+        let file = self.file().filter(|_| self.notices_stores())?;
+        Some((file, self.file_index(page)?))
     }
 
     /// The page of the file behind `page`; only for file-backed areas.

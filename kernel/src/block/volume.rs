@@ -35,7 +35,7 @@ impl Volume {
 
     /// A file of its bytes, none of which are in memory.
     pub(crate) fn new_file(&self, id: u64) -> CachedFile {
-        CachedFile::new(id, Source::Device, self.size())
+        CachedFile::new(id, Source::Disk, self.size())
     }
 
     /// Begins to read the first of `pages` of such a file, and as many behind it as nobody has read or reads; `None` where

@@ -120,6 +120,13 @@ pub(crate) fn complete(read: Read) -> Result<(), Errno> {
     }
 }
 
+/// Finds a place on the disk for page `index` of `file`, which a program is about to store to through a mapping, and says so to
+/// the page (`CachedFile::back`); may wait. `ENOSPC` or `EIO` where there is none: SIGBUS.
+pub(crate) fn make_room(_file: &CachedFile, _index: u64) -> Result<(), Errno> {
+    // Nothing on a disk can be opened for writing yet.
+    Err(Errno::EIO)
+}
+
 /// Waits while another reads page `index`; `EINTR` where the process has to end first.
 pub(crate) fn wait_for_page(file: &CachedFile, index: u64) -> Result<(), Errno> {
     disk::wait_for_page(file, index)

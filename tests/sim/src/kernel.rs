@@ -146,6 +146,13 @@ impl Kernel {
         let end = match outcome {
             Outcome::Resolved(_) => None,
             Outcome::NeedsRead(read) => self.submit(read, disk),
+            Outcome::NeedsRoom(room) => {
+                let page = room.index();
+                room.release(&self.memory);
+                return Err(Broken(format!(
+                    "nobody may store to page {page} of the disk"
+                )));
+            }
             Outcome::Busy => return self.wait(disk),
             Outcome::NeedsGrowth => self.grow(space, address),
             Outcome::OutOfMemory => Some(End::NoMemory(self.memory.free_frames())),

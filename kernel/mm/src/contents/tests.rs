@@ -95,7 +95,7 @@ fn no_sequence_of_calls_tells_the_file_from_a_vector() {
 #[test]
 fn a_page_that_is_not_there_is_never_taken_for_zeroes() {
     let memory = memory(16, Levels::Four);
-    let device = Arc::new(CachedFile::new(1, Source::Device, 5000));
+    let device = Arc::new(CachedFile::new(1, Source::Disk, 5000));
     let mut word = [1; 8];
     let read_ready = |at, word: &mut [u8; 8]| device.read_ready(&memory, at, word);
     assert_eq!(read_ready(4092, &mut word), None);

@@ -1,11 +1,13 @@
 //! A mapping of a file, never touched here: reads map the page cache's frame; so does a write where the mapping is
 //! shared, and where it is private it gets a copy.
 //!
+//! In a file on a disk a shared mapping lets no store pass unseen: see `notify.rs`.
+//!
 //! Where the page is not in memory the answer is a [`Read`](crate::page_cache::Read) that the caller performs, or, in a
 //! file that lives in memory alone, a page of zeroes that joins the file: this is all there is to shared memory.
 use alloc::sync::Arc;
 
-use super::{Access, Denial, Fault, Origin, Outcome, Path, Resolution};
+use super::{Access, Denial, Fault, Origin, Outcome, Path, Resolution, notify};
 use crate::frame::{Frame, Use};
 use crate::machine::Machine;
 use crate::page_cache::{CachedFile, Lookup, Source};
@@ -18,8 +20,12 @@ pub(super) fn resolve<M: Machine>(
     file: &Arc<CachedFile>,
 ) -> Result<Resolution, Outcome> {
     let cached = cached_page(fault, file)?;
-    if fault.vma.flags.contains(VmFlags::SHARED) {
+    let is_shared = fault.vma.flags.contains(VmFlags::SHARED);
+    if is_shared && file.source() != Source::Disk {
         return Ok(share(fault, file, cached));
+    }
+    if is_shared && fault.access == Access::Write {
+        return notify::first_store(fault, file, cached);
     }
     if fault.access != Access::Write {
         let leaf = Leaf {
@@ -62,7 +68,7 @@ fn share<M: Machine>(fault: &Fault<'_, M>, file: &CachedFile, cached: Frame) -> 
     flags.set(PteFlags::DIRTY, fault.access == Access::Write);
     let path = match file.source() {
         Source::Memory => Path::SharedMemory,
-        Source::Device => Path::FileRead,
+        Source::Archive | Source::Disk => Path::FileRead,
     };
     Resolution {
         path,

@@ -13,24 +13,27 @@
 //!  Empty       shared mem. any      file    the object's frame, made where there is none       SharedMemory
 //!  Empty       file        read     file    the page cache's frame, read-only; or NeedsRead    FileRead
 //!  Empty       file        write    file    a copy of the page cache's frame; or NeedsRead     FileCow
+//!  Empty       shared file write    notify  the cache's frame, now dirty; or NeedsRoom         FileStore
 //!  Mapped      any         allowed  -       nothing: a stale TLB entry, or another was first   Spurious
+//!  Mapped      shared file write    notify  the same frame, now dirty; or NeedsRoom            WriteNotify
 //!  Mapped      any         write    cow     zero page: a zeroed frame                          CowZero
 //!                                           other users: a copy                                CowCopy
 //!                                           no other user: the same frame, now writable        CowReuse
 //! ```
 //!
-//! A leaf (`anon`, `file`, `cow`) answers *which frame*; [`AddressSpace::install`] is the one place that writes an entry for
+//! A leaf (`anon`, `file`, `notify`, `cow`) answers *which frame*; [`AddressSpace::install`] is the one place that writes an entry for
 //! a fault. Nothing here blocks: a read that is needed is returned, its owner performs it, and the processor asks again.
 //! Faults share (`&self`): areas hold still, and an entry changes only by compare-and-set from what was seen.
 mod anon;
 mod cow;
 mod file;
+mod notify;
 mod outcome;
 
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::Page;
-use crate::page_cache::CachedFile;
+use crate::page_cache::{CachedFile, Dirtied};
 use crate::page_table::exchange;
 use crate::pte::{Leaf, Pte, PteFlags};
 use crate::space::AddressSpace;
@@ -88,7 +91,10 @@ impl AddressSpace {
             access,
         };
         let outcome = self.resolve(&fault);
-        let goes_on = matches!(outcome, Outcome::NeedsRead(_) | Outcome::Busy);
+        let goes_on = matches!(
+            outcome,
+            Outcome::NeedsRead(_) | Outcome::Busy | Outcome::NeedsRoom(_)
+        );
         memory.stats.add(Counter::pgfault, u64::from(!goes_on));
         outcome
     }
@@ -167,6 +173,9 @@ impl AddressSpace {
             (Pte::Mapped(leaf), _) if access != Access::Write || leaf.is_writable() => {
                 return self.spurious(memory, page, before);
             }
+            (Pte::Mapped(leaf), Backing::File { file, .. }) if vma.notices_stores() => {
+                notify::next_store(fault, file, leaf)
+            }
             (Pte::Mapped(leaf), Backing::Anonymous) if !memory.is_shared(leaf) => {
                 cow::resolve(fault, leaf, cow::ALONE)
             }
@@ -182,7 +191,7 @@ impl AddressSpace {
             (Pte::Protected(_) | Pte::Swapped(_), _) => return misplaced(fault, before),
         };
         let outcome = match resolution {
-            Ok(resolution) => self.install(fault, entry, before, resolution),
+            Ok(resolution) => self.install_noticed(fault, entry, before, resolution),
             Err(outcome) => outcome,
         };
         if let Some(frame) = held {
@@ -262,6 +271,33 @@ impl AddressSpace {
         }
         memory.put(new.frame);
         is_installed
+    }
+
+    /// [`Self::install`], where what comes to be stored must be noticed: the page becomes dirty, and then the entry such that it
+    /// may be stored through, with the file's books locked. Who takes the rights of entries away holds them too, after the page
+    /// became clean: either it finds this entry and takes its right, or the page is dirty again with it.
+    fn install_noticed<M: Machine>(
+        &self,
+        fault: &Fault<'_, M>,
+        entry: &AtomicU64,
+        before: u64,
+        answer: Resolution,
+    ) -> Outcome {
+        let Fault { memory, page, .. } = *fault;
+        let noticed = fault.vma.noticed(page);
+        let Some((file, index)) = noticed.filter(|_| answer.leaf.is_writable()) else {
+            return self.install(fault, entry, before, answer);
+        };
+        let books = file.mappings.lock();
+        if file.make_dirty(memory, index, answer.leaf.frame) == Dirtied::Done {
+            return self.install(fault, entry, before, answer);
+        }
+        drop(books);
+        // The page has left the file. The next try finds what is there now.
+        if matches!(answer.frame, Origin::New) {
+            memory.put(answer.leaf.frame);
+        }
+        self.spurious(memory, page, before)
     }
 
     /// The page may have left the file while the fault was on its way with it, and the reverse map been walked before the

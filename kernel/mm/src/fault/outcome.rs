@@ -1,6 +1,6 @@
 //! The words of a fault: what was tried, and how it ended. Whoever calls `mm` carries the outcome out.
 use crate::error::{NoPage, OutOfMemory};
-use crate::page_cache::Read;
+use crate::page_cache::{Read, Room};
 
 /// What the faulting instruction tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,9 @@ pub enum Outcome {
     NeedsRead(Read),
     /// Someone else is reading that page: let them, then run the instruction again.
     Busy,
+    /// A store to a page of a file that has no place on its disk yet: ask the file system for one, which says so by
+    /// [`CachedFile::back`](crate::page_cache::CachedFile::back), and run the instruction again; SIGBUS where there is none.
+    NeedsRoom(Room),
     /// The address lies below an area that grows down: call [`AddressSpace::grow_stack`], run the instruction again.
     NeedsGrowth,
     /// No frame was left. Nothing has changed.
@@ -55,6 +58,8 @@ pub enum Path {
     SharedMemory,
     FileRead,
     FileCow,
+    FileStore,
+    WriteNotify,
     CowZero,
     CowCopy,
     CowReuse,
@@ -63,12 +68,14 @@ pub enum Path {
 
 impl Path {
     /// Every path, in the order of the picture.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::ZeroRead,
         Self::ZeroWrite,
         Self::SharedMemory,
         Self::FileRead,
         Self::FileCow,
+        Self::FileStore,
+        Self::WriteNotify,
         Self::CowZero,
         Self::CowCopy,
         Self::CowReuse,
@@ -83,6 +90,8 @@ impl Path {
             Self::SharedMemory => "shared memory",
             Self::FileRead => "file read",
             Self::FileCow => "file COW",
+            Self::FileStore => "file shared write",
+            Self::WriteNotify => "write-notify",
             Self::CowZero => "COW of the zero page",
             Self::CowCopy => "COW copy",
             Self::CowReuse => "COW reuse",

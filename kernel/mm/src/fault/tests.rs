@@ -73,7 +73,7 @@ fn no_access_without_a_right_is_served() {
 fn a_page_being_read_is_never_read_twice() {
     let memory = memory(32, Levels::Four);
     let mut space = space(&memory);
-    let file = CachedFile::new(1, Source::Device, PAGE_SIZE + 1);
+    let file = CachedFile::new(1, Source::Disk, PAGE_SIZE + 1);
     let request = Mapping {
         backing: Backing::File {
             file: Arc::new(file),

@@ -12,7 +12,7 @@ use crate::gather::Gather;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::{self, PAGE_SIZE, Page};
-use crate::page_cache::{CachedFile, Read, Source};
+use crate::page_cache::{CachedFile, Read};
 use crate::space::AddressSpace;
 use crate::vma::{Backing, VmFlags, Vma};
 
@@ -139,7 +139,7 @@ impl AddressSpace {
 /// The file that the area shows, if its pages are read in. What lives in memory alone is there, or zeroes.
 fn file_to_read(vma: &Vma) -> Option<&Arc<CachedFile>> {
     match &vma.backing {
-        Backing::File { file, .. } if file.source() == Source::Device => Some(file),
+        Backing::File { file, .. } if file.is_read_in() => Some(file),
         _ => None,
     }
 }
@@ -163,7 +163,7 @@ fn remove<M: Machine>(memory: &Memory<M>, vma: &Vma, piece: &Range<Page>) -> Res
 fn refuse(vma: &Vma, advice: Advice) -> Result<(), Error> {
     let (is_anonymous, is_read_in) = match &vma.backing {
         Backing::Anonymous => (true, false),
-        Backing::File { file, .. } => (false, file.source() == Source::Device),
+        Backing::File { file, .. } => (false, file.is_read_in()),
     };
     let is_locked = vma.flags.contains(VmFlags::LOCKED);
     let is_senseless = match advice {

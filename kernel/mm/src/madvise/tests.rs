@@ -197,7 +197,7 @@ fn only_what_can_be_read_again_is_paged_out() {
     //                               0123456789
     let mut drawing = Drawing::of("Ww........");
     write(&drawing, 0, 1);
-    let file = Arc::new(CachedFile::new(1, Source::Device, 2 * PAGE_SIZE));
+    let file = Arc::new(CachedFile::new(1, Source::Disk, 2 * PAGE_SIZE));
     let backing = Backing::File {
         file: file.clone(),
         offset: 0,
@@ -299,7 +299,7 @@ fn nothing_is_removed_but_by_who_may_store_there() {
 #[test]
 fn nothing_is_removed_that_would_be_read_in_again() {
     let mut drawing = Drawing::of("..........");
-    let file = Arc::new(CachedFile::new(1, Source::Device, PAGE_SIZE));
+    let file = Arc::new(CachedFile::new(1, Source::Disk, PAGE_SIZE));
     let begun = file.begin_read(&drawing.memory, 0).expect("memory is left");
     let begun = begun.expect("nobody reads it yet");
     begun.complete(&drawing.memory, ReadResult::Filled);

@@ -126,7 +126,7 @@ fn low_areas_never_leave_the_lowest_two_gigabytes() {
 #[test]
 fn no_refusal_comes_before_its_turn() {
     let mut drawing = Drawing::of("Ww........");
-    let file = CachedFile::new(1, Source::Device, PAGE_SIZE);
+    let file = CachedFile::new(1, Source::Disk, PAGE_SIZE);
     let backing = Backing::File {
         file: Arc::new(file),
         offset: u64::MAX,
@@ -175,7 +175,7 @@ fn no_refusal_comes_before_its_turn() {
 fn a_file_never_grows_down() {
     let memory = memory(16, Levels::Four);
     let mut space = space(&memory);
-    let file = Arc::new(CachedFile::new(1, Source::Device, PAGE_SIZE));
+    let file = Arc::new(CachedFile::new(1, Source::Disk, PAGE_SIZE));
     let request = Mapping {
         backing: Backing::File { file, offset: 0 },
         ..mapping(

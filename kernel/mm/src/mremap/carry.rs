@@ -152,6 +152,9 @@ impl AddressSpace {
         let (start, len, flags) = (vma.start, vma.len(), vma.flags);
         self.books.remove(len, flags);
         self.books.add(len, flags - VmFlags::LOCK);
+        if flags.contains(VmFlags::LOCKED) {
+            self.reflag_mapping(vma, flags - VmFlags::LOCK);
+        }
         self.areas.update(start, |vma| {
             vma.flags -= VmFlags::LOCK;
             if moved_whole {

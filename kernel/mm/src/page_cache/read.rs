@@ -1,15 +1,22 @@
 //! Reads that faults ask for: mm begins them, somebody who can wait performs them.
+//!
+//! A read ends with the lock of the seals held, as a change of the file's length is made: a truncation either finds the page
+//! ready, or is over before the page becomes so. Hence no read brings back what a file has lost.
 use alloc::sync::Arc;
 
-use super::{ABSENT, CachedFile, Lookup, PRESENT};
-use crate::frame::Frame;
+use super::slot::{ABSENT, BACKED, PRESENT, READING};
+use super::{CachedFile, Lookup, Source};
+use crate::error::OutOfMemory;
+use crate::frame::{Frame, Use};
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::PAGE_SIZE;
 use crate::remote;
-use crate::sync::atomic::Ordering::{Relaxed, Release};
+use crate::sync::atomic::Ordering::{AcqRel, Relaxed, Release, SeqCst};
+use crate::sync::atomic::fence;
 
-/// A read that someone took on: fill the frame with the page's bytes, zeroes behind the end of the file, and complete it.
+/// A read that someone took on: fill the frame with the page's bytes and complete it. What lies behind the end of the file
+/// becomes zeroes then.
 #[derive(Debug)]
 #[must_use = "until the read is completed everyone who needs the page waits"]
 pub struct Read {
@@ -21,13 +28,67 @@ pub struct Read {
 /// How a read ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadResult {
-    /// The frame holds the page.
+    /// The frame holds the page, all of which has its place on the disk.
     Filled,
-    /// The device failed: the page stays absent.
+    /// The frame holds the page, some of which has no place on the disk yet: zeroes stand there.
+    Hole,
+    /// The disk failed: the page stays absent.
     Failed,
 }
 
 impl CachedFile {
+    /// Takes on the reading of page `index`; `None` where another was first.
+    pub fn begin_read<M: Machine>(
+        self: &Arc<Self>,
+        memory: &Memory<M>,
+        index: u64,
+    ) -> Result<Option<Read>, OutOfMemory> {
+        if !self.has_page(index) {
+            return Ok(None);
+        }
+        let slot = self.pages.slot_or_create(memory, index)?;
+        let frame = memory.allocate_zeroed(Use::File)?;
+        let reading = frame.address() | READING;
+        if slot
+            .compare_exchange(ABSENT, reading, AcqRel, Relaxed)
+            .is_err()
+        {
+            memory.put(frame);
+            return Ok(None);
+        }
+        fence(SeqCst);
+        if !self.has_page(index) {
+            // Who cut the file short meanwhile may have seen that nothing is on its way.
+            slot.store(ABSENT, Release);
+            memory.put(frame);
+            return Ok(None);
+        }
+        Ok(Some(Read {
+            file: self.clone(),
+            index,
+            frame,
+        }))
+    }
+
+    /// What the slot of a page says that was read.
+    fn ready_marks(&self, result: ReadResult) -> u64 {
+        let is_backed = self.source == Source::Disk && result == ReadResult::Filled;
+        PRESENT | if is_backed { BACKED } else { 0 }
+    }
+
+    /// Fills the bytes of page `index`, in `frame`, with zeroes that lie behind byte `end` of the file.
+    pub(crate) fn clear_behind<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        index: u64,
+        frame: Frame,
+        end: u64,
+    ) {
+        let kept = end.saturating_sub(index * PAGE_SIZE).min(PAGE_SIZE);
+        let words = memory.machine.words(frame);
+        remote::zero_bytes(words, kept as usize..PAGE_SIZE as usize);
+    }
+
     /// Fills `buffer` with bytes from `at` on, as far as their page and the file go, and returns how many; `None` where the
     /// page has to be read first.
     pub fn read_ready<M: Machine>(
@@ -72,15 +133,14 @@ impl Read {
     pub fn complete<M: Machine>(self, memory: &Memory<M>, result: ReadResult) {
         let Self { file, index, frame } = self;
         if let Some(slot) = file.pages.slot(memory, index) {
-            match result {
-                ReadResult::Filled => {
-                    file.resident.fetch_add(1, Relaxed);
-                    slot.store(frame.address() | PRESENT, Release);
-                }
-                ReadResult::Failed => {
-                    slot.store(ABSENT, Release);
-                    memory.put(frame);
-                }
+            let _length_stays = file.seals.lock();
+            if result == ReadResult::Failed || !file.has_page(index) {
+                slot.store(ABSENT, Release);
+                memory.put(frame);
+            } else {
+                file.clear_behind(memory, index, frame, file.size());
+                file.resident.fetch_add(1, Relaxed);
+                slot.store(frame.address() | file.ready_marks(result), Release);
             }
         }
         file.release(memory);

@@ -36,7 +36,7 @@ impl Regular {
     /// The file of `card`: empty, or what the archive has.
     pub(super) fn try_new(card: &Arc<Card>) -> Result<Self, Errno> {
         let (source, size) = match &card.archived {
-            Some(archived) => (Source::Device, archived.mark()),
+            Some(archived) => (Source::Archive, archived.mark()),
             None => (Source::Memory, 0),
         };
         let pages = CachedFile::new(card.number, source, size).with_owner(card.clone());

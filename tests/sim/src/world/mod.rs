@@ -97,7 +97,7 @@ impl World {
             Kernel::new(machine, &free, levels, overcommit).expect("the kernel itself fits");
         let file = |(id, file): (usize, &File)| {
             let source = match file.store {
-                Store::Disk => page_cache::Source::Device,
+                Store::Disk => page_cache::Source::Disk,
                 Store::Memory => page_cache::Source::Memory,
             };
             Arc::new(CachedFile::new(id as u64, source, file.size))

@@ -132,7 +132,7 @@ fn no_page_of_a_memory_file_comes_without_a_promise_or_leaves_with_one() {
 fn no_page_of_a_file_that_is_read_in_is_promised() {
     let memory = world(Overcommit::Never);
     let it = space(&memory);
-    let file = Arc::new(CachedFile::new(1, Source::Device, 2 * PAGE_SIZE));
+    let file = Arc::new(CachedFile::new(1, Source::Disk, 2 * PAGE_SIZE));
     let read = file.begin_read(&memory, 0).expect("frames are left");
     read.expect("nobody reads it yet")
         .complete(&memory, ReadResult::Filled);

@@ -1,0 +1,93 @@
+//! What always holds for the slots of a file.
+use alloc::format;
+use alloc::string::String;
+
+use super::slot::{ABSENT, BACKED, DIRTY, PRESENT, READING, WRITEBACK};
+use super::{CachedFile, Source};
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::page::PAGE_SIZE;
+use crate::sync::atomic::Ordering::Acquire;
+
+impl CachedFile {
+    /// Checks every slot's marks against each other, and their sums; how many pages are dirty, and how many are being written.
+    pub(crate) fn check_marks<M: Machine>(&self, memory: &Memory<M>) -> Result<(u64, u64), String> {
+        let (mut present, mut dirty, mut written) = (0, 0, 0);
+        let mut from = Some(0);
+        while let Some((index, slot)) = from.and_then(|from| self.pages.next(memory, from)) {
+            let bits = slot.load(Acquire);
+            self.check_slot(index, bits)?;
+            self.check_tail(memory, index, bits)?;
+            present += u64::from(bits & PRESENT != 0);
+            dirty += u64::from(bits & DIRTY != 0);
+            written += u64::from(bits & WRITEBACK != 0);
+            from = index.checked_add(1);
+        }
+        let counted = (
+            self.resident_pages(),
+            self.dirty_pages(),
+            self.pages_being_written(),
+        );
+        if (present, dirty, written) != counted {
+            return Err(format!(
+                "file {}: {present} pages are there, {dirty} dirty, {written} being written; the books say {counted:?}",
+                self.id
+            ));
+        }
+        Ok((dirty, written))
+    }
+
+    fn check_slot(&self, index: u64, bits: u64) -> Result<(), String> {
+        let has = |mark| bits & mark != 0;
+        let is_sound = has(PRESENT) != has(READING)
+            && (has(PRESENT) || !has(DIRTY | WRITEBACK | BACKED))
+            && (has(BACKED) || !has(DIRTY | WRITEBACK))
+            && (self.source == Source::Disk || !has(BACKED));
+        if is_sound {
+            return Ok(());
+        }
+        let marks = bits % PAGE_SIZE;
+        Err(format!("page {index} of file {} is {marks:#b}", self.id))
+    }
+
+    /// Bytes behind the end are zeroes in every page that the disk has like that.
+    fn check_tail<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        index: u64,
+        bits: u64,
+    ) -> Result<(), String> {
+        let in_tail = (self.size() % PAGE_SIZE) as usize;
+        let is_clean = bits & (PRESENT | DIRTY) == PRESENT;
+        if self.source != Source::Disk || index != self.size() / PAGE_SIZE || !is_clean {
+            return Ok(());
+        }
+        let mut stored = None;
+        memory.machine.occupied(super::frame(bits), |number, word| {
+            let inside = in_tail.saturating_sub(number * 8).min(8);
+            if word.to_le_bytes()[inside..].iter().any(|&byte| byte != 0) {
+                stored.get_or_insert((number, word));
+            }
+        });
+        match stored {
+            None => Ok(()),
+            Some((number, word)) => Err(format!(
+                "page {index} of file {} is clean, but word {number} is {word:#x} and the end at {in_tail}",
+                self.id
+            )),
+        }
+    }
+
+    /// The first page from `index` on that is in memory and not on its way anywhere.
+    pub(crate) fn first_kept<M: Machine>(&self, memory: &Memory<M>, index: u64) -> Option<u64> {
+        let mut next = self.pages.next(memory, index);
+        while let Some((index, slot)) = next {
+            let bits = slot.load(Acquire);
+            if bits != ABSENT && bits & (READING | WRITEBACK) == 0 {
+                return Some(index);
+            }
+            next = self.pages.next(memory, index.checked_add(1)?);
+        }
+        None
+    }
+}

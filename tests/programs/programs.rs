@@ -23,10 +23,13 @@ const HELPERS: &[&str] = &[
     "fuzz_calls",
     "init",
     "kill_self",
+    "mount",
     "oracle",
     "reboot",
     "series",
     "shell",
+    "sync",
+    "umount",
 ];
 
 /// Programs that exhaust the machine: see `matrix`.

@@ -57,6 +57,13 @@ pub(crate) enum Link {
     Place(Place),
 }
 
+/// By what an inode is known: its file system's device, and its own number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) device: u64,
+    pub(crate) number: u64,
+}
+
 /// What is to be made.
 pub(crate) struct New<'a> {
     /// Type and permissions, as `st_mode`.
@@ -117,6 +124,15 @@ pub(crate) enum Whereabouts {
 pub(crate) trait Inode: Send + Sync {
     /// What stat(2) says of it.
     fn status(&self) -> Status;
+
+    /// What it is known by.
+    fn identity(&self) -> Identity {
+        let status = self.status();
+        Identity {
+            device: status.device,
+            number: status.number,
+        }
+    }
 
     /// For its own file system, to know it again.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;

@@ -11,6 +11,7 @@ pub(crate) mod eventfd;
 pub(crate) mod files;
 pub(crate) mod gate;
 pub(crate) mod inode;
+pub(crate) mod kinds;
 pub(crate) mod listing;
 pub(crate) mod locks;
 pub(crate) mod memfd;
@@ -25,25 +26,26 @@ pub(crate) mod proc;
 pub(crate) mod program;
 pub(crate) mod signalfd;
 pub(crate) mod stream;
+pub(crate) mod system;
 pub(crate) mod timerfd;
 pub(crate) mod tmpfs;
 pub(crate) mod working;
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use abi::Errno;
-use abi::general::{PROC_SUPER_MAGIC, SYSFS_MAGIC, TMPFS_MAGIC};
+use abi::general::{MS_RELATIME, SYSFS_MAGIC};
 use mm::page_cache::{CachedFile, Read};
-use spin::Once;
 
 pub(crate) use again::place_of;
-use inode::{Change, Inode};
+use inode::{Change, Inode, copy};
 use mount::Mount;
 use path::Links;
 use place::Place;
 use program::Program;
-use tmpfs::{Node, Volume};
+use system::Access::Write;
+use system::{MadeUp, System};
+use tmpfs::{Node, Tmpfs, Volume};
 
 /// Where files in memory without a path are, as `st_dev`: major 0, minor 1, as on Linux.
 const MEMORY_DEVICE: u64 = 1;
@@ -53,9 +55,6 @@ const ROOT_DEVICE: u64 = 2;
 
 /// Where those of `/dev` are.
 const DEV_DEVICE: u64 = 6;
-
-/// The volumes in memory, whose contents are the run's.
-static VOLUMES: Once<[Arc<Node>; 2]> = Once::new();
 
 /// The kernel's command line: the archive's first file. Needs no memory.
 pub(crate) fn command_line(archive: &'static [u8]) -> &'static [u8] {
@@ -80,27 +79,48 @@ fn mount_all(archive: &'static [u8]) -> Result<(), Errno> {
     devices::populate(&dev)?;
     disk::populate(&dev)?;
     tmpfs::folder_in(&dev, b"shm")?.change(Change::Permissions(0o1777))?;
-    let (proc, sys) = (proc::root()?, proc::root_of_sys()?);
-    let mut mounts = Vec::new();
-    mounts.push(Mount::new("rootfs", TMPFS_MAGIC, root.clone(), None));
-    let others: [(_, _, Arc<dyn Inode>, &'static [u8]); 3] = [
-        ("proc", PROC_SUPER_MAGIC, proc, b"proc"),
-        ("sysfs", SYSFS_MAGIC, sys, b"sys"),
-        ("devtmpfs", TMPFS_MAGIC, dev.clone(), b"dev"),
-    ];
-    for (kind, magic, its_root, name) in others {
-        let covered = tmpfs::folder_in(&root, name)?;
-        mounts.push(Mount::new(kind, magic, its_root, Some((name, covered))));
+    let rootfs = System::try_new(Tmpfs::of("rootfs", root.clone())?, copy(b"rootfs")?, Write)?;
+    let first = Mount::try_new(rootfs.clone(), root.clone(), 0)?;
+    mount::init(first)?;
+    let sys = MadeUp {
+        kind: "sysfs",
+        magic: SYSFS_MAGIC,
+        root: proc::root_of_sys()?,
+    };
+    let sys = Arc::try_new(sys).map_err(|_| Errno::ENOMEM)?;
+    let proc = System::try_new(kinds::proc_system()?, copy(b"proc")?, Write)?;
+    let sys = System::try_new(sys, copy(b"sysfs")?, Write)?;
+    let dev = System::try_new(Tmpfs::of("devtmpfs", dev)?, copy(b"devtmpfs")?, Write)?;
+    let places: [(&[u8], _); 3] = [(b"proc", &proc), (b"sys", &sys), (b"dev", &dev)];
+    for (name, system) in places {
+        hang(&root, name, system)?;
     }
-    mount::init(mounts);
-    VOLUMES.call_once(|| [root, dev]);
+    kinds::share([sys, dev]);
     Ok(())
 }
 
-/// Takes everything out of the volumes in memory: the run is over, and what they held must be free again.
+/// Hangs `system` on folder `name` of the root, which is made.
+fn hang(root: &Arc<Node>, name: &[u8], system: &Arc<System>) -> Result<(), Errno> {
+    let inode = tmpfs::folder_in(root, name)?;
+    let its_root = system.files.root();
+    let mount = Mount::try_new(system.clone(), its_root, MS_RELATIME)?;
+    mount::attach(
+        mount,
+        Place {
+            inode,
+            ..Place::root()
+        },
+    )
+}
+
+/// Takes everything apart: the run is over, and what file systems held must be free again.
 pub(crate) fn close() {
-    for root in VOLUMES.get().into_iter().flatten() {
-        root.clear();
+    let mounts = mount::take_all();
+    for entry in mounts.iter().rev() {
+        entry.mount.system.files.close();
+    }
+    for system in kinds::shared() {
+        system.files.close();
     }
 }
 

@@ -1,112 +1,149 @@
-//! Which file systems there are, and on which folder each hangs. The table is made once, at boot.
+//! What is mounted: file systems in their places, one tree of all of them.
+//!
+//! A mount hangs on a folder, or a file, of another one, and several may hang on one place: the last covers those before
+//! it. Whoever is in a mount holds it ([`Place`]), so that it is busy needs no count of its own. The table says where each
+//! hangs, and what is no longer in it is only kept by those who are still inside.
 use alloc::sync::Arc;
-use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::SeqCst};
 
 use abi::Errno;
-use spin::Once;
+use abi::general::{
+    MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_NOSYMFOLLOW, MS_RDONLY,
+    MS_RELATIME,
+};
 
-use super::inode::{self, Inode};
-use super::place::{self, Place};
+use super::inode::Inode;
+use super::place::Place;
+use super::system::{Access, System};
+pub(crate) use table::{
+    Detach, Grafted, all, attach, below, change_access, detach, is_mountpoint, move_to, systems,
+};
+pub(super) use table::{init, root, take_all};
+pub(crate) use whereabouts::Start;
 
-/// A file system in its place.
+mod table;
+mod whereabouts;
+
+/// What may be said of a mount, by mount(2)'s flags; it is all shown by proc(5) and statfs(2).
+pub(crate) const OPTIONS: u32 = MS_RDONLY
+    | MS_NOSUID
+    | MS_NODEV
+    | MS_NOEXEC
+    | MS_NOATIME
+    | MS_NODIRATIME
+    | MS_RELATIME
+    | MS_NOSYMFOLLOW;
+
+/// A file system, or a part of one, in its place.
 pub(crate) struct Mount {
-    /// What proc(5) calls its kind.
-    pub(crate) kind: &'static str,
-    /// What statfs(2) calls its kind.
-    pub(crate) magic: u32,
+    pub(crate) system: Arc<System>,
+    /// What is seen of the file system: from here on.
     pub(crate) root: Arc<dyn Inode>,
-    /// The folder of the first file system that it covers, by name; `None` for the first itself.
-    name: Option<&'static [u8]>,
-    covered: Option<Arc<dyn Inode>>,
+    /// Of [`OPTIONS`].
+    options: AtomicU32,
+    /// How many change something by way of it, or may: files that are open for writing.
+    writers: AtomicUsize,
+    /// How many others hang in it.
+    children: AtomicUsize,
+    /// How often a path went into it.
+    entered: AtomicU32,
+    /// How often that was when umount2(2) was told to end it where nobody comes: MNT_EXPIRE.
+    marked: AtomicU32,
+    is_marked: AtomicBool,
 }
 
-static MOUNTS: Once<Vec<Mount>> = Once::new();
+/// Somebody changes something in a mount, which stays one that can be changed as long.
+pub(crate) struct Writer(Arc<Mount>);
 
 impl Mount {
-    /// A mount that covers folder `name` of the first one.
-    pub(super) fn new(
-        kind: &'static str,
-        magic: u32,
+    /// A mount that hangs nowhere yet.
+    pub(crate) fn try_new(
+        system: Arc<System>,
         root: Arc<dyn Inode>,
-        on: Option<(&'static [u8], Arc<dyn Inode>)>,
-    ) -> Self {
-        let (name, covered) = on.unzip();
-        Self {
-            kind,
-            magic,
+        options: u32,
+    ) -> Result<Arc<Self>, Errno> {
+        let mount = Self {
+            system,
             root,
-            name,
-            covered,
-        }
+            options: AtomicU32::new(options & OPTIONS),
+            writers: AtomicUsize::new(0),
+            children: AtomicUsize::new(0),
+            entered: AtomicU32::new(0),
+            marked: AtomicU32::new(0),
+            is_marked: AtomicBool::new(false),
+        };
+        Arc::try_new(mount).map_err(|_| Errno::ENOMEM)
     }
 
-    /// What it covers.
-    pub(crate) fn on(&self) -> Option<Place> {
-        let inode = self.covered.clone()?;
-        Some(Place {
-            mount: &all()[0],
-            inode,
-        })
+    /// Of [`OPTIONS`].
+    pub(crate) fn options(&self) -> u32 {
+        self.options.load(SeqCst)
     }
 
-    /// The path that leads to it; nothing for the first.
-    pub(crate) fn path(&self) -> Result<Vec<u8>, Errno> {
-        let mut path = Vec::new();
-        if let Some(name) = self.name {
-            inode::extend(&mut path, b"/")?;
-            inode::extend(&mut path, name)?;
-        }
-        Ok(path)
+    /// Whether it was mounted with `option`.
+    pub(crate) fn has(&self, option: u32) -> bool {
+        self.options() & option != 0
     }
 
-    /// What proc(5) says of how it is mounted.
-    pub(crate) fn options(&self) -> &'static str {
-        if self.covered.is_none() {
-            "rw"
+    /// Whether anything can be changed by way of it.
+    pub(crate) fn access(&self) -> Access {
+        if self.has(MS_RDONLY) {
+            Access::Read
         } else {
-            "rw,relatime"
+            self.system.access()
         }
     }
 
-    /// The name of the folder that it covers; nothing for the first.
-    pub(crate) fn name(&self) -> &'static [u8] {
-        self.name.unwrap_or_default()
+    /// Whether reading is noted as the time of the last access.
+    pub(crate) fn notes_access(&self) -> bool {
+        !self.has(MS_NOATIME) && self.access() == Access::Write
+    }
+
+    /// Begins a change; `EROFS` where there can be none.
+    pub(crate) fn begin_writing(self: &Arc<Self>) -> Result<Writer, Errno> {
+        self.writers.fetch_add(1, SeqCst);
+        let writer = Writer(self.clone());
+        match self.access() {
+            Access::Write => Ok(writer),
+            Access::Read => Err(Errno::EROFS),
+        }
+    }
+
+    /// The first time, and when a path went into it since, `EAGAIN`: MNT_EXPIRE. The path to it has just gone into it once
+    /// more.
+    pub(crate) fn expire(&self) -> Result<(), Errno> {
+        let entered = self.entered.load(SeqCst);
+        let before = self.marked.swap(entered, SeqCst);
+        if self.is_marked.swap(true, SeqCst) && entered == before.wrapping_add(1) {
+            Ok(())
+        } else {
+            Err(Errno::EAGAIN)
+        }
+    }
+
+    fn note_entering(&self) {
+        self.entered.fetch_add(1, SeqCst);
     }
 }
 
-/// Makes the table, the root first. Once.
-pub(super) fn init(mounts: Vec<Mount>) {
-    MOUNTS.call_once(|| mounts);
-}
-
-/// All mounts, the root first.
-pub(crate) fn all() -> &'static [Mount] {
-    MOUNTS
-        .get()
-        .expect("file systems are mounted before the first process")
-}
-
-/// The root of all.
-pub(super) fn root() -> Place {
-    let mount = &all()[0];
-    Place {
-        mount,
-        inode: mount.root.clone(),
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.0.writers.fetch_sub(1, SeqCst);
     }
 }
 
-/// The root of what covers `place`, if anything does.
-pub(super) fn on(place: &Place) -> Option<Place> {
-    if !place.is_in(&all()[0]) {
-        return None;
+/// The root of what covers `place`, and of what covers that, if anything does.
+pub(super) fn over(place: &Place) -> Option<Place> {
+    let mut top = None;
+    let mut at = place;
+    // Most mounts have nothing that hangs in them.
+    while at.mount.children.load(SeqCst) > 0 {
+        let Some(mount) = table::covering(&at.mount, at.inode.identity()) else {
+            break;
+        };
+        mount.note_entering();
+        let inode = mount.root.clone();
+        at = top.insert(Place { mount, inode });
     }
-    let covers = |mount: &&Mount| {
-        let covered = mount.covered.as_ref();
-        covered.is_some_and(|covered| place::same(covered, &place.inode))
-    };
-    let mount = all().iter().find(covers)?;
-    Some(Place {
-        mount,
-        inode: mount.root.clone(),
-    })
+    top
 }

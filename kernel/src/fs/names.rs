@@ -7,7 +7,7 @@ use mm::report::{Files, Identity};
 
 use super::disk;
 use super::inode::Whereabouts;
-use super::mount::{self, Mount};
+use super::mount;
 use super::tmpfs::{self, Card};
 
 /// The names of all files.
@@ -49,10 +49,12 @@ impl Files for Names {
 
 /// The path of a file that has one, or had.
 fn write_path(card: &Card, out: &mut dyn Write) -> Result {
-    let mut mounts = mount::all().iter();
-    let mount = mounts.find(|mount| mount.root.status().device == card.device);
-    let path = mount.map_or(Ok(Vec::new()), Mount::path);
-    let mut path = path.map_err(|_| Error)?;
+    let mounts = mount::all().map_err(|_| Error)?;
+    let mut mounts = mounts.iter().map(|entry| &entry.mount);
+    let mut path = Vec::new();
+    if let Some(mount) = mounts.find(|mount| mount.system.files.device() == card.device) {
+        mount.write_path(&mut path).map_err(|_| Error)?;
+    }
     let whereabouts = card.write_path(&mut path).map_err(|_| Error)?;
     write_bytes(&path, out)?;
     match whereabouts {

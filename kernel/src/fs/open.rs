@@ -21,6 +21,7 @@ use super::inode::Time;
 use super::locks;
 use super::locks::table::Owner;
 use super::memfd::Memfd;
+use super::mount::Writer;
 use super::pipe::Pipe;
 use super::place::Place;
 use super::signalfd::Signalfd;
@@ -41,6 +42,8 @@ pub(crate) const MAX_SIZE: u64 = i64::MAX as u64;
 pub(crate) struct OpenFile<K: ?Sized = dyn Kind> {
     /// What was opened, if it was by a path.
     pub(crate) place: Option<Place>,
+    /// Its mount can be written to as long as this is open, where it may be written.
+    _writer: Option<Writer>,
     /// Where the next `read` begins, in bytes.
     position: AtomicU64,
     /// Held by who reads the position and moves it on.
@@ -252,17 +255,26 @@ pub(crate) trait Kind: Send + Sync {
 impl<K: Kind + 'static> OpenFile<K> {
     /// An open file with open(2)'s `flags`.
     pub(crate) fn try_new(kind: K, flags: u32) -> Result<Arc<OpenFile>, OutOfMemory> {
-        Self::with_place(kind, flags, None)
+        Self::with_place(kind, flags, None, None)
     }
 
     /// The same, opened by a path that led to `place`.
     pub(crate) fn at(place: &Place, kind: K, flags: u32) -> Result<Arc<OpenFile>, Errno> {
-        Self::with_place(kind, flags, Some(place.clone())).map_err(|_| Errno::ENOMEM)
+        let is_writer = kind.is_regular() && flags & O_ACCMODE != O_RDONLY;
+        let writer = is_writer.then(|| place.mount.begin_writing());
+        let (place, writer) = (Some(place.clone()), writer.transpose()?);
+        Self::with_place(kind, flags, place, writer).map_err(|_| Errno::ENOMEM)
     }
 
-    fn with_place(kind: K, flags: u32, place: Option<Place>) -> Result<Arc<OpenFile>, OutOfMemory> {
+    fn with_place(
+        kind: K,
+        flags: u32,
+        place: Option<Place>,
+        writer: Option<Writer>,
+    ) -> Result<Arc<OpenFile>, OutOfMemory> {
         let file = Arc::try_new(Self {
             place,
+            _writer: writer,
             position: AtomicU64::new(0),
             moving: Gate::new(()),
             flags: AtomicU32::new(flags),

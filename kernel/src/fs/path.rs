@@ -2,6 +2,7 @@
 use alloc::vec::Vec;
 
 use abi::Errno;
+use abi::general::MS_NOSYMFOLLOW;
 
 use super::inode::{self, Link};
 use super::place::Place;
@@ -129,6 +130,9 @@ impl Walk {
     fn follow(&mut self, directory: Place, place: &Place, rest: &[u8]) -> Result<Next, Errno> {
         self.followed += 1;
         if self.followed > MAX_LINKS {
+            return Err(Errno::ELOOP);
+        }
+        if place.mount.has(MS_NOSYMFOLLOW) {
             return Err(Errno::ELOOP);
         }
         match place.inode.link()? {

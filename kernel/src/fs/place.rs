@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 use abi::Errno;
 
 use super::inode::{self, Inode, Whereabouts};
-use super::mount::{self, Mount};
+use super::mount::{self, Mount, Start};
 
 /// An inode in the tree of all mounts.
 #[derive(Clone)]
 pub(crate) struct Place {
-    pub(crate) mount: &'static Mount,
+    pub(crate) mount: Arc<Mount>,
     pub(crate) inode: Arc<dyn Inode>,
 }
 
@@ -24,65 +24,73 @@ impl Place {
     pub(crate) fn enter(&self, name: &[u8]) -> Result<Self, Errno> {
         let directory = self.inode.directory().ok_or(Errno::ENOTDIR)?;
         let place = Self {
-            mount: self.mount,
+            mount: self.mount.clone(),
             inode: directory.lookup(name)?,
         };
-        Ok(mount::on(&place).unwrap_or(place))
+        Ok(place.top())
+    }
+
+    /// The root of what hangs here, and on that, and so on; itself where nothing does.
+    pub(crate) fn top(self) -> Self {
+        mount::over(&self).unwrap_or(self)
     }
 
     /// The folder above; of the root, the root.
     pub(crate) fn parent(&self) -> Result<Self, Errno> {
         let mut place = self.clone();
-        loop {
-            let directory = place.inode.directory().ok_or(Errno::ENOTDIR)?;
-            if let Some(inode) = directory.parent() {
-                return Ok(Self { inode, ..place });
-            }
+        while place.is_mount() {
             match place.mount.on() {
                 Some(on) => place = on,
-                None => return Ok(place),
+                None => return Ok(place.top()),
             }
         }
+        let directory = place.inode.directory().ok_or(Errno::ENOTDIR)?;
+        Ok(match directory.parent() {
+            Some(inode) => Self { inode, ..place }.top(),
+            None => place.top(),
+        })
     }
 
     /// Whether it is in `mount`.
-    pub(crate) fn is_in(&self, mount: &Mount) -> bool {
-        core::ptr::eq(self.mount, mount)
+    pub(crate) fn is_in(&self, mount: &Arc<Mount>) -> bool {
+        Arc::ptr_eq(&self.mount, mount)
     }
 
     /// Whether a mount begins here.
     pub(crate) fn is_mount(&self) -> bool {
-        same(&self.inode, &self.mount.root)
+        self.inode.identity() == self.mount.root.identity()
     }
 
-    /// The path from the root; `ENOENT` for what has been removed.
+    /// The path from the root; `ENOENT` for what has been removed. What no path from there leads to is said to be so.
     pub(crate) fn path_if_there(&self) -> Result<Vec<u8>, Errno> {
-        match self.write_path()? {
-            (path, Whereabouts::There) => Ok(path),
+        let mut path = Vec::new();
+        match self.write_path(&mut path)? {
             (_, Whereabouts::Removed) => Err(Errno::ENOENT),
+            (Start::Root, _) => Ok(path),
+            (Start::Elsewhere, _) => {
+                let mut whole = inode::copy(b"(unreachable)")?;
+                inode::extend(&mut whole, &path)?;
+                Ok(whole)
+            }
         }
     }
 
     /// The path from the root, which says so where it has been removed.
     pub(crate) fn path(&self) -> Result<Vec<u8>, Errno> {
-        let (mut path, whereabouts) = self.write_path()?;
+        let mut path = Vec::new();
+        let (_, whereabouts) = self.write_path(&mut path)?;
         if whereabouts == Whereabouts::Removed {
             inode::extend(&mut path, b" (deleted)")?;
         }
         Ok(path)
     }
 
-    fn write_path(&self) -> Result<(Vec<u8>, Whereabouts), Errno> {
-        let mut path = self.mount.path()?;
-        let whereabouts = self.inode.write_path(&mut path)?;
+    fn write_path(&self, path: &mut Vec<u8>) -> Result<(Start, Whereabouts), Errno> {
+        let start = self.mount.write_path(path)?;
+        let whereabouts = self.write_within(path)?;
         if path.is_empty() {
-            inode::extend(&mut path, b"/")?;
+            inode::extend(path, b"/")?;
         }
-        Ok((path, whereabouts))
+        Ok((start, whereabouts))
     }
-}
-
-/// Whether both are one inode.
-pub(crate) fn same(one: &Arc<dyn Inode>, other: &Arc<dyn Inode>) -> bool {
-    core::ptr::addr_eq(Arc::as_ptr(one), Arc::as_ptr(other))
 }

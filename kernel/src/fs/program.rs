@@ -2,6 +2,7 @@
 use alloc::sync::Arc;
 
 use abi::Errno;
+use abi::general::MS_NOEXEC;
 use mm::page_cache::CachedFile;
 
 use super::open::OpenFile;
@@ -21,7 +22,8 @@ impl Program {
     /// What stands at `place`, if it may be executed.
     pub(crate) fn try_new(place: Place) -> Result<Arc<Self>, Errno> {
         let status = place.inode.status();
-        if !place.inode.is_regular() || status.mode & EXECUTE == 0 {
+        let is_barred = place.mount.has(MS_NOEXEC) || status.mode & EXECUTE == 0;
+        if !place.inode.is_regular() || is_barred {
             return Err(Errno::EACCES);
         }
         let open = place.inode.clone().open(&place, 0)?;

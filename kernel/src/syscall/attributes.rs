@@ -5,11 +5,14 @@ use abi::general::{AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFMT, UTIME_NO
 use super::file::{any_descriptor, descriptor};
 use super::path::{self, HERE};
 use super::{Answer, Arguments, extent, user};
-use crate::fs::inode::{Change, Inode, PERMISSIONS, Time};
+use crate::fs::inode::{Change, PERMISSIONS, Time};
+use crate::fs::mount;
 use crate::fs::path::Links;
+use crate::fs::place::Place;
 
-fn change(inode: &dyn Inode, change: Change) -> Answer {
-    inode.change(change).map(|()| 0)
+fn change(place: &Place, change: Change) -> Answer {
+    let _writer = place.mount.begin_writing()?;
+    place.inode.change(change).map(|()| 0)
 }
 
 /// chmod(2).
@@ -21,7 +24,7 @@ pub(super) fn chmod([path, mode, ..]: Arguments) -> Answer {
 pub(super) fn fchmodat([directory, path, mode, ..]: Arguments) -> Answer {
     let place = path::resolve(directory, path, Links::Follow)?;
     let permissions = Change::Permissions(mode as u32 & PERMISSIONS);
-    change(&*place.inode, permissions)
+    change(&place, permissions)
 }
 
 /// fchmodat2(2).
@@ -35,13 +38,13 @@ pub(super) fn fchmodat2([directory, path, mode, flags, ..]: Arguments) -> Answer
         return Err(Errno::EOPNOTSUPP);
     }
     let permissions = Change::Permissions(mode as u32 & PERMISSIONS);
-    change(&*place.inode, permissions)
+    change(&place, permissions)
 }
 
 /// fchmod(2). What has no path keeps what it was made with.
 pub(super) fn fchmod([number, mode, ..]: Arguments) -> Answer {
     match &descriptor(number)?.file.place {
-        Some(place) => change(&*place.inode, Change::Permissions(mode as u32)),
+        Some(place) => change(place, Change::Permissions(mode as u32)),
         None => Err(Errno::EPERM),
     }
 }
@@ -68,13 +71,13 @@ pub(super) fn fchownat([directory, path, user, group, flags, ..]: Arguments) -> 
         return Err(Errno::EINVAL);
     }
     let place = path::resolve_or_own(directory, path, flags)?;
-    change(&*place.inode, Change::Owner(owner(user), owner(group)))
+    change(&place, Change::Owner(owner(user), owner(group)))
 }
 
 /// fchown(2).
 pub(super) fn fchown([number, user, group, ..]: Arguments) -> Answer {
     match &descriptor(number)?.file.place {
-        Some(place) => change(&*place.inode, Change::Owner(owner(user), owner(group))),
+        Some(place) => change(place, Change::Owner(owner(user), owner(group))),
         None => Err(Errno::EPERM),
     }
 }
@@ -111,13 +114,13 @@ pub(super) fn utimensat([directory, path, times, flags, ..]: Arguments) -> Answe
     let times = Change::Times(accessed, modified);
     if path != 0 {
         let place = path::resolve_or_own(directory, path, flags)?;
-        return change(&*place.inode, times);
+        return change(&place, times);
     }
     if flags & AT_SYMLINK_NOFOLLOW != 0 {
         return Err(Errno::EINVAL);
     }
     match &descriptor(directory)?.file.place {
-        Some(place) => change(&*place.inode, times),
+        Some(place) => change(place, times),
         None => Err(Errno::EPERM),
     }
 }
@@ -144,7 +147,7 @@ pub(super) fn futimesat([directory, path, times, ..]: Arguments) -> Answer {
         Change::Times(Some(place([a, b])), Some(place([c, d])))
     };
     let place = path::resolve(directory, path, Links::Follow)?;
-    change(&*place.inode, change_to)
+    change(&place, change_to)
 }
 
 /// truncate(2).
@@ -163,12 +166,18 @@ pub(super) fn truncate([path, size, ..]: Arguments) -> Answer {
     extent::set_size(&open, size)
 }
 
-/// sync(2): what is in memory is where it belongs.
+/// sync(2): what is in memory goes where it belongs. Nobody is told where that failed.
 pub(super) fn sync() -> Answer {
+    for system in mount::systems()? {
+        let _ = system.files.sync();
+    }
     Ok(0)
 }
 
 /// syncfs(2).
 pub(super) fn syncfs([number, ..]: Arguments) -> Answer {
-    any_descriptor(number).map(|_| 0)
+    match &any_descriptor(number)?.file.place {
+        Some(place) => place.mount.system.files.sync().map(|()| 0),
+        None => Ok(0),
+    }
 }

@@ -7,7 +7,8 @@ use abi::general::{
     MAP_32BIT, MAP_ANONYMOUS, MAP_DENYWRITE, MAP_EXECUTABLE, MAP_FIXED, MAP_FIXED_NOREPLACE,
     MAP_GROWSDOWN, MAP_HUGE_MASK, MAP_HUGE_SHIFT, MAP_HUGETLB, MAP_LOCKED, MAP_NONBLOCK,
     MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_STACK, MAP_TYPE,
-    MAP_UNINITIALIZED, PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE,
+    MAP_UNINITIALIZED, MS_NOEXEC, PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM,
+    PROT_WRITE,
 };
 use mm::commit::Overcommit;
 use mm::mmap::{Mapping, Place};
@@ -62,6 +63,7 @@ fn map(flags: u32, mapping: &Mapping, open: Option<&OpenFile>) -> Answer {
         Some(open) if open.kind.volume().is_some() && may_be_stored_to(mapping) => {
             Err(Errno::EINVAL)
         }
+        Some(open) if is_barred(open, mapping) => Err(Errno::EPERM),
         _ => Ok(()),
     });
     let space = current().space().ok_or(Errno::ENOMEM)?;
@@ -80,6 +82,13 @@ fn map(flags: u32, mapping: &Mapping, open: Option<&OpenFile>) -> Answer {
         populate(&space, start, start + mapping.length);
     }
     Ok(start)
+}
+
+/// Whether it is to be executed from where nothing may be.
+fn is_barred(open: &OpenFile, mapping: &Mapping) -> bool {
+    let place = open.place.as_ref();
+    let is_barred = place.is_some_and(|place| place.mount.has(MS_NOEXEC));
+    is_barred && mapping.flags.contains(VmFlags::EXEC)
 }
 
 /// `EOVERFLOW` where the last page would lie behind all that files can have.

@@ -23,6 +23,7 @@ mod limits;
 mod locks;
 mod memfd;
 mod memory;
+mod mount;
 mod names;
 mod open;
 mod path;

@@ -8,6 +8,7 @@ use abi::general::{
 use super::path::{self, HERE, Slash};
 use super::{Answer, Arguments, user};
 use crate::fs::inode::{Directory, New, Removal, Taken};
+use crate::fs::mount;
 use crate::fs::path::{Ending, Last, Part};
 use crate::fs::place::Place;
 use crate::process::current;
@@ -26,14 +27,16 @@ pub(super) fn mkdir([path, mode, ..]: Arguments) -> Answer {
 
 /// mkdirat(2).
 pub(super) fn mkdirat([directory, path, mode, ..]: Arguments) -> Answer {
-    let (folder, name) = path::vacant(directory, path, Slash::Allowed)?;
+    let new_place = path::vacant(directory, path, Slash::Allowed)?;
     let mode = mode as u32 & OF_FOLDERS & !current().working.mask();
     let new = New {
         mode: S_IFDIR | mode,
         target: &[],
         special: 0,
     };
-    folder_of(&folder)?.create(&name, &new).map(|_| 0)
+    folder_of(&new_place.folder)?
+        .create(&new_place.name, &new)
+        .map(|_| 0)
 }
 
 /// mknod(2).
@@ -50,7 +53,7 @@ pub(super) fn mknodat([directory, path, mode, device, ..]: Arguments) -> Answer 
         kind @ (S_IFREG | S_IFCHR | S_IFBLK | S_IFIFO | S_IFSOCK) => kind,
         _ => return Err(Errno::EINVAL),
     };
-    let (folder, name) = path::vacant(directory, path, Slash::Refused)?;
+    let new_place = path::vacant(directory, path, Slash::Refused)?;
     let new = New {
         mode: kind | mode & !S_IFMT & !current().working.mask(),
         target: &[],
@@ -59,7 +62,9 @@ pub(super) fn mknodat([directory, path, mode, device, ..]: Arguments) -> Answer 
             _ => 0,
         },
     };
-    folder_of(&folder)?.create(&name, &new).map(|_| 0)
+    folder_of(&new_place.folder)?
+        .create(&new_place.name, &new)
+        .map(|_| 0)
 }
 
 /// symlink(2).
@@ -73,13 +78,15 @@ pub(super) fn symlinkat([target, directory, path, ..]: Arguments) -> Answer {
     if target.is_empty() {
         return Err(Errno::ENOENT);
     }
-    let (folder, name) = path::vacant(directory, path, Slash::Refused)?;
+    let new_place = path::vacant(directory, path, Slash::Refused)?;
     let new = New {
         mode: S_IFLNK | 0o777,
         target: &target,
         special: 0,
     };
-    folder_of(&folder)?.create(&name, &new).map(|_| 0)
+    folder_of(&new_place.folder)?
+        .create(&new_place.name, &new)
+        .map(|_| 0)
 }
 
 /// link(2).
@@ -98,15 +105,17 @@ pub(super) fn linkat([old_directory, old, directory, path, flags, ..]: Arguments
     } else {
         path::resolve(old_directory, old, path::links_if(flags))?
     };
-    let (folder, name) = path::vacant(directory, path, Slash::Refused)?;
-    if !folder.is_in(old.mount) {
+    let new_place = path::vacant(directory, path, Slash::Refused)?;
+    if !new_place.folder.is_in(&old.mount) {
         return Err(Errno::EXDEV);
     }
     let status = old.inode.status();
     if status.mode & S_IFMT == S_IFDIR {
         return Err(Errno::EPERM);
     }
-    folder_of(&folder)?.link(&name, old.inode).map(|()| 0)
+    folder_of(&new_place.folder)?
+        .link(&new_place.name, old.inode)
+        .map(|()| 0)
 }
 
 /// unlink(2).
@@ -132,6 +141,7 @@ fn remove_file(last: &Last) -> Answer {
     let Part::Name(name) = &last.part else {
         return Err(Errno::EISDIR);
     };
+    let _writer = last.directory.mount.begin_writing()?;
     if last.ending == Ending::Slash {
         let is_directory = last.directory.enter(name)?.inode.is_directory();
         return Err(if is_directory {
@@ -141,7 +151,17 @@ fn remove_file(last: &Last) -> Answer {
         });
     }
     let folder = folder_of(&last.directory)?;
+    check_not_mountpoint(folder, name)?;
     folder.remove(name, Removal::File).map(|()| 0)
+}
+
+/// `EBUSY` where something is mounted on what is called `name`, by whatever way that is reached.
+fn check_not_mountpoint(folder: &dyn Directory, name: &[u8]) -> Result<(), Errno> {
+    if mount::is_mountpoint(folder.lookup(name)?.identity()) {
+        Err(Errno::EBUSY)
+    } else {
+        Ok(())
+    }
 }
 
 fn remove_folder(last: &Last) -> Answer {
@@ -153,11 +173,9 @@ fn remove_folder(last: &Last) -> Answer {
         Part::Dot => return Err(Errno::EINVAL),
         Part::DotDot => return Err(Errno::ENOTEMPTY),
     };
-    let place = last.directory.enter(name)?;
-    if !place.is_in(last.directory.mount) {
-        return Err(Errno::EBUSY);
-    }
+    let _writer = last.directory.mount.begin_writing()?;
     let folder = folder_of(&last.directory)?;
+    check_not_mountpoint(folder, name)?;
     folder.remove(name, Removal::Folder).map(|()| 0)
 }
 
@@ -181,7 +199,7 @@ pub(super) fn renameat2([old_directory, old, directory, new, flags, ..]: Argumen
     };
     let from = path::to_last(old_directory, old)?;
     let to = path::to_last(directory, new)?;
-    if !from.directory.is_in(to.directory.mount) {
+    if !from.directory.is_in(&to.directory.mount) {
         return Err(Errno::EXDEV);
     }
     let Part::Name(name) = &from.part else {
@@ -193,6 +211,7 @@ pub(super) fn renameat2([old_directory, old, directory, new, flags, ..]: Argumen
             _ => Errno::EBUSY,
         });
     };
+    let _writer = from.directory.mount.begin_writing()?;
     check_ends(&from, name, &to, new_name, taken)?;
     let folder = folder_of(&from.directory)?;
     let target = to.directory.inode.clone();
@@ -230,9 +249,9 @@ fn check_ends(
     if ends.contains(&Ending::Slash) && !is_directory {
         return Err(Errno::ENOTDIR);
     }
-    let is_mount = |place: &Place| !place.is_in(from.directory.mount);
-    if is_mount(&old) || new.as_ref().is_some_and(is_mount) {
-        return Err(Errno::EBUSY);
+    check_not_mountpoint(folder_of(&from.directory)?, name)?;
+    match new {
+        Some(_) => check_not_mountpoint(folder_of(&to.directory)?, new_name),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -3,9 +3,9 @@ use alloc::sync::Arc;
 
 use abi::Errno;
 use abi::general::{
-    __O_TMPFILE, O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL,
+    __O_TMPFILE, MS_NODEV, O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL,
     O_LARGEFILE, O_NOATIME, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY, O_SYNC, O_TMPFILE, O_TRUNC,
-    O_WRONLY, S_IFREG,
+    O_WRONLY, S_IFBLK, S_IFCHR, S_IFREG,
 };
 
 use super::descriptor::add;
@@ -82,9 +82,11 @@ fn open_unnamed(directory: u64, path: u64, flags: u32, mode: u32) -> Result<Arc<
         0 => Unnamed::Linkable,
         _ => Unnamed::ForGood,
     };
+    let _writer = place.mount.begin_writing()?;
+    let inode = folder.create_unnamed(mode, later)?;
     let place = Place {
-        mount: place.mount,
-        inode: folder.create_unnamed(mode, later)?,
+        mount: place.mount.clone(),
+        inode,
     };
     place
         .inode
@@ -131,8 +133,9 @@ fn create(last: &Last, flags: u32, mode: u32) -> Result<Arc<OpenFile>, Errno> {
         target: &[],
         special: 0,
     };
+    let _writer = last.directory.mount.begin_writing()?;
     let place = Place {
-        mount: last.directory.mount,
+        mount: last.directory.mount.clone(),
         inode: folder.create(name, &new)?,
     };
     place.inode.clone().open(&place, flags & KEPT | O_LARGEFILE)
@@ -150,6 +153,10 @@ fn open_place(place: &Place, flags: u32) -> Result<Arc<OpenFile>, Errno> {
     }
     if inode.is_link() {
         return Err(Errno::ELOOP);
+    }
+    let is_device = [S_IFCHR, S_IFBLK].contains(&inode.kind());
+    if is_device && place.mount.has(MS_NODEV) {
+        return Err(Errno::EACCES);
     }
     let for_writing = flags & O_ACCMODE != O_RDONLY;
     if is_directory && (for_writing || flags & O_TRUNC != 0) {

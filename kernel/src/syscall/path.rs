@@ -5,6 +5,7 @@ use abi::general::{AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLL
 use super::file::any_descriptor;
 use super::user;
 use crate::fs;
+use crate::fs::mount::Writer;
 use crate::fs::path::{self, Ending, Found, Last, Links, Part};
 use crate::fs::place::Place;
 use crate::process::current;
@@ -38,6 +39,11 @@ pub(super) fn resolve(directory: u64, path: u64, links: Links) -> Result<Place, 
     path::resolve(start(directory, &path)?, &path, links)
 }
 
+/// What a path leads to that was copied in already, from the working folder on.
+pub(super) fn resolve_bytes(path: &[u8], links: Links) -> Result<Place, Errno> {
+    path::resolve(start(HERE, path)?, path, links)
+}
+
 /// The same, where the path may be empty by AT_EMPTY_PATH and means the descriptor then, or the working folder.
 pub(super) fn resolve_or_own(directory: u64, path: u64, flags: u32) -> Result<Place, Errno> {
     let path = user::path(path)?;
@@ -62,12 +68,16 @@ pub(super) fn find(directory: u64, path: u64, links: Links) -> Result<Found, Err
     path::find(start(directory, &path)?, &path, links)
 }
 
-/// A place where something new can be: `EEXIST` where something is. Only folders may have a slash behind them.
-pub(super) fn vacant(
-    directory: u64,
-    path: u64,
-    slash: Slash,
-) -> Result<(Place, alloc::vec::Vec<u8>), Errno> {
+/// A place where something new can be.
+pub(super) struct Vacant {
+    pub(super) folder: Place,
+    pub(super) name: alloc::vec::Vec<u8>,
+    _writer: Writer,
+}
+
+/// A place where something new can be: `EEXIST` where something is, `EROFS` where nothing can be made. Only folders may
+/// have a slash behind them.
+pub(super) fn vacant(directory: u64, path: u64, slash: Slash) -> Result<Vacant, Errno> {
     let last = to_last(directory, path)?;
     let Part::Name(name) = last.part else {
         return Err(Errno::EEXIST);
@@ -77,7 +87,11 @@ pub(super) fn vacant(
         Err(Errno::ENOENT) if last.ending == Ending::Slash && slash == Slash::Refused => {
             Err(Errno::ENOENT)
         }
-        Err(Errno::ENOENT) => Ok((last.directory, name)),
+        Err(Errno::ENOENT) => Ok(Vacant {
+            _writer: last.directory.mount.begin_writing()?,
+            folder: last.directory,
+            name,
+        }),
         Err(errno) => Err(errno),
     }
 }

@@ -2,18 +2,20 @@
 use abi::Errno;
 use abi::general::{
     ANON_INODE_FS_MAGIC, AT_EACCESS, AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_STATX_SYNC_TYPE,
-    AT_SYMLINK_NOFOLLOW, PIPEFS_MAGIC, S_IFIFO, S_IFMT, STATX__RESERVED, STATX_BASIC_STATS,
-    STATX_BTIME, TMPFS_MAGIC, X_OK,
+    AT_SYMLINK_NOFOLLOW, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_NOSYMFOLLOW,
+    MS_RDONLY, MS_RELATIME, PIPEFS_MAGIC, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG,
+    STATX__RESERVED, STATX_BASIC_STATS, STATX_BTIME, TMPFS_MAGIC, W_OK, X_OK,
 };
 
 use super::file::any_descriptor;
 use super::path::{self, HERE};
 use super::{Answer, Arguments, user};
 use crate::fs::inode::Time;
+use crate::fs::mount::Mount;
 use crate::fs::open::{OpenFile, Status};
 use crate::fs::path::{Links, NAME_MAX};
 use crate::fs::place::Place;
-use crate::fs::tmpfs::Node;
+use crate::fs::system::{Access, Room};
 
 /// Permission to execute, for anyone.
 const EXECUTE: u32 = 0o111;
@@ -34,10 +36,15 @@ pub(super) fn faccessat2([directory, path, mode, flags, ..]: Arguments) -> Answe
     if mode & !7 != 0 || flags & !(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) != 0 {
         return Err(Errno::EINVAL);
     }
-    let inode = path::resolve_or_own(directory, path, flags)?.inode;
-    let is_refused = mode & X_OK != 0 && inode.is_regular();
-    if is_refused && inode.status().mode & EXECUTE == 0 {
+    let place = path::resolve_or_own(directory, path, flags)?;
+    let status = place.inode.status();
+    let kind = status.mode & S_IFMT;
+    let is_executable = status.mode & EXECUTE != 0 && !place.mount.has(MS_NOEXEC);
+    let can_change = [S_IFREG, S_IFDIR, S_IFLNK].contains(&kind);
+    if mode & X_OK != 0 && kind == S_IFREG && !is_executable {
         Err(Errno::EACCES)
+    } else if mode & W_OK != 0 && can_change && place.mount.access() == Access::Read {
+        Err(Errno::EROFS)
     } else {
         Ok(0)
     }
@@ -210,36 +217,52 @@ fn write_nowhere(file: &OpenFile, buffer: u64) -> Answer {
     } else {
         ANON_INODE_FS_MAGIC
     };
-    user::write_words(buffer, room_of(magic))?;
+    user::write_words(buffer, room_of(magic, &Room::default()))?;
     Ok(0)
 }
 
-/// `struct statfs` of a file system that has nothing to count.
-fn room_of(magic: u32) -> [u64; 15] {
-    /// Linux's flag that says that there are flags.
-    const VALID: u64 = 0x20;
+/// Linux's flag of statfs(2) that says that there are flags.
+const VALID: u64 = 0x20;
+
+/// What statfs(2) calls what mount(2) calls so; the rest have one number in both.
+const OF_MOUNTS: [(u32, u64); 4] = [
+    (MS_NOATIME, 0x400),
+    (MS_NODIRATIME, 0x800),
+    (MS_RELATIME, 0x1000),
+    (MS_NOSYMFOLLOW, 0x2000),
+];
+
+/// `struct statfs` of a file system with this room.
+fn room_of(magic: u32, room: &Room) -> [u64; 15] {
     let mut words = [0; 15];
     words[0] = magic.into();
-    words[1] = mm::PAGE_SIZE;
+    words[1] = room.block_size;
+    words[2] = room.blocks;
+    words[3] = room.free;
+    words[4] = room.available;
+    words[5] = room.inodes;
+    words[6] = room.free_inodes;
     words[8] = NAME_MAX as u64;
-    words[9] = mm::PAGE_SIZE;
+    words[9] = room.block_size;
     words[10] = VALID;
     words
 }
 
 /// `struct statfs`.
 fn write_room(place: &Place, buffer: u64) -> Answer {
-    let mut words = room_of(place.mount.magic);
-    let node: Option<alloc::sync::Arc<Node>> = place.inode.clone().into_any().downcast().ok();
-    if let Some(node) = node {
-        let room = node.volume().room();
-        words[2] = room.pages;
-        words[3] = room.free_pages;
-        words[4] = room.free_pages;
-        words[5] = room.inodes;
-        words[6] = room.free_inodes;
-    }
-    words[7] = place.mount.root.status().device;
+    let (mount, files) = (&place.mount, &place.mount.system.files);
+    let mut words = room_of(files.magic(), &files.room());
+    words[7] = files.device();
+    words[10] |= flags_of(mount);
     user::write_words(buffer, words)?;
     Ok(0)
+}
+
+fn flags_of(mount: &Mount) -> u64 {
+    let mut flags = u64::from(mount.options() & (MS_NOSUID | MS_NODEV | MS_NOEXEC));
+    if mount.access() == Access::Read {
+        flags |= u64::from(MS_RDONLY);
+    }
+    let others = OF_MOUNTS.iter().filter(|(option, _)| mount.has(*option));
+    others.fold(flags, |flags, (_, flag)| flags | flag)
 }

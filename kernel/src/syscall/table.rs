@@ -3,9 +3,9 @@ use abi::Sysno;
 
 use super::{
     Answer, Arguments, advice, attributes, by_flags, copying, descriptor, directory, event, exec,
-    extent, file, foreign, foresight, futex, identity, itimer, limits, locks, memfd, memory, names,
-    open, pidfd, pipe, poll, prctl, process, residency, scheduling, select, signal, splice, status,
-    system, terminal, time, wait,
+    extent, file, foreign, foresight, futex, identity, itimer, limits, locks, memfd, memory, mount,
+    names, open, pidfd, pipe, poll, prctl, process, residency, scheduling, select, signal, splice,
+    status, system, terminal, time, wait,
 };
 use crate::arch::trap::TrapFrame;
 use Server::{Call, Frame, Plain};
@@ -217,6 +217,8 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::fchdir, Call(directory::fchdir)),
     (Sysno::getcwd, Call(directory::getcwd)),
     (Sysno::umask, Call(directory::umask)),
+    (Sysno::mount, Call(mount::mount)),
+    (Sysno::umount2, Call(mount::umount2)),
     (Sysno::sync, Plain(attributes::sync)),
     (Sysno::nanosleep, Call(time::nanosleep)),
     (Sysno::clock_nanosleep, Call(time::clock_nanosleep)),

@@ -59,6 +59,15 @@ pub(super) fn string(address: u64, limit: usize, too_long: Errno) -> Result<Vec<
     Err(too_long)
 }
 
+/// `count` bytes from `address` on.
+pub(super) fn bytes(address: u64, count: usize) -> Result<Vec<u8>, Errno> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(count).map_err(|_| Errno::ENOMEM)?;
+    bytes.resize(count, 0);
+    read_bytes(address, &mut bytes)?;
+    Ok(bytes)
+}
+
 /// The path at `address`.
 pub(super) fn path(address: u64) -> Result<Vec<u8>, Errno> {
     string(address, PATH_MAX, Errno::ENAMETOOLONG)

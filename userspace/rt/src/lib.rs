@@ -36,6 +36,7 @@ pub mod handler;
 pub mod instruction;
 pub mod lock;
 pub mod memory;
+pub mod mount;
 mod panic;
 pub mod path;
 pub mod pidfd;

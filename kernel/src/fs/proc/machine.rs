@@ -7,10 +7,9 @@ use mm::stats::Counter;
 
 use super::stat::CLOCK_TICK;
 use super::text::Text;
-use super::{Content, Entry, cpuinfo, disks, entry};
+use super::{Content, Entry, cpuinfo, disks, entry, mounts};
 use crate::arch::memory::memory;
 use crate::arch::{stack, timer};
-use crate::fs::mount;
 use crate::process::{load, table};
 use crate::{options, syscall};
 
@@ -18,10 +17,10 @@ use crate::{options, syscall};
 pub(super) const PROC: &[Entry] = &[
     entry("cpuinfo", Content::Machine(cpuinfo::write)),
     entry("diskstats", Content::Machine(disks::statistics)),
-    entry("filesystems", Content::Machine(filesystems)),
+    entry("filesystems", Content::Machine(mounts::filesystems)),
     entry("loadavg", Content::Machine(loadavg)),
     entry("meminfo", Content::Machine(meminfo)),
-    entry("mounts", Content::Machine(mounts)),
+    entry("mounts", Content::Machine(mounts::mounts)),
     entry("partitions", Content::Machine(disks::list)),
     entry("stat", Content::Machine(stat)),
     entry("sys/kernel/hostname", Content::Machine(|out| field(out, 1))),
@@ -91,20 +90,6 @@ fn overcommit(out: &mut Text) -> Written {
         Overcommit::Never => 2,
     };
     writeln!(out, "{mode}")
-}
-
-fn filesystems(out: &mut Text) -> Written {
-    ["sysfs", "rootfs", "proc", "devtmpfs"]
-        .iter()
-        .try_for_each(|name| writeln!(out, "nodev\t{name}"))
-}
-
-pub(super) fn mounts(out: &mut Text) -> Written {
-    mount::all().iter().try_for_each(|mount| {
-        let name = mount.name().escape_ascii();
-        let (kind, options) = (mount.kind, mount.options());
-        writeln!(out, "{kind} /{name} {kind} {options} 0 0")
-    })
 }
 
 /// Time since boot, and how much of it nobody used.

@@ -8,6 +8,7 @@ mod inode;
 mod machine;
 mod mem;
 mod memory;
+mod mounts;
 mod open;
 mod process;
 mod stat;

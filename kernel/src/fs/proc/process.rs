@@ -4,7 +4,7 @@ use core::fmt::{Result as Written, Write};
 use abi::Errno;
 
 use super::text::Text;
-use super::{Content, Entry, entry, memory, stat, status};
+use super::{Content, Entry, entry, memory, mounts, stat, status};
 use crate::arch::memory::memory as world;
 use crate::process::limits::NAMES;
 use crate::process::{Process, Space, oom};
@@ -22,7 +22,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("limits", Content::Process(limits)),
     entry("maps", Content::Areas(memory::maps)),
     entry("mem", Content::Bytes),
-    entry("mounts", Content::Machine(super::machine::mounts)),
+    entry("mountinfo", Content::Machine(mounts::mountinfo)),
+    entry("mounts", Content::Machine(mounts::mounts)),
     entry("oom_score", Content::Process(oom_score)),
     entry("oom_score_adj", Content::Adjustment),
     entry("pagemap", Content::Pagemap),

@@ -2,11 +2,13 @@
 //! the archive has of it.
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
+use core::sync::atomic::Ordering::Relaxed;
 
 use abi::Errno;
+use spin::Once;
 
-use super::Node;
 use super::archived::Archived;
+use super::{Node, Volume};
 use crate::fs::inode::{self, Name, Whereabouts};
 use crate::lock::{IrqLock, Rank};
 
@@ -17,6 +19,8 @@ pub(crate) struct Card {
     /// As `st_ino`.
     pub(crate) number: u64,
     entry: IrqLock<Entry>,
+    /// The volume, once the inode is gone and mappings still show the file.
+    orphan_of: Once<Arc<Volume>>,
     pub(super) archived: Option<Archived>,
 }
 
@@ -45,8 +49,14 @@ impl Card {
                     kept: None,
                 },
             ),
+            orphan_of: Once::new(),
             archived,
         }
+    }
+
+    /// Its inode is gone, and mappings still show the file.
+    pub(super) fn note_orphan(&self, volume: Arc<Volume>) {
+        self.orphan_of.call_once(|| volume);
     }
 
     /// It was reached, or made, by the entry `name` of `parent`.
@@ -117,6 +127,9 @@ impl Card {
 impl Drop for Card {
     /// Lets go of removed folders that only each other kept, one after another: as deep as they once were, a stack is not.
     fn drop(&mut self) {
+        if let Some(volume) = self.orphan_of.get() {
+            volume.orphans.fetch_sub(1, Relaxed);
+        }
         let mut next = self.entry.lock().kept.take();
         while let Some(folder) = next {
             let last = Arc::into_inner(folder);

@@ -3,14 +3,20 @@
 //! Everything that changes names holds the volume's lock, so what was looked up stays true until it is used; a folder's
 //! own lock is held only while its entries are touched.
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering::Relaxed;
 
 use abi::Errno;
 use abi::general::S_IFREG;
 
 use super::folder::Folder;
+use super::regular::Regular;
 use super::{Content, Node};
 use crate::fs::gate::Turn;
-use crate::fs::inode::{self, Directory, Inode, Listed, Name, New, Removal, Taken, Unnamed};
+use crate::fs::inode::{
+    self, Directory, FIRST_COOKIE, Inode, Listed, Name, New, Removal, Taken, Unnamed,
+};
+use crate::process::sched;
 
 impl Node {
     fn entries(&self) -> Result<Turn<'_, Folder>, Errno> {
@@ -106,6 +112,43 @@ impl Node {
             at = node.card.parent();
         }
         false
+    }
+
+    /// Whether a mapping shows a file of the tree below, or one that has no name any more.
+    pub(super) fn holds_mapped(self: &Arc<Self>) -> bool {
+        if self.volume.orphans.load(Relaxed) > 0 {
+            return true;
+        }
+        let (mut at, mut from) = (self.clone(), FIRST_COOKIE);
+        loop {
+            sched::breathe();
+            let next = at
+                .entries()
+                .ok()
+                .and_then(|entries| entries.next(from).cloned());
+            match next {
+                Some(entry) if entry.node.regular().is_some_and(Regular::is_mapped) => return true,
+                Some(entry) if entry.node.is_folder() => (at, from) = (entry.node, FIRST_COOKIE),
+                Some(entry) => from = entry.cookie + 1,
+                None if Arc::ptr_eq(&at, self) => return false,
+                None => {
+                    let Some((parent, behind)) = at.behind() else {
+                        return false;
+                    };
+                    (at, from) = (parent, behind);
+                }
+            }
+        }
+    }
+
+    /// The folder that it is in, and the cookie behind its own there.
+    fn behind(&self) -> Option<(Arc<Self>, u64)> {
+        let parent = self.card.parent()?;
+        let mut name = Vec::new();
+        self.card.write_path(&mut name).ok()?;
+        let start = name.iter().rposition(|&byte| byte == b'/')? + 1;
+        let cookie = parent.entries().ok()?.find(&name[start..])?.cookie;
+        Some((parent, cookie + 1))
     }
 
     /// Takes everything out, however deep it is, without a stack that grows with the depth.

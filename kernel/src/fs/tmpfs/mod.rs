@@ -11,12 +11,14 @@ mod directory;
 mod folder;
 mod open;
 mod regular;
+mod system;
 mod unpack;
+mod volume;
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::Ordering::Relaxed;
 
 use abi::Errno;
 use abi::general::{S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG};
@@ -25,40 +27,23 @@ use spin::Once;
 
 use super::gate::Gate;
 use super::inode::{
-    self, Change, Directory, Inode, Link, New, PERMISSIONS, Time, Unnamed, Whereabouts,
+    self, Change, Directory, Identity, Inode, Link, New, PERMISSIONS, Time, Unnamed, Whereabouts,
 };
 use super::open::{OpenFile, Status};
 use super::pipe::Fifo;
 use super::place::Place;
 use super::{devices, listing};
-use crate::arch::memory::memory;
 use crate::lock::{IrqLock, Rank};
 pub(super) use archived::complete;
 pub(super) use card::Card;
 use folder::Folder;
 use regular::Regular;
+pub(super) use system::Tmpfs;
 pub(super) use unpack::{folder_in, unpack};
+pub(super) use volume::Volume;
 
 /// What is left of a folder's size for each entry, as Linux counts it.
 const ENTRY_SIZE: u64 = 20;
-
-/// A file system.
-pub(crate) struct Volume {
-    /// As `st_dev`.
-    device: u64,
-    next_number: AtomicU64,
-    inodes: AtomicU64,
-    /// Held by what changes names.
-    names: Gate<()>,
-}
-
-/// What statfs(2) says of a volume.
-pub(crate) struct Room {
-    pub(crate) pages: u64,
-    pub(crate) free_pages: u64,
-    pub(crate) inodes: u64,
-    pub(crate) free_inodes: u64,
-}
 
 /// An inode.
 pub(crate) struct Node {
@@ -90,71 +75,6 @@ enum Content {
     Fifo(Fifo),
     /// A device's number; of a socket, nothing.
     Special(u64),
-}
-
-impl Volume {
-    /// A volume with an empty root.
-    pub(super) fn try_new(device: u64, mode: u32) -> Result<Arc<Node>, Errno> {
-        let volume = Self {
-            device,
-            next_number: AtomicU64::new(1),
-            inodes: AtomicU64::new(0),
-            names: Gate::new(()),
-        };
-        let volume = Arc::try_new(volume).map_err(|_| Errno::ENOMEM)?;
-        let root = Node::try_new(
-            &volume,
-            &New {
-                mode: S_IFDIR | mode,
-                target: &[],
-                special: 0,
-            },
-        )?;
-        root.attributes.lock().links = 2;
-        Ok(root)
-    }
-
-    /// As many inodes as Linux lets a tmpfs have: one for every second frame.
-    fn most_inodes() -> u64 {
-        memory().managed_frames() as u64 / 2
-    }
-
-    /// As many pages. Memory files and shared memory count too, wherever they come from.
-    fn most_pages() -> u64 {
-        memory().managed_frames() as u64 / 2
-    }
-
-    /// Whether `pages` more may be taken.
-    fn check_room(pages: u64) -> Result<(), Errno> {
-        let used = memory().frames_used_for(mm::frame::Use::Shared) as u64;
-        if used + pages > Self::most_pages() {
-            Err(Errno::ENOSPC)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Counts one inode more, or one more name of one.
-    fn take_inode(&self) -> Result<(), Errno> {
-        let more = |inodes| (inodes < Self::most_inodes()).then_some(inodes + 1);
-        let taken = self.inodes.fetch_update(Relaxed, Relaxed, more);
-        taken.map(drop).map_err(|_| Errno::ENOSPC)
-    }
-
-    fn give_inode_back(&self) {
-        self.inodes.fetch_sub(1, Relaxed);
-    }
-
-    /// What there is, and what is left of it.
-    pub(crate) fn room(&self) -> Room {
-        let used = memory().frames_used_for(mm::frame::Use::Shared) as u64;
-        Room {
-            pages: Self::most_pages(),
-            free_pages: Self::most_pages().saturating_sub(used),
-            inodes: Self::most_inodes(),
-            free_inodes: Self::most_inodes().saturating_sub(self.inodes.load(Relaxed)),
-        }
-    }
 }
 
 impl Node {
@@ -205,11 +125,6 @@ impl Node {
         let node = Arc::try_new(node).map_err(|_| Errno::ENOMEM)?;
         node.me.call_once(|| Arc::downgrade(&node));
         Ok(node)
-    }
-
-    /// The volume that it belongs to.
-    pub(crate) fn volume(&self) -> &Volume {
-        &self.volume
     }
 
     fn kind(&self) -> u32 {
@@ -277,6 +192,7 @@ impl Content {
 impl Drop for Node {
     fn drop(&mut self) {
         if let Content::Regular(regular) = &mut self.content {
+            self.volume.note_end(regular, &self.card);
             regular.release();
         }
         self.volume.give_inode_back();
@@ -311,6 +227,13 @@ impl Inode for Node {
         }
     }
 
+    fn identity(&self) -> Identity {
+        Identity {
+            device: self.card.device,
+            number: self.card.number,
+        }
+    }
+
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
     }
@@ -339,6 +262,7 @@ impl Inode for Node {
     fn set_size(&self, size: u64) -> Result<(), Errno> {
         let regular = self.regular().ok_or(Errno::EINVAL)?;
         regular.set_size(&self.card, size)?;
+        regular.note_pages(&self.volume);
         self.note_change();
         Ok(())
     }

@@ -11,6 +11,7 @@ use super::regular::Regular;
 use crate::fs::buffers::Buffers;
 use crate::fs::gate::Turn;
 use crate::fs::inode::Inode;
+use crate::fs::mount::Mount;
 use crate::fs::open::{Allocation, Kind, MAX_SIZE, OpenFile, Order, Status, Step};
 use crate::fs::place::Place;
 
@@ -18,6 +19,7 @@ use crate::fs::place::Place;
 struct Opened {
     node: Arc<Node>,
     access: Access,
+    mount: Arc<Mount>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,7 +38,12 @@ pub(super) fn open(node: Arc<Node>, place: &Place, flags: u32) -> Result<Arc<Ope
         let regular = node.regular().ok_or(Errno::EINVAL)?;
         regular.begin_writing()?;
     }
-    let opened = Opened { node, access };
+    let mount = place.mount.clone();
+    let opened = Opened {
+        node,
+        access,
+        mount,
+    };
     OpenFile::at(place, opened, flags)
 }
 
@@ -70,7 +77,7 @@ impl Kind for Opened {
 
     fn read(&self, at: u64, into: &mut Buffers<'_>) -> Result<Step, Errno> {
         // Once a call is enough.
-        if into.moved() == 0 {
+        if into.moved() == 0 && self.mount.notes_access() {
             self.node.note_access();
         }
         self.regular().read(&self.node.card, at, into)
@@ -88,7 +95,8 @@ impl Kind for Opened {
             return Err(Errno::EFBIG);
         }
         let most = from.left().min(MAX_SIZE - at) as usize;
-        self.regular().write(&self.node.card, at, most, from)?;
+        let whose = (&*self.node.volume, &*self.node.card);
+        self.regular().write(whose, at, most, from)?;
         self.node.note_change();
         Ok(Step::More)
     }
@@ -102,7 +110,10 @@ impl Kind for Opened {
     }
 
     fn allocate(&self, bytes: Range<u64>, how: Allocation) -> Result<(), Errno> {
-        self.regular().allocate(&self.node.card, bytes, how)?;
+        let whose = (&*self.node.volume, &*self.node.card);
+        let allocated = self.regular().allocate(whose, bytes, how);
+        self.regular().note_pages(&self.node.volume);
+        allocated?;
         self.node.note_change();
         Ok(())
     }

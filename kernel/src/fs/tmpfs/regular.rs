@@ -1,7 +1,7 @@
 //! The bytes of a regular file: pages in memory, and for a file of the archive those that still lie there.
 use alloc::sync::Arc;
 use core::ops::Range;
-use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
 
 use abi::Errno;
 use mm::PAGE_SIZE;
@@ -30,6 +30,8 @@ pub(super) struct Regular {
     pub(super) writing: Gate<()>,
     /// How many have it open for writing; negative: so many programs run from it.
     users: AtomicI32,
+    /// As many pages as the volume was told.
+    noted: AtomicU64,
 }
 
 impl Regular {
@@ -46,6 +48,7 @@ impl Regular {
             pages: Some(pages),
             writing: Gate::new(()),
             users: AtomicI32::new(0),
+            noted: AtomicU64::new(0),
         })
     }
 
@@ -127,17 +130,37 @@ impl Regular {
     /// Moves up to `most` bytes of ring 3's into the page of byte `at`. The caller has the turn to write.
     pub(super) fn write(
         &self,
-        card: &Card,
+        (volume, card): (&Volume, &Card),
         at: u64,
         most: usize,
         from: &mut Buffers<'_>,
     ) -> Result<(), Errno> {
         let index = at / PAGE_SIZE;
         if !self.pages().is_ready(memory(), index) {
-            Volume::check_room(1)?;
+            self.note_pages(volume);
+            volume.check_room(1)?;
             self.bring(card, index)?;
         }
-        fill_page(self.pages(), at, most, from)
+        let filled = fill_page(self.pages(), at, most, from);
+        self.note_pages(volume);
+        filled
+    }
+
+    /// Tells the volume how many pages it has more, or fewer, than when this was called last.
+    pub(super) fn note_pages(&self, volume: &Volume) {
+        let now = self.pages().resident_pages();
+        let before = self.noted.swap(now, Relaxed);
+        volume.pages.fetch_add(now.wrapping_sub(before), Relaxed);
+    }
+
+    /// The volume need not count its pages any more.
+    pub(super) fn forget_pages(&self, volume: &Volume) {
+        volume.pages.fetch_sub(self.noted.swap(0, Relaxed), Relaxed);
+    }
+
+    /// Whether a mapping shows it.
+    pub(super) fn is_mapped(&self) -> bool {
+        Arc::strong_count(self.pages()) > 1
     }
 
     /// Has page `index` in memory, where the archive still has some of it.
@@ -167,7 +190,7 @@ impl Regular {
     /// fallocate(2).
     pub(super) fn allocate(
         &self,
-        card: &Card,
+        (volume, card): (&Volume, &Card),
         bytes: Range<u64>,
         how: Allocation,
     ) -> Result<(), Errno> {
@@ -182,7 +205,8 @@ impl Regular {
             Allocation::Keep => Reach::Keep,
         };
         let wanted = bytes.end.div_ceil(PAGE_SIZE) - bytes.start / PAGE_SIZE;
-        Volume::check_room(wanted.saturating_sub(pages.resident_pages()))?;
+        self.note_pages(volume);
+        volume.check_room(wanted.saturating_sub(pages.resident_pages()))?;
         for index in bytes.start / PAGE_SIZE..mark(card).min(bytes.end).div_ceil(PAGE_SIZE) {
             self.bring(card, index)?;
         }

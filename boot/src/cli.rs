@@ -135,16 +135,22 @@ pub(crate) struct MachineArgs {
     #[arg(long, value_enum, value_name = "DEVICE")]
     pub without: Vec<Device>,
     /// Give the machine this disk image as /dev/vda, the next as /dev/vdb and so on (repeatable); nothing is written to it.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "disks")]
     pub disk: Vec<PathBuf>,
+    /// Give the machine this disk image too, behind those of --disk (repeatable). What the machine writes changes the file.
+    #[arg(long, value_name = "FILE", group = "disks")]
+    pub disk_write: Vec<PathBuf>,
     /// How those disks are attached: virtio makes them /dev/vda and so on, nvme /dev/nvme0n1.
     #[arg(long, value_enum, default_value_t = DiskBus::Virtio)]
     pub disk_bus: DiskBus,
     /// Have this sector of each such disk fail when it is read.
-    #[arg(long, value_name = "SECTOR", requires = "disk")]
+    #[arg(long, value_name = "SECTOR", requires = "disks")]
     pub bad_sector: Option<u64>,
-    /// Have each such disk carry out so many commands a second.
-    #[arg(long, value_name = "COMMANDS", requires = "disk", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Have this sector of each disk of --disk-write fail when it is written.
+    #[arg(long, value_name = "SECTOR", requires = "disk_write")]
+    pub bad_write_sector: Option<u64>,
+    /// Have each such disk carry out so many reads a second, and so many writes.
+    #[arg(long, value_name = "COMMANDS", requires = "disks", value_parser = clap::value_parser!(u32).range(1..))]
     pub slow_disk: Option<u32>,
     /// Open a window (gtk unless told otherwise, as in --display=sdl).
     #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "gtk")]

@@ -72,6 +72,13 @@ pub(crate) fn check_room(machine: &MachineArgs, kernel: u64, archive: u64) -> Re
     Ok(())
 }
 
+/// What the machine may do with a disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
 /// The words that follow `qemu-system-x86_64`.
 pub(crate) fn arguments(
     machine: &MachineArgs,
@@ -102,8 +109,10 @@ pub(crate) fn arguments(
         Disk::Built(file) => words.disk(machine.machine, file),
         Disk::Stick(file) => words.stick(file),
     }
-    for (index, file) in machine.disk.iter().enumerate() {
-        words.further_disk(index, file, machine);
+    let read = machine.disk.iter().map(|file| (file, Access::Read));
+    let written = machine.disk_write.iter().map(|file| (file, Access::Write));
+    for (index, (file, access)) in read.chain(written).enumerate() {
+        words.further_disk(index, file, access, machine);
     }
     words.firmware(firmware);
     words.wires(wires);
@@ -170,20 +179,30 @@ impl Words {
         self.add("-device qemu-xhci -device usb-storage,drive=disk,removable=on");
     }
 
-    /// Not to boot from, and the user's: the machine may only read it.
-    fn further_disk(&mut self, index: usize, file: &Path, machine: &MachineArgs) {
-        let mut options = format!("if=none,id=disk{index},format=raw,readonly=on");
-        if let Some(commands) = machine.slow_disk {
-            options += &format!(",throttling.iops-read={commands}");
+    /// Not to boot from, and the user's: the machine may do with it what the user says.
+    fn further_disk(&mut self, index: usize, file: &Path, access: Access, machine: &MachineArgs) {
+        let mut options = format!("if=none,id=disk{index},format=raw");
+        if access == Access::Read {
+            options += ",readonly=on";
         }
-        let place = match machine.bad_sector {
-            Some(sector) => {
-                options += ",file.driver=blkdebug,file.inject-error.0.event=read_aio";
-                options += &format!(",file.inject-error.0.sector={sector}");
-                "file.image.filename"
-            }
-            None => "file",
-        };
+        if let Some(commands) = machine.slow_disk {
+            options +=
+                &format!(",throttling.iops-read={commands},throttling.iops-write={commands}");
+        }
+        let bad_read = machine.bad_sector.map(|sector| ("read_aio", sector));
+        let bad_write = machine.bad_write_sector.filter(|_| access == Access::Write);
+        let bad_write = bad_write.map(|sector| ("write_aio", sector));
+        let mut place = "file";
+        for (number, (event, sector)) in bad_read.into_iter().chain(bad_write).enumerate() {
+            place = "file.image.filename";
+            options += if number == 0 {
+                ",file.driver=blkdebug"
+            } else {
+                ""
+            };
+            options += &format!(",file.inject-error.{number}.event={event}");
+            options += &format!(",file.inject-error.{number}.sector={sector}");
+        }
         let place = with_file(&format!("{options},{place}="), file);
         self.pair("-drive", place);
         let device = match machine.disk_bus {
@@ -323,13 +342,28 @@ mod tests {
     #[test]
     fn disks_can_be_read_only_and_errors_are_theirs() -> Result<()> {
         let line = line("--disk x,y.img --disk z.img --bad-sector 77 --slow-disk 9")?;
-        let drive = "if=none,id=disk0,format=raw,readonly=on,throttling.iops-read=9,file.driver=blkdebug,\
+        let drive = "if=none,id=disk0,format=raw,readonly=on,throttling.iops-read=9,throttling.iops-write=9,\
+                     file.driver=blkdebug,\
                      file.inject-error.0.event=read_aio,file.inject-error.0.sector=77,file.image.filename=x,,y.img";
         for part in [
             drive,
             "virtio-blk-pci,drive=disk0",
             "virtio-blk-pci,drive=disk1",
         ] {
+            assert!(line.contains(part), "{part} is not in: {line}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn only_a_disk_that_was_given_to_be_written_can_be() -> Result<()> {
+        let line = line("--disk x --disk-write y --bad-sector 7 --bad-write-sector 8")?;
+        let x = "id=disk0,format=raw,readonly=on,file.driver=blkdebug,file.inject-error.0.event=read_aio,\
+                 file.inject-error.0.sector=7,file.image.filename=x";
+        let y = "id=disk1,format=raw,file.driver=blkdebug,file.inject-error.0.event=read_aio,\
+                 file.inject-error.0.sector=7,file.inject-error.1.event=write_aio,file.inject-error.1.sector=8,\
+                 file.image.filename=y";
+        for part in [x, y] {
             assert!(line.contains(part), "{part} is not in: {line}");
         }
         Ok(())

@@ -13,7 +13,7 @@ use crate::machine::Machine;
 use crate::page_cache::{CachedFile, Lookup, Source};
 use crate::pte::{Leaf, PteFlags};
 use crate::stats::Counter;
-use crate::vma::VmFlags;
+use crate::vma::{VmFlags, Vma};
 
 pub(super) fn resolve<M: Machine>(
     fault: &Fault<'_, M>,
@@ -28,13 +28,9 @@ pub(super) fn resolve<M: Machine>(
         return notify::first_store(fault, file, cached);
     }
     if fault.access != Access::Write {
-        let leaf = Leaf {
-            frame: cached,
-            flags: fault.vma.flags.read_only_entry_flags(),
-        };
         return Ok(Resolution {
             path: Path::FileRead,
-            leaf,
+            leaf: shown(fault.vma, file, cached),
             frame: Origin::New,
         });
     }
@@ -62,20 +58,32 @@ fn cached_page<M: Machine>(fault: &Fault<'_, M>, file: &Arc<CachedFile>) -> Resu
     }
 }
 
-/// The page cache's own frame, with all the rights of the area: what is stored is what all others see.
+/// The entry by which `vma` shows the page cache's own frame before anybody stores. Where the area is shared it has all the
+/// rights of the area, unless a disk must learn of stores: what is stored is what all others see.
+pub(super) fn shown(vma: &Vma, file: &CachedFile, cached: Frame) -> Leaf {
+    let is_shared = vma.flags.contains(VmFlags::SHARED);
+    let flags = if is_shared && file.source() != Source::Disk {
+        vma.flags.entry_flags()
+    } else {
+        vma.flags.read_only_entry_flags()
+    };
+    Leaf {
+        frame: cached,
+        flags,
+    }
+}
+
 fn share<M: Machine>(fault: &Fault<'_, M>, file: &CachedFile, cached: Frame) -> Resolution {
-    let mut flags = fault.vma.flags.entry_flags();
-    flags.set(PteFlags::DIRTY, fault.access == Access::Write);
+    let mut leaf = shown(fault.vma, file, cached);
+    leaf.flags
+        .set(PteFlags::DIRTY, fault.access == Access::Write);
     let path = match file.source() {
         Source::Memory => Path::SharedMemory,
         Source::Archive | Source::Disk => Path::FileRead,
     };
     Resolution {
         path,
-        leaf: Leaf {
-            frame: cached,
-            flags,
-        },
+        leaf,
         frame: Origin::New,
     }
 }

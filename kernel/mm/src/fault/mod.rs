@@ -21,15 +21,20 @@
 //!                                           no other user: the same frame, now writable        CowReuse
 //! ```
 //!
-//! A leaf (`anon`, `file`, `notify`, `cow`) answers *which frame*; [`AddressSpace::install`] is the one place that writes an entry for
-//! a fault. Nothing here blocks: a read that is needed is returned, its owner performs it, and the processor asks again.
-//! Faults share (`&self`): areas hold still, and an entry changes only by compare-and-set from what was seen.
+//! Who reads a page of a file is shown those around it that are in memory as well (`around`).
+//!
+//! A leaf (`anon`, `file`, `notify`, `cow`) answers *which frame*; [`AddressSpace::install`] is the one place that
+//! writes an entry for a fault. Nothing here blocks: a read that is needed is returned, its owner performs it, and the
+//! processor asks again. Faults share (`&self`): areas hold still, and an entry changes only by compare-and-set from
+//! what was seen.
 mod anon;
+mod around;
 mod cow;
 mod file;
 mod notify;
 mod outcome;
 
+use crate::frame::Frame;
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::Page;
@@ -199,6 +204,10 @@ impl AddressSpace {
         }
         if let Backing::File { file, .. } = &vma.backing {
             self.look_again(fault, entry, file);
+            let is_served = matches!(outcome, Outcome::Resolved(_));
+            if is_served && before == 0 && access != Access::Write {
+                self.map_around(fault, file);
+            }
         }
         outcome
     }
@@ -217,10 +226,7 @@ impl AddressSpace {
         let Resolution { path, leaf, frame } = answer;
         let is_new = !matches!(frame, Origin::Same);
         if is_new && leaf.frame != memory.zero_frame() {
-            let record = memory.record(leaf.frame);
-            record.mapped();
-            memory.count_resident(self.table.root(), record.usage(), 1);
-            self.note_home(memory, leaf.frame, fault.vma.home(page));
+            self.count(fault, leaf.frame);
         }
         let after = Pte::Mapped(leaf).encode();
         let is_installed = match frame {
@@ -240,6 +246,17 @@ impl AddressSpace {
             before,
             after,
         })
+    }
+
+    /// Counts `frame` as mapped at the fault's page.
+    fn count<M: Machine>(&self, fault: &Fault<'_, M>, frame: Frame) {
+        let Fault {
+            memory, vma, page, ..
+        } = *fault;
+        let record = memory.record(frame);
+        record.mapped();
+        memory.count_resident(self.table.root(), record.usage(), 1);
+        self.note_home(memory, frame, vma.home(page));
     }
 
     /// Puts the copy `new` where `old` is, and gives `old` up once no CPU can see it any more.

@@ -219,7 +219,7 @@ fn only_what_can_be_read_again_is_paged_out() {
     let next = space.next_to_read(memory, &rest);
     assert!(next.is_none(), "the file ends there");
     drawing.fault(4, Access::Read);
-    assert_eq!(drawing.space.resident_pages(&drawing.memory), 2);
+    assert_eq!(drawing.space.resident_pages(&drawing.memory), 3);
     let got = advise(&mut drawing, 0, 6, Advice::PageOut);
     assert_eq!(got, Err(Error::OutOfMemory), "there is a hole");
     assert_eq!(drawing.space.resident_pages(&drawing.memory), 1);

@@ -129,10 +129,7 @@ impl AddressSpace {
         self.move_entries(memory, &moved, &from, to.start);
         // The new area comes before the old one goes: tables that serve both must stay.
         self.insert(moved);
-        if page::count(&from) == 0 {
-            // Shared memory is mapped a second time.
-            return;
-        }
+        // Nothing is unmapped where shared memory is mapped a second time.
         if !flags.contains(RemapFlags::DONT_UNMAP) {
             memory.recommit(self.books_of(&from).promised);
             self.unmap(memory, &from);

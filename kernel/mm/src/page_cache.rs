@@ -280,3 +280,6 @@ impl Drop for CachedFile {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use crate::frame::{Frame, FrameRecord, Use};
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::Page;
-use crate::page_cache::{CachedFile, Source};
+use crate::page_cache::CachedFile;
 use crate::page_table::Seen;
 use crate::pte::{Leaf, Pte, PteFlags};
 use crate::rmap::Mapping;
@@ -58,8 +58,7 @@ pub fn check<M: Machine>(
     let mut marks = (0, 0);
     for file in files {
         check_mappings(file, spaces)?;
-        check_end(memory, file)?;
-        let of_file = file.check_marks(memory)?;
+        let of_file = file.check_pages(memory)?;
         marks = (marks.0 + of_file.0, marks.1 + of_file.1);
         for (_, frame) in file.frames(memory) {
             claims[frame.number() as usize].caches += 1;
@@ -76,24 +75,6 @@ pub fn check<M: Machine>(
         check_frame(memory, Frame::from_number(number as u32), *claim)?;
     }
     memory.check()
-}
-
-/// No page stays behind the end of a file that can be cut short, but for those that were reserved there, and those that are on
-/// their way.
-fn check_end<M: Machine>(memory: &Memory<M>, file: &CachedFile) -> Verdict {
-    let behind = match file.source() {
-        Source::Archive => None,
-        Source::Memory => file.next_page(memory, file.reach()),
-        Source::Disk => file.first_kept(memory, file.reach()),
-    };
-    match behind {
-        Some(page) => Err(format!(
-            "file {} has page {page} in memory, but only {} bytes",
-            file.id(),
-            file.size()
-        )),
-        None => Ok(()),
-    }
 }
 
 /// The file's books name exactly the areas that show it.

@@ -24,8 +24,8 @@ impl CachedFile {
     ///
     /// Of a file on a disk the caller keeps other changes out, and has the page of the new end in memory, and backed unless the
     /// disk has no part of it: what is cleared there goes to the disk. It lets nobody make the file longer before
-    /// [`Self::first_busy`] says that nothing is left. Who makes it longer has a place for the rest of a last page that is
-    /// backed.
+    /// [`Self::first_busy`] says that nothing is left. Who makes it longer, and finds the last page backed so far, first has a
+    /// place for the rest of it ([`Self::back`]).
     pub fn set_size<M: Machine>(&self, memory: &Memory<M>, size: u64) -> Result<(), Error> {
         let seals = self.seals.lock();
         let before = self.size();

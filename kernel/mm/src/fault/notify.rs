@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use super::{Denial, Fault, Origin, Outcome, Path, Resolution};
 use crate::frame::Frame;
 use crate::machine::Machine;
-use crate::page_cache::{CachedFile, Room};
+use crate::page_cache::{CachedFile, Lookup, Room};
 use crate::pte::{Leaf, PteFlags};
 
 /// The page is not mapped yet; `cached` is the cache's frame, with a reference.
@@ -16,12 +16,8 @@ pub(super) fn first_store<M: Machine>(
     file: &Arc<CachedFile>,
     cached: Frame,
 ) -> Result<Resolution, Outcome> {
-    let place = need_place(fault, file);
-    if let Err(outcome) = place {
-        fault.memory.put(cached);
-        return Err(outcome);
-    }
-    Ok(resolution(fault, cached, Path::FileStore, Origin::New))
+    let resolution = resolution(fault, cached, Path::FileStore, Origin::New);
+    need_place(fault, file, cached).map(|()| resolution)
 }
 
 /// The page is mapped, by an entry that must not be stored through.
@@ -30,7 +26,15 @@ pub(super) fn next_store<M: Machine>(
     file: &Arc<CachedFile>,
     old: Leaf,
 ) -> Result<Resolution, Outcome> {
-    need_place(fault, file)?;
+    let index = fault.vma.file_index(fault.page).unwrap_or(u64::MAX);
+    let cached = match file.lookup(fault.memory, index) {
+        Lookup::Ready(frame) => frame,
+        Lookup::PastEnd => return Err(Outcome::Denied(Denial::PastEnd)),
+        // It was dropped, and the entry is about to go.
+        Lookup::Reading | Lookup::Absent => return Err(Outcome::Busy),
+    };
+    need_place(fault, file, cached)?;
+    fault.memory.put(cached);
     Ok(resolution(
         fault,
         old.frame,
@@ -39,16 +43,22 @@ pub(super) fn next_store<M: Machine>(
     ))
 }
 
-/// That the page has its place on the disk. It keeps it for as long as it is in memory.
-fn need_place<M: Machine>(fault: &Fault<'_, M>, file: &Arc<CachedFile>) -> Result<(), Outcome> {
-    let index = fault.vma.file_index(fault.page);
-    let Some(index) = index.filter(|&index| index < file.pages()) else {
-        return Err(Outcome::Denied(Denial::PastEnd));
-    };
+/// That the page in `frame`, which is held, has its place on the disk; else the hold passes to who looks for one. The page keeps
+/// its place for as long as it is in memory.
+fn need_place<M: Machine>(
+    fault: &Fault<'_, M>,
+    file: &Arc<CachedFile>,
+    frame: Frame,
+) -> Result<(), Outcome> {
+    let index = fault.vma.file_index(fault.page).unwrap_or(u64::MAX);
     if file.is_backed(fault.memory, index) {
         return Ok(());
     }
-    Err(Outcome::NeedsRoom(Room::new(file.clone(), index)))
+    Err(Outcome::NeedsRoom(Room {
+        file: file.clone(),
+        index,
+        frame,
+    }))
 }
 
 fn resolution<M: Machine>(

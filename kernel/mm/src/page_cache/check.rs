@@ -10,8 +10,32 @@ use crate::page::PAGE_SIZE;
 use crate::sync::atomic::Ordering::Acquire;
 
 impl CachedFile {
-    /// Checks every slot's marks against each other, and their sums; how many pages are dirty, and how many are being written.
-    pub(crate) fn check_marks<M: Machine>(&self, memory: &Memory<M>) -> Result<(u64, u64), String> {
+    /// Checks the pages that are there; how many are dirty, and how many are being written.
+    pub(crate) fn check_pages<M: Machine>(&self, memory: &Memory<M>) -> Result<(u64, u64), String> {
+        self.check_end(memory)?;
+        self.check_marks(memory)
+    }
+
+    /// No page stays behind the end of a file that can be cut short, but for those that were reserved there, and those that are
+    /// on their way.
+    fn check_end<M: Machine>(&self, memory: &Memory<M>) -> Result<(), String> {
+        let behind = match self.source {
+            Source::Archive => None,
+            Source::Memory => self.next_page(memory, self.reach()),
+            Source::Disk => self.first_kept(memory, self.reach()),
+        };
+        match behind {
+            Some(page) => Err(format!(
+                "file {} has page {page} in memory, but only {} bytes",
+                self.id(),
+                self.size()
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks every slot's marks against each other, and their sums.
+    fn check_marks<M: Machine>(&self, memory: &Memory<M>) -> Result<(u64, u64), String> {
         let (mut present, mut dirty, mut written) = (0, 0, 0);
         let mut from = Some(0);
         while let Some((index, slot)) = from.and_then(|from| self.pages.next(memory, from)) {
@@ -79,7 +103,7 @@ impl CachedFile {
     }
 
     /// The first page from `index` on that is in memory and not on its way anywhere.
-    pub(crate) fn first_kept<M: Machine>(&self, memory: &Memory<M>, index: u64) -> Option<u64> {
+    fn first_kept<M: Machine>(&self, memory: &Memory<M>, index: u64) -> Option<u64> {
         let mut next = self.pages.next(memory, index);
         while let Some((index, slot)) = next {
             let bits = slot.load(Acquire);

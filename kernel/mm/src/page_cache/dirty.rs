@@ -5,19 +5,20 @@
 //! always be written, so only calls and faults meet a full disk, never the writing back.
 //!
 //! ```text
-//!            back              store, copy           begin_writeback           Write::complete
-//!  Filled    BACKED            BACKED DIRTY          BACKED WRITEBACK          BACKED
-//!  Hole      -   NeedsRoom     entries may store     none may; a store makes   clean
-//!                                                    it DIRTY too
+//!  read: Filled    BACKED --- store, copy --+
+//!                                           +--> BACKED DIRTY --- begin_writeback --> BACKED WRITEBACK --- complete --> BACKED
+//!  read: Hole      -  ------- back ---------+    entries may store                   none may; a store makes it DIRTY too
 //! ```
+//! A place that was just found holds what some other file left there. So a page that gets one is dirty at once, whether or not
+//! the store that asked for it ever comes.
 use alloc::sync::Arc;
 
-use super::CachedFile;
 use super::slot::{ABSENT, BACKED, DIRTY, PRESENT, WRITEBACK, shows};
+use super::{CachedFile, Lookup};
 use crate::frame::Frame;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
+use crate::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use crate::sync::atomic::{AtomicU64, fence};
 
 /// How many pages are dirty, and how many on their way to the disk: of a file, or of all.
@@ -29,12 +30,13 @@ pub(crate) struct Marked {
     pub(crate) writeback: AtomicU64,
 }
 
-/// A page that a store needs a place on the disk for. Give it back with [`Room::release`].
+/// A page that a store needs a place on the disk for: it stays in memory until [`Room::release`].
 #[derive(Debug)]
-#[must_use = "it holds the file"]
+#[must_use = "it holds the file and the page"]
 pub struct Room {
-    file: Arc<CachedFile>,
-    index: u64,
+    pub(crate) file: Arc<CachedFile>,
+    pub(crate) index: u64,
+    pub(crate) frame: Frame,
 }
 
 /// What came of the wish to make a page dirty.
@@ -58,10 +60,6 @@ impl Marked {
 }
 
 impl Room {
-    pub(crate) fn new(file: Arc<CachedFile>, index: u64) -> Self {
-        Self { file, index }
-    }
-
     /// The file that the store goes to.
     pub fn file(&self) -> &Arc<CachedFile> {
         &self.file
@@ -72,21 +70,41 @@ impl Room {
         self.index
     }
 
-    /// Lets go of the file. Where a place was found the page says so by now ([`CachedFile::back`]), and the store may be tried
+    /// Lets go of both. Where a place was found the page says so by now ([`CachedFile::back`]), and the store may be tried
     /// again.
     pub fn release<M: Machine>(self, memory: &Memory<M>) {
+        memory.put(self.frame);
         self.file.release(memory);
     }
 }
 
 impl CachedFile {
-    /// Notes that all of page `index` that the file reaches to has its place on the disk now. Where it is not in memory, the
-    /// read that brings it will say so. The caller keeps the file's length from changing since it looked for a place.
-    pub fn back<M: Machine>(&self, memory: &Memory<M>, index: u64) {
-        if let Some(slot) = self.pages.slot(memory, index) {
-            let ready = |bits| (bits & PRESENT != 0).then_some(bits | BACKED);
-            let _ = slot.fetch_update(AcqRel, Relaxed, ready);
+    /// Notes that all of page `index` that the file reaches to has its place on the disk now, some of it only just: the page is
+    /// dirty from here on. False where it is not in memory: then the caller sees to it that zeroes stand in what was found.
+    /// [`Room`] keeps it there, and so does [`Self::hold`]. The caller keeps the file's length from changing since it looked for
+    /// a place.
+    pub fn back<M: Machine>(&self, memory: &Memory<M>, index: u64) -> bool {
+        let Some(slot) = self.pages.slot(memory, index) else {
+            return false;
+        };
+        self.count_dirty(memory);
+        let ready = |bits| (bits & PRESENT != 0).then_some(bits | BACKED | DIRTY);
+        let before = slot.fetch_update(SeqCst, Relaxed, ready);
+        self.forget_mark(memory, before.unwrap_or(DIRTY));
+        before.is_ok()
+    }
+
+    /// Keeps page `index` in memory until [`Self::let_go`]; `None` where it is not there, or not yet.
+    pub fn hold<M: Machine>(&self, memory: &Memory<M>, index: u64) -> Option<Frame> {
+        match self.lookup(memory, index) {
+            Lookup::Ready(frame) => Some(frame),
+            Lookup::Reading | Lookup::Absent | Lookup::PastEnd => None,
         }
+    }
+
+    /// Ends what [`Self::hold`] began.
+    pub fn let_go<M: Machine>(&self, memory: &Memory<M>, frame: Frame) {
+        memory.put(frame);
     }
 
     /// Whether page `index` is in memory and has its place on the disk.

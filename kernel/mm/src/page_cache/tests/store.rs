@@ -36,14 +36,39 @@ fn no_store_comes_before_its_place_on_the_disk() {
     drawing.is_mapped("r.");
     drawing.is_cached("hh");
     for page in [0, 1] {
-        drawing.file.back(&drawing.memory, page);
+        assert!(drawing.file.back(&drawing.memory, page));
     }
-    drawing.is_cached("cc");
+    // What was on the disk there before is another file's.
+    drawing.is_cached("dd");
     drawing.takes(0, Access::Write, Path::WriteNotify);
     drawing.takes(1, Access::Write, Path::FileStore);
     drawing.is_cached("dd");
-    // Where the page is not in memory the read says it.
-    drawing.file.back(&drawing.memory, 7);
+    assert!(!drawing.file.back(&drawing.memory, 7));
+    drawing.close();
+}
+
+#[test]
+fn no_page_leaves_memory_while_its_place_is_looked_for() {
+    let drawing = Drawing::of("h");
+    for rounds in 0..2 {
+        let Outcome::NeedsRoom(room) = drawing.fault(0, Access::Write) else {
+            panic!("page 0 has a place");
+        };
+        for _ in 0..2 {
+            assert_eq!(drawing.file.give_back(&drawing.memory, 1), 0);
+        }
+        room.release(&drawing.memory);
+        if rounds == 0 {
+            drawing.takes(0, Access::Read, Path::FileRead);
+        }
+    }
+    let held = drawing.file.hold(&drawing.memory, 0).expect("it is there");
+    for _ in 0..2 {
+        assert_eq!(drawing.file.give_back(&drawing.memory, 1), 0);
+    }
+    drawing.file.let_go(&drawing.memory, held);
+    assert_eq!(drawing.file.give_back(&drawing.memory, 1), 1);
+    assert!(drawing.file.hold(&drawing.memory, 0).is_none());
     drawing.close();
 }
 

@@ -5,6 +5,7 @@
 use core::ops::Range;
 
 use abi::Errno;
+use mm::fault::Path;
 use mm::foreign::Right;
 use mm::page_cache::Room;
 use mm::populate::Populate;
@@ -14,6 +15,7 @@ use x86_64::structures::idt::PageFaultErrorCode as Code;
 use crate::arch::memory::memory;
 use crate::arch::trap::TrapFrame;
 use crate::arch::{interrupts, percpu, report, timer, uaccess};
+use crate::fs::paged::flusher;
 use crate::options::Kinds;
 use crate::process::oom::{self, Need, Relief};
 use crate::process::{self, Space, sched, signal};
@@ -131,6 +133,7 @@ fn count(space: &Space, shared: &mm::AddressSpace) {
 /// Does what `mm`'s answer asks for.
 fn carry_out(space: &Space, address: u64, outcome: Outcome) -> Served {
     match outcome {
+        Outcome::Resolved(change) if is_stored_to(change.path) => waited(flusher::balance()),
         Outcome::Resolved(_) => Served::Retry,
         Outcome::NeedsRead(read) => waited(fs::complete(read)),
         Outcome::NeedsRoom(room) => waited(make_room(room)),
@@ -142,6 +145,11 @@ fn carry_out(space: &Space, address: u64, outcome: Outcome) -> Served {
         Outcome::OutOfMemory => Served::OutOfMemory,
         Outcome::Denied(denial) => Served::Denied(denial),
     }
+}
+
+/// Whether a page that lies on a disk has become dirty.
+fn is_stored_to(path: Path) -> bool {
+    matches!(path, Path::FileStore | Path::WriteNotify)
 }
 
 /// Has the file system find a place for the page of a file that is about to be stored to.

@@ -24,6 +24,8 @@ mod drivers {
 mod acpi;
 #[path = "../../kernel/src/block/queue.rs"]
 mod block_queue;
+#[path = "../../kernel/src/block/list.rs"]
+mod list;
 #[path = "../../kernel/src/block/partition.rs"]
 mod partition;
 mod request {

@@ -22,20 +22,42 @@ pub(crate) struct Context {
 struct Saved {
     callee_saved: [u64; 6],
     return_address: u64,
-    /// Only on a new stack.
+    /// Only on a new stack; where the thread never enters ring 3, nothing.
     frame: TrapFrame,
 }
+
+/// Where RBX is among the saved registers.
+const RBX: usize = 4;
 
 impl Context {
     /// The context of a new thread on `stack`, which enters ring 3 with the registers of `frame`, after
     /// [`begin`](crate::process::sched::begin).
     pub(crate) fn new_user(stack: KernelStack, frame: &TrapFrame) -> Self {
-        let return_address = first_steps as *const () as u64;
-        let saved = Saved {
-            callee_saved: [0; 6],
-            return_address,
-            frame: *frame,
-        };
+        Self::with(
+            stack,
+            Saved {
+                callee_saved: [0; 6],
+                return_address: first_steps as *const () as u64,
+                frame: *frame,
+            },
+        )
+    }
+
+    /// The context of a new thread on `stack` that runs `body`, and never enters ring 3.
+    pub(crate) fn new_kernel(stack: KernelStack, body: fn() -> !) -> Self {
+        let mut callee_saved = [0; 6];
+        callee_saved[RBX] = body as *const () as u64;
+        Self::with(
+            stack,
+            Saved {
+                callee_saved,
+                return_address: kernel_steps as *const () as u64,
+                frame: TrapFrame::user(0, 0),
+            },
+        )
+    }
+
+    fn with(stack: KernelStack, saved: Saved) -> Self {
         let rsp = stack.top() - size_of::<Saved>() as u64;
         // SAFETY: the top of a mapped stack that is given away here, so no thread runs on it; 16-byte aligned less 8.
         unsafe { (rsp as *mut Saved).write(saved) };
@@ -129,6 +151,18 @@ extern "C" fn first_steps() {
 
 extern "C" fn begin() {
     crate::process::sched::begin();
+}
+
+/// Where a new thread of the kernel's own starts: what it is to run is in RBX.
+#[unsafe(naked)]
+extern "C" fn kernel_steps() {
+    naked_asm!(
+        "call {begin}",
+        "sti",
+        "call rbx",
+        "ud2",
+        begin = sym begin,
+    )
 }
 
 /// Has the processor walk the tables at physical address `root`.

@@ -3,6 +3,7 @@
 //! A device sees physical addresses. All that it is shown lies in the direct map, so its address there tells the physical
 //! one. There is no translation between devices and memory here: a device may write to any frame that it was told of, so
 //! whoever tells it keeps the frame until the device is done, or has been reset.
+use core::ops::Range;
 use core::ptr::NonNull;
 
 use virtio_drivers::{BufferDirection, Hal, PhysAddr};
@@ -58,13 +59,17 @@ unsafe impl Hal for Dma {
     unsafe fn unshare(_: PhysAddr, _: NonNull<[u8]>, _: BufferDirection) {}
 }
 
-/// The first `length` bytes of a frame, 4096 at the most, as a buffer for a device.
+/// Bytes of a frame as a buffer for a device.
 ///
 /// # Safety
 /// For as long as the caller lets the slice live nobody else refers to the bytes as anything but atomics; and those that
 /// the device writes are not looked at before it is done: until then only the slice's address counts.
-pub(crate) unsafe fn buffer<'a>(frame: mm::Frame, length: usize) -> &'a mut [u8] {
-    let length = length.min(PAGE as usize);
-    // SAFETY: the frame lies in the direct map for good; the rest is the caller's promise.
-    unsafe { core::slice::from_raw_parts_mut(pointer_to(frame.address()), length) }
+pub(crate) unsafe fn buffer<'a>(frame: mm::Frame, bytes: Range<usize>) -> &'a mut [u8] {
+    assert!(
+        bytes.start <= bytes.end && bytes.end <= PAGE as usize,
+        "a device is told of {bytes:?} of a frame"
+    );
+    let start = pointer_to::<u8>(frame.address() + bytes.start as u64);
+    // SAFETY: the bytes are the frame's, which lies in the direct map for good; the rest is the caller's promise.
+    unsafe { core::slice::from_raw_parts_mut(start, bytes.len()) }
 }

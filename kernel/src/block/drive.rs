@@ -4,23 +4,27 @@
 //! disk, or by whoever is next on the way to ring 3. A disk that stops answering is given up: it is reset, so that it lets
 //! go of memory, and every request fails from then on.
 use alloc::boxed::Box;
-use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::hint::spin_loop;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use abi::Errno;
-use mm::Frame;
 
-use super::queue::{Answer, Command, Extent, Queue};
-use super::request::{Request, Ticket};
+use super::batch::Batch;
+use super::queue::{Action, Answer, Command, Extent, Queue};
+use super::request::{Piece, Request};
 use crate::arch::{percpu, timer};
+use crate::fs::paged;
 use crate::lock::{IrqLock, Rank};
 use crate::process::{signal, waiting};
 use crate::rate_limit::RateLimit;
 
 /// How long a disk may take to answer, in nanoseconds. Linux gives most of them as long.
 const PATIENCE: u64 = 30_000_000_000;
+
+/// Requests that find room in line however little memory there is.
+const ROOM: usize = 64;
 
 /// How often a disk is asked whether it has answered, in nanoseconds: one that can't interrupt, and one whose interrupt may
 /// have been lost.
@@ -32,12 +36,14 @@ pub(crate) trait Device: Send {
     /// What is known of it.
     fn facts(&self) -> Facts;
 
-    /// Has the device read `sectors` into `frames`; false where it has no room for a command more.
+    /// Has the device read `sectors` into memory, write them from there, or flush what it keeps in a cache; false where it
+    /// has no room for a command more.
     fn start(
         &mut self,
         command: Command,
+        action: Action,
         sectors: Range<u64>,
-        frames: &mut dyn Iterator<Item = Frame>,
+        pieces: &mut dyn Iterator<Item = Piece>,
     ) -> bool;
 
     /// A command that the device is done with.
@@ -65,6 +71,8 @@ pub(crate) struct Facts {
     /// Bytes of its own sectors.
     pub(crate) sector_size: u32,
     pub(crate) is_read_only: bool,
+    /// Whether what it has written is safe only when it was flushed.
+    pub(crate) has_cache: bool,
     pub(crate) most_frames: usize,
     /// Whether it says by interrupt that it is done.
     pub(crate) interrupts: bool,
@@ -73,9 +81,28 @@ pub(crate) struct Facts {
 /// What a disk has done since boot.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    /// Commands that were answered.
-    pub(crate) reads: AtomicU64,
+    pub(crate) read: Done,
+    pub(crate) written: Done,
+    pub(crate) flushed: Done,
+}
+
+/// Commands of a kind that were answered, and their sectors.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) commands: AtomicU64,
     pub(crate) sectors: AtomicU64,
+}
+
+impl Counts {
+    fn add(&self, action: Action, sectors: u64) {
+        let done = match action {
+            Action::Read => &self.read,
+            Action::Write => &self.written,
+            Action::Flush => &self.flushed,
+        };
+        done.commands.fetch_add(1, Relaxed);
+        done.sectors.fetch_add(sectors, Relaxed);
+    }
 }
 
 /// A disk.
@@ -91,15 +118,20 @@ struct State {
     queue: Queue<Request>,
     device: Box<dyn Device>,
     is_gone: bool,
+    /// Sectors that somebody has the right to write.
+    claims: Vec<Range<u64>>,
 }
 
 impl Drive {
     pub(super) fn try_new(device: impl Device + 'static) -> Result<Self, Errno> {
         let facts = device.facts();
+        let mut queue = Queue::new(facts.most_frames);
+        queue.reserve(ROOM).ok_or(Errno::ENOMEM)?;
         let state = State {
-            queue: Queue::new(facts.most_frames),
+            queue,
             device: Box::try_new(device).map_err(|_| Errno::ENOMEM)?,
             is_gone: false,
+            claims: Vec::new(),
         };
         Ok(Self {
             number: 0,
@@ -121,8 +153,8 @@ impl Drive {
         &self.counts
     }
 
-    /// How many requests went with another's, and how many commands the device has now.
-    pub(crate) fn joined_and_flying(&self) -> (u64, usize) {
+    /// How many reads and writes went with another's, and how many commands the device has now.
+    pub(crate) fn joined_and_flying(&self) -> ([u64; 2], usize) {
         let state = self.state.lock();
         (state.queue.joined(), state.queue.flying())
     }
@@ -132,41 +164,79 @@ impl Drive {
         core::ptr::from_ref(self).addr()
     }
 
-    /// Sends a request on its way. Where there is no memory to remember it, it has failed.
-    pub(super) fn send(&self, request: Request) -> Result<Arc<Ticket>, Errno> {
-        let ticket = request.ticket();
-        let refused = {
-            let mut state = self.state.lock();
-            let refused = state.queue.push(request).err();
-            state.go_on();
-            refused
-        };
-        match refused {
-            Some(request) => {
-                request.finish(Answer::Failed);
-                self.wake();
-                Err(Errno::ENOMEM)
-            }
-            None => Ok(ticket),
+    /// Gives the right to write `sectors` to one: `EROFS` where nobody can, `EBUSY` where another has it of some of them.
+    pub(super) fn claim(&self, sectors: &Range<u64>) -> Result<(), Errno> {
+        if self.facts.is_read_only {
+            return Err(Errno::EROFS);
+        }
+        let mut state = self.state.lock();
+        let is_taken = |claim: &Range<u64>| claim.start < sectors.end && sectors.start < claim.end;
+        if state.claims.iter().any(is_taken) {
+            return Err(Errno::EBUSY);
+        }
+        state.claims.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+        state.claims.push(sectors.clone());
+        Ok(())
+    }
+
+    /// Whether anybody has it.
+    pub(crate) fn is_claimed(&self) -> bool {
+        !self.state.lock().claims.is_empty()
+    }
+
+    /// Takes that right back.
+    pub(super) fn disclaim(&self, sectors: &Range<u64>) {
+        self.state.lock().claims.retain(|claim| claim != sectors);
+    }
+
+    /// Sends a request on its way; what writes where nobody has the right to has failed. May wait for room, for which no
+    /// memory is needed.
+    pub(super) fn send(&self, mut request: Request) {
+        while let Some(refused) = self.try_send(request) {
+            request = refused;
+            self.wait_out(|| self.state.lock().queue.has_room());
         }
     }
 
-    /// Waits for the answer: `EIO` where the disk failed, `EINTR` where the process has to end first.
-    pub(super) fn wait_for(&self, ticket: &Ticket) -> Result<(), Errno> {
-        self.wait_until(|| ticket.answer().is_some())?;
-        match ticket.answer() {
-            Some(Answer::Done) => Ok(()),
-            _ => Err(Errno::EIO),
+    /// Gives the request back where there is no room now.
+    fn try_send(&self, request: Request) -> Option<Request> {
+        let mut state = self.state.lock();
+        if !state.may_send(&request) {
+            drop(state);
+            log::error!("a write to a disk that nobody asked to be written was refused");
+            request.finish(Answer::Failed);
+            return None;
         }
+        let refused = state.queue.push(request).err();
+        state.go_on();
+        refused
+    }
+
+    /// Has what was written survive the loss of power: all that was answered before.
+    pub(crate) fn flush(&self) -> Result<(), Errno> {
+        if !self.facts.has_cache {
+            return Ok(());
+        }
+        let batch = Batch::try_new(0)?;
+        batch.send_flush(self);
+        self.wait_until(|| batch.is_over())?;
+        batch.result()
     }
 
     /// Waits for what a request of whomever brings about; `EINTR` where the process has to end first. The caller holds no
     /// lock.
     pub(crate) fn wait_until(&self, is_over: impl Fn() -> bool) -> Result<(), Errno> {
+        let is_dying = || percpu::try_with_current(|_| ()).is_some() && signal::is_dying();
+        self.wait_out(|| is_over() || is_dying());
+        if is_over() { Ok(()) } else { Err(Errno::EINTR) }
+    }
+
+    /// The same to the end, which comes: a disk that does not answer is given up.
+    pub(crate) fn wait_out(&self, is_over: impl Fn() -> bool) {
         loop {
             self.take_back();
             if is_over() {
-                return Ok(());
+                return;
             }
             self.check_patience();
             if percpu::try_with_current(|_| ()).is_none() {
@@ -174,11 +244,8 @@ impl Drive {
                 spin_loop();
                 continue;
             }
-            if signal::is_dying() {
-                return Err(Errno::EINTR);
-            }
             let period = if self.facts.interrupts { LOST } else { ASKED };
-            let look_again = || is_over() || self.has_news() || signal::is_dying();
+            let look_again = || is_over() || self.has_news();
             waiting::wait(self.key(), Some(timer::nanoseconds() + period), look_again);
         }
     }
@@ -204,6 +271,7 @@ impl Drive {
         }
         if any {
             self.wake();
+            paged::collect_left_over();
         }
     }
 
@@ -211,10 +279,8 @@ impl Drive {
         let state = &mut *self.state.lock();
         while let Some((command, answer)) = state.device.finish() {
             let sectors = state.queue.sectors(command);
-            self.counts.reads.fetch_add(1, Relaxed);
-            self.counts
-                .sectors
-                .fetch_add(sectors.end - sectors.start, Relaxed);
+            let action = state.queue.action(command);
+            self.counts.add(action, sectors.end - sectors.start);
             state.queue.end(command, answer);
         }
         state.go_on();
@@ -246,22 +312,34 @@ fn tell_of(failed: &Request) {
     if left_out > 0 {
         log::warn!("{left_out} lines about disks that failed were left out");
     }
-    log::warn!("a disk could not read sectors {:?}", failed.sectors());
+    match failed.action() {
+        Action::Read => log::warn!("a disk could not read sectors {:?}", failed.sectors()),
+        Action::Write => log::warn!("a disk could not write sectors {:?}", failed.sectors()),
+        Action::Flush => log::warn!("a disk could not flush its cache"),
+    }
 }
 
 impl State {
+    /// Whether a request reads, or writes what somebody has the right to.
+    fn may_send(&self, request: &Request) -> bool {
+        let sectors = request.sectors();
+        let is_inside =
+            |claim: &Range<u64>| claim.start <= sectors.start && sectors.end <= claim.end;
+        request.action() != Action::Write || self.claims.iter().any(is_inside)
+    }
+
     /// Gives the device as much as it takes.
     fn go_on(&mut self) {
         if self.is_gone {
             self.queue.fail_all();
         }
         while let Some(command) = self.queue.first() {
-            let sectors = self.queue.sectors(command);
-            let mut frames = self.queue.parts(command).flat_map(Request::frames_to_fill);
-            if !self.device.start(command, sectors, &mut frames) {
+            let (action, sectors) = (self.queue.action(command), self.queue.sectors(command));
+            let mut pieces = self.queue.parts(command).flat_map(Request::memory);
+            if !self.device.start(command, action, sectors, &mut pieces) {
                 return;
             }
-            drop(frames);
+            drop(pieces);
             self.queue.start_first(timer::nanoseconds() + PATIENCE);
         }
     }

@@ -1,10 +1,14 @@
 //! Disks: requests go to a driver, which answers each, late and in any order; whoever waits for one sees to all.
 //!
 //! `queue.rs` has the requests in line and on their way; `drive.rs` the waiting, and what becomes of a disk that does not
-//! answer; `volume.rs` brings pages of the page cache from a disk or a partition, which `scan.rs` finds. Nothing here runs in
-//! an interrupt.
+//! answer; a `batch.rs` is pages that are read or written together, wherever their `parts.rs` lie on a `volume.rs`: a disk or
+//! a partition, which `scan.rs` finds. Nothing here runs in an interrupt, and nothing is written but where somebody claimed
+//! the right to.
+mod batch;
 mod drive;
+mod list;
 mod partition;
+mod parts;
 mod queue;
 mod readahead;
 mod request;
@@ -19,10 +23,12 @@ use spin::Once;
 use crate::arch::percpu::{self, Attention};
 use crate::drivers::pci::Function;
 use crate::drivers::{nvme, pci, virtio_blk};
-pub(crate) use drive::{Bus, Device, Drive, Facts};
-pub(crate) use queue::{Answer, Command};
+pub(crate) use batch::{Batch, Work};
+pub(crate) use drive::{Bus, Counts, Device, Drive, Facts};
+pub(crate) use parts::Parts;
+pub(crate) use queue::{Action, Answer, Command};
 pub(crate) use readahead::Window;
-pub(crate) use request::{MOST_FRAMES, SECTOR};
+pub(crate) use request::{MOST_FRAMES, Piece, SECTOR};
 pub(crate) use volume::Volume;
 
 static DRIVES: Once<Vec<Drive>> = Once::new();

@@ -3,21 +3,36 @@
 //! Nothing here knows devices or pages, so it is tested on the workstation. Requests stand in slots and are linked by
 //! number: once one was taken in, no step of its way needs memory, so none can fail. Neighbours that are still in line
 //! become one command; where that fails each is tried once more alone, so an error meets only those whom it concerns.
+//!
+//! A device may carry out what it has in any order. So a command that shares sectors with one that it has, where either
+//! writes, waits in line until that was answered, and nobody behind it goes before it.
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Sectors that fill a frame.
-const SECTORS_A_FRAME: u64 = 8;
+use super::list::{Linked, List};
 
 /// How many commands in line are looked at for a neighbour, so that this is soon over.
 const LOOK: usize = 64;
 
+/// What the device is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Read,
+    Write,
+    /// Make last what it has answered as written.
+    Flush,
+}
+
 /// What a queue must know of a request.
 pub(crate) trait Extent {
-    /// The sectors that it is about.
+    fn action(&self) -> Action;
+    /// The sectors that it is about; none for a flush.
     fn sectors(&self) -> Range<u64>;
-    /// How many frames they fill.
-    fn frames(&self) -> usize;
+    /// In how many pieces of memory they lie.
+    fn pieces(&self) -> usize;
+    /// Whether the first piece begins where a page does, and the last one ends where one does: devices want it so of
+    /// everything inside a command.
+    fn is_aligned(&self) -> (bool, bool);
 }
 
 /// What became of a request.
@@ -39,20 +54,16 @@ struct Slot<R> {
     next: Option<u32>,
     /// The next request of the same command.
     part: Option<u32>,
-    /// Of the command that begins here: its last request, its sectors, its frames.
+    action: Action,
+    /// Of the command that begins here: its last request, its sectors, its pieces and how they lie in pages.
     last: u32,
     sectors: Range<u64>,
-    frames: usize,
+    pieces: usize,
+    is_aligned: (bool, bool),
     /// By when the device is to have answered, in nanoseconds since boot.
     deadline: u64,
     may_join: bool,
     answer: Answer,
-}
-
-/// Slots in the order in which they came.
-#[derive(Clone, Copy, Default)]
-struct List {
-    ends: Option<(u32, u32)>,
 }
 
 /// The requests to one device.
@@ -64,30 +75,50 @@ pub(crate) struct Queue<R> {
     flying: List,
     /// One by one.
     answered: List,
-    most_frames: usize,
-    joined: u64,
+    most_pieces: usize,
+    /// Reads, writes.
+    joined: [u64; 2],
+    /// How many of the requests write.
+    writes: usize,
 }
 
 impl<R: Extent> Queue<R> {
-    /// An empty queue, whose commands have at most so many frames.
-    pub(crate) const fn new(most_frames: usize) -> Self {
-        const NOBODY: List = List { ends: None };
+    /// An empty queue, whose commands have at most so many pieces.
+    pub(crate) const fn new(most_pieces: usize) -> Self {
         Self {
             slots: Vec::new(),
-            free: NOBODY,
-            waiting: NOBODY,
-            flying: NOBODY,
-            answered: NOBODY,
-            most_frames,
-            joined: 0,
+            free: List::new(),
+            waiting: List::new(),
+            flying: List::new(),
+            answered: List::new(),
+            most_pieces,
+            joined: [0; 2],
+            writes: 0,
         }
     }
 
-    /// Takes a request in; gives it back where there is no memory for that.
+    /// Has room for so many requests more, whatever memory there will be; `None` where there is too little now.
+    pub(crate) fn reserve(&mut self, requests: usize) -> Option<()> {
+        self.slots.try_reserve(requests).ok()?;
+        for _ in 0..requests {
+            let slot = self.slots.len() as u32;
+            self.slots.push(Slot::new());
+            self.free.push(&mut self.slots, slot);
+        }
+        Some(())
+    }
+
+    /// Whether there is room for a request more.
+    pub(crate) fn has_room(&self) -> bool {
+        self.free.first().is_some() || self.slots.len() < self.slots.capacity()
+    }
+
+    /// Takes a request in; gives it back where there is no room, and no memory for more.
     pub(crate) fn push(&mut self, request: R) -> Result<(), R> {
         let Some(slot) = self.free_slot() else {
             return Err(request);
         };
+        self.writes += usize::from(request.action() == Action::Write);
         self.put(slot, request);
         if !self.join(slot) {
             self.waiting.push(&mut self.slots, slot);
@@ -106,8 +137,10 @@ impl<R: Extent> Queue<R> {
 
     fn put(&mut self, number: u32, request: R) {
         self.slots[number as usize] = Slot {
+            action: request.action(),
             sectors: request.sectors(),
-            frames: request.frames(),
+            pieces: request.pieces(),
+            is_aligned: request.is_aligned(),
             last: number,
             request: Some(request),
             ..Slot::new()
@@ -116,70 +149,109 @@ impl<R: Extent> Queue<R> {
 
     /// Makes the request in slot `new` part of a command in line, behind or before which its sectors are.
     fn join(&mut self, new: u32) -> bool {
+        let Some(command) = self.neighbour(new) else {
+            return false;
+        };
+        if self.fits(command, new) {
+            self.append(command, new);
+        } else {
+            self.prepend(command, new);
+        }
+        let is_write = self.slot(command).action == Action::Write;
+        self.joined[usize::from(is_write)] += 1;
+        true
+    }
+
+    /// A command in line that the request in slot `new` may become part of: so it must not overtake what it conflicts with.
+    fn neighbour(&self, new: u32) -> Option<u32> {
+        let mut found = None;
         let mut next = self.waiting.first();
         for _ in 0..LOOK {
-            let Some(command) = next else { break };
-            if self.fits(command, new) {
-                self.append(command, new);
-                return true;
+            let Some(command) = next else { return found };
+            if found.is_some() && self.conflict(command, new) {
+                return None;
             }
-            if self.fits(new, command) {
-                self.prepend(command, new);
-                return true;
+            if found.is_none() && (self.fits(command, new) || self.fits(new, command)) {
+                found = Some(command);
             }
             next = self.slots[command as usize].next;
         }
-        false
+        found.filter(|_| self.writes == 0)
     }
 
-    /// Whether command `behind` may follow on `front`. All frames but the last must be full.
+    /// Whether command `behind` may follow on `front`.
     fn fits(&self, front: u32, behind: u32) -> bool {
         let (front, behind) = (&self.slots[front as usize], &self.slots[behind as usize]);
-        let length = front.sectors.end - front.sectors.start;
         front.may_join
             && behind.may_join
+            && front.action == behind.action
+            && front.action != Action::Flush
             && front.sectors.end == behind.sectors.start
-            && length == front.frames as u64 * SECTORS_A_FRAME
-            && front.frames + behind.frames <= self.most_frames
+            && front.is_aligned.1
+            && behind.is_aligned.0
+            && front.pieces + behind.pieces <= self.most_pieces
+    }
+
+    /// Whether it matters which of two commands comes first.
+    fn conflict(&self, one: u32, other: u32) -> bool {
+        let (one, other) = (&self.slots[one as usize], &self.slots[other as usize]);
+        (one.action == Action::Write || other.action == Action::Write)
+            && one.sectors.start < other.sectors.end
+            && other.sectors.start < one.sectors.end
     }
 
     fn append(&mut self, command: u32, new: u32) {
-        let (end, frames) = (self.slot(new).sectors.end, self.slot(new).frames);
+        let behind = self.slot(new);
+        let (end, pieces, is_aligned) = (behind.sectors.end, behind.pieces, behind.is_aligned.1);
         let last = self.slot(command).last;
         self.slot(last).part = Some(new);
         let head = self.slot(command);
         head.last = new;
         head.sectors.end = end;
-        head.frames += frames;
-        self.joined += 1;
+        head.pieces += pieces;
+        head.is_aligned.1 = is_aligned;
     }
 
     /// Swaps the two requests' slots, so that the command keeps its place in line.
     fn prepend(&mut self, command: u32, new: u32) {
         let (old, rest) = (self.slot(command).request.take(), self.slot(command).part);
         let request = self.slot(new).request.take();
-        let (sectors, frames) = (self.slot(new).sectors.clone(), self.slot(new).frames);
         let behind = self.slot(new);
+        let (start, pieces, is_aligned) =
+            (behind.sectors.start, behind.pieces, behind.is_aligned.0);
         behind.request = old;
         behind.part = rest;
         let head = self.slot(command);
         head.request = request;
         head.part = Some(new);
-        head.sectors.start = sectors.start;
-        head.frames += frames;
+        head.sectors.start = start;
+        head.pieces += pieces;
+        head.is_aligned.0 = is_aligned;
         if head.last == command {
             head.last = new;
         }
-        self.joined += 1;
     }
 
     fn slot(&mut self, number: u32) -> &mut Slot<R> {
         &mut self.slots[number as usize]
     }
 
-    /// The command that is to go to the device next.
+    /// The command that is to go to the device next, if the device has none that must be over before.
     pub(crate) fn first(&self) -> Option<Command> {
-        self.waiting.first().map(Command)
+        let first = self.waiting.first()?;
+        let mut next = self.flying.first();
+        while let Some(command) = next {
+            if self.conflict(command, first) {
+                return None;
+            }
+            next = self.slots[command as usize].next;
+        }
+        Some(Command(first))
+    }
+
+    /// What a command has the device do.
+    pub(crate) fn action(&self, command: Command) -> Action {
+        self.slots[command.0 as usize].action
     }
 
     /// The sectors of a command.
@@ -222,8 +294,8 @@ impl<R: Extent> Queue<R> {
         count
     }
 
-    /// How many requests were joined to another's.
-    pub(crate) fn joined(&self) -> u64 {
+    /// How many reads and how many writes were joined to another's.
+    pub(crate) fn joined(&self) -> [u64; 2] {
         self.joined
     }
 
@@ -236,8 +308,16 @@ impl<R: Extent> Queue<R> {
         }
     }
 
-    /// Answers each request of a command; `None` sends each alone.
+    /// Answers each request of a command; `None` sends each alone, before all that are in line: some may have waited for
+    /// the command.
     fn take_apart(&mut self, command: u32, answer: Option<Answer>) {
+        let mut again = List::new();
+        self.take_parts(command, answer, &mut again);
+        let line = core::mem::replace(&mut self.waiting, again);
+        self.waiting.append(&mut self.slots, line);
+    }
+
+    fn take_parts(&mut self, command: u32, answer: Option<Answer>, again: &mut List) {
         let mut next = Some(command);
         while let Some(number) = next {
             next = self.slot(number).part;
@@ -251,7 +331,7 @@ impl<R: Extent> Queue<R> {
                     self.slot(number).answer = answer;
                     self.answered.push(&mut self.slots, number);
                 }
-                None => self.waiting.push(&mut self.slots, number),
+                None => again.push(&mut self.slots, number),
             }
         }
     }
@@ -271,8 +351,15 @@ impl<R: Extent> Queue<R> {
         let number = self.answered.pop(&mut self.slots)?;
         let slot = self.slot(number);
         let (request, answer) = (slot.request.take()?, slot.answer);
+        self.writes -= usize::from(request.action() == Action::Write);
         self.free.push(&mut self.slots, number);
         Some((request, answer))
+    }
+}
+
+impl<R> Linked for Slot<R> {
+    fn next(&mut self) -> &mut Option<u32> {
+        &mut self.next
     }
 }
 
@@ -283,50 +370,13 @@ impl<R> Slot<R> {
             next: None,
             part: None,
             last: 0,
+            action: Action::Read,
             sectors: 0..0,
-            frames: 0,
+            pieces: 0,
+            is_aligned: (false, false),
             deadline: 0,
             may_join: true,
             answer: Answer::Failed,
         }
-    }
-}
-
-impl List {
-    fn first(&self) -> Option<u32> {
-        self.ends.map(|(first, _)| first)
-    }
-
-    fn push<R>(&mut self, slots: &mut [Slot<R>], number: u32) {
-        slots[number as usize].next = None;
-        let first = match self.ends {
-            Some((first, last)) => {
-                slots[last as usize].next = Some(number);
-                first
-            }
-            None => number,
-        };
-        self.ends = Some((first, number));
-    }
-
-    fn pop<R>(&mut self, slots: &mut [Slot<R>]) -> Option<u32> {
-        let (first, last) = self.ends?;
-        let next = slots[first as usize].next.take();
-        self.ends = next.map(|next| (next, last));
-        Some(first)
-    }
-
-    /// Takes `number` out; false where it is not in the list.
-    fn remove<R>(&mut self, slots: &mut [Slot<R>], number: u32) -> bool {
-        let mut rest = core::mem::take(self);
-        let mut found = false;
-        while let Some(next) = rest.pop(slots) {
-            if next == number {
-                found = true;
-            } else {
-                self.push(slots, next);
-            }
-        }
-        found
     }
 }

@@ -1,98 +1,107 @@
-//! A request to a disk: pages of a file to be filled, and the ticket by which its sender learns what became of it.
+//! A request to a disk: sectors one after another, and the pieces of memory that they are read into or written from.
 //!
-//! The request owns the reads that it is made of and completes them itself, whoever finds the answer. So its sender may
-//! die meanwhile, and the device writes to no frame that somebody has given back.
+//! The request holds the pages that its pieces are parts of (`batch.rs`) and sees to them itself, whoever finds the answer.
+//! So its sender may die meanwhile, and the device uses no frame that somebody has given back.
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::ops::Range;
-use core::sync::atomic::{AtomicU8, Ordering::*};
 
-use abi::Errno;
-use mm::page_cache::{Read, ReadResult};
 use mm::{Frame, PAGE_SIZE};
 
-use super::queue::{Answer, Extent};
-use crate::arch::memory::memory;
+use super::batch::Batch;
+use super::queue::{Action, Answer, Extent};
 
 /// Bytes of a sector, whatever the disk's own may be.
 pub(crate) const SECTOR: u64 = 512;
 
-/// Frames that one command may fill.
+/// Pieces that one command may have, and pages that are read or written at once.
 pub(crate) const MOST_FRAMES: usize = 32;
 
-/// Sectors of a page.
-const A_PAGE: u64 = PAGE_SIZE / SECTOR;
-
-/// A read of sectors one after another.
-pub(crate) struct Request {
-    sectors: Range<u64>,
-    pages: Vec<Read>,
-    ticket: Arc<Ticket>,
+/// Part of a page on its way: sectors one after another in one frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece {
+    pub(crate) frame: Frame,
+    /// Which bytes of the frame.
+    pub(crate) start: u16,
+    pub(crate) bytes: u16,
+    /// Which page of the batch.
+    pub(super) page: u16,
+    /// Where the bytes lie on the disk.
+    pub(super) sector: u64,
 }
 
-/// Where a request's sender finds the answer.
-#[derive(Debug, Default)]
-pub(crate) struct Ticket(AtomicU8);
+/// Pieces that lie on the disk one after another, of some batch.
+pub(crate) struct Request {
+    action: Action,
+    batch: Arc<Batch>,
+    pieces: Range<usize>,
+}
+
+impl Piece {
+    fn sectors(&self) -> Range<u64> {
+        self.sector..self.sector + u64::from(self.bytes) / SECTOR
+    }
+
+    /// Whether it begins where a page does, and ends where one does.
+    fn is_aligned(&self) -> (bool, bool) {
+        let end = self.start + self.bytes;
+        (self.start == 0, u64::from(end) == PAGE_SIZE)
+    }
+
+    /// Whether a device may be told of `next` right behind this one.
+    pub(super) fn goes_before(&self, next: &Self) -> bool {
+        self.sectors().end == next.sector && self.is_aligned().1 && next.is_aligned().0
+    }
+}
 
 impl Request {
-    /// A request for `pages` of a file one after another, which lies in `place` of its disk.
-    pub(super) fn try_new(pages: Vec<Read>, place: &Range<u64>) -> Result<Self, Errno> {
-        let Ok(ticket) = Arc::try_new(Ticket::default()) else {
-            complete(pages, ReadResult::Failed);
-            return Err(Errno::ENOMEM);
-        };
-        let start = pages.first().map_or(0, Read::index) * A_PAGE + place.start;
-        let end = start + pages.len() as u64 * A_PAGE;
-        Ok(Self {
-            sectors: start..end.min(place.end),
-            pages,
-            ticket,
-        })
+    /// A request for some of a batch's pieces, which go before one another; for none, where it is a flush.
+    pub(super) fn new(action: Action, batch: Arc<Batch>, pieces: Range<usize>) -> Self {
+        Self {
+            action,
+            batch,
+            pieces,
+        }
     }
 
-    /// What its sender keeps.
-    pub(super) fn ticket(&self) -> Arc<Ticket> {
-        self.ticket.clone()
+    fn all(&self) -> &[Piece] {
+        &self.batch.pieces()[self.pieces.clone()]
     }
 
-    /// What its pages are to be read into.
-    pub(super) fn frames_to_fill(&self) -> impl Iterator<Item = Frame> {
-        self.pages.iter().map(Read::frame)
+    /// Where in memory its bytes come from, or go to.
+    pub(super) fn memory(&self) -> impl Iterator<Item = Piece> {
+        self.all().iter().copied()
     }
 
-    /// Makes the pages what they are from here on, and tells the sender. Not to be called with a lock held: a file whose
+    /// Makes its pages what they are from here on, and tells the sender. Not to be called with a lock held: a file whose
     /// last holder this was gives its pages back.
     pub(super) fn finish(self, answer: Answer) {
-        let result = match answer {
-            Answer::Done => ReadResult::Filled,
-            Answer::Failed => ReadResult::Failed,
-        };
-        complete(self.pages, result);
-        self.ticket.0.store(answer as u8, Release);
+        self.batch.finish(self.pieces.clone(), answer);
     }
 }
 
 impl Extent for Request {
+    fn action(&self) -> Action {
+        self.action
+    }
+
     fn sectors(&self) -> Range<u64> {
-        self.sectors.clone()
+        match self.all() {
+            [] => 0..0,
+            [first, .., last] => first.sector..last.sectors().end,
+            [only] => only.sectors(),
+        }
     }
 
-    fn frames(&self) -> usize {
-        self.pages.len()
+    fn pieces(&self) -> usize {
+        self.pieces.len()
     }
-}
 
-fn complete(pages: Vec<Read>, result: ReadResult) {
-    for page in pages {
-        page.complete(memory(), result);
-    }
-}
-
-impl Ticket {
-    /// The answer, once it is there.
-    pub(super) fn answer(&self) -> Option<Answer> {
-        [Answer::Done, Answer::Failed]
-            .into_iter()
-            .find(|answer| *answer as u8 == self.0.load(Acquire))
+    fn is_aligned(&self) -> (bool, bool) {
+        let first = self.all().first().map(Piece::is_aligned);
+        let last = self.all().last().map(Piece::is_aligned);
+        (
+            first.is_some_and(|first| first.0),
+            last.is_some_and(|last| last.1),
+        )
     }
 }

@@ -4,10 +4,13 @@ use alloc::vec::Vec;
 
 use abi::Errno;
 use mm::PAGE_SIZE;
-use mm::page_cache::CachedFile;
+use mm::page_cache::{CachedFile, ReadResult, Source};
 
+use super::batch::{Batch, Work};
 use super::drive::Drive;
 use super::partition::{self, Partitions, Unreadable};
+use super::parts::Parts;
+use super::queue::Action;
 use super::volume::Volume;
 use crate::arch::memory::memory;
 
@@ -40,7 +43,7 @@ pub(super) fn volumes(drives: &'static [Drive]) -> Vec<Volume> {
 }
 
 fn scan(whole: &Volume) -> Partitions {
-    let Ok(file) = Arc::try_new(whole.new_file(0)) else {
+    let Ok(file) = Arc::try_new(CachedFile::new(0, Source::Archive, whole.size())) else {
         return Partitions::default();
     };
     let mut disk = partition::Disk {
@@ -74,6 +77,16 @@ fn bring(whole: &Volume, file: &Arc<CachedFile>, index: u64) -> Result<(), Errno
     if file.is_ready(memory(), index) {
         return Ok(());
     }
-    let fetch = whole.fetch(file, index..index + 1)?.ok_or(Errno::EIO)?;
-    whole.wait_for(&fetch)
+    let mut batch = Batch::try_new(1)?;
+    let read = file.begin_read(memory(), index);
+    let read = read.map_err(|_| Errno::ENOMEM)?.ok_or(Errno::EIO)?;
+    let mut parts = Parts::new();
+    let parts = parts.push_from(whole, index).map(|()| parts);
+    if let Some(batch) = Arc::get_mut(&mut batch) {
+        let work = Work::Read(read, ReadResult::Filled);
+        batch.add(work, &parts, whole.sectors.start);
+    }
+    batch.send(whole.drive, Action::Read);
+    whole.drive.wait_until(|| batch.is_over())?;
+    batch.result()
 }

@@ -82,6 +82,11 @@ impl Files {
         }
     }
 
+    /// No descriptor at all: the kernel's own.
+    pub(crate) fn none() -> Self {
+        Self::new(Vec::new())
+    }
+
     /// 0, 1 and 2 are the console.
     pub(crate) fn with_console() -> Result<Self, OutOfMemory> {
         let console = OpenFile::try_new(Stream, O_RDWR)?;

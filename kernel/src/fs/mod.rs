@@ -18,6 +18,7 @@ pub(crate) mod memfd;
 pub(crate) mod mount;
 mod names;
 pub(crate) mod open;
+pub(crate) mod paged;
 pub(crate) mod path;
 pub(crate) mod pidfd;
 pub(crate) mod pipe;
@@ -122,6 +123,7 @@ pub(crate) fn close() {
     for system in kinds::shared() {
         system.files.close();
     }
+    paged::collect();
 }
 
 /// The program at `path`, which begins at `start` unless it begins at the root.
@@ -136,18 +138,18 @@ pub(crate) fn complete(read: Read) -> Result<(), Errno> {
         tmpfs::complete(read);
         Ok(())
     } else {
-        disk::complete(read)
+        paged::complete(read)
     }
 }
 
 /// Finds a place on the disk for page `index` of `file`, which a program is about to store to through a mapping, and says so to
 /// the page (`CachedFile::back`); may wait. `ENOSPC` or `EIO` where there is none: SIGBUS.
-pub(crate) fn make_room(_file: &CachedFile, _index: u64) -> Result<(), Errno> {
-    // Nothing on a disk can be opened for writing yet.
-    Err(Errno::EIO)
+pub(crate) fn make_room(file: &Arc<CachedFile>, index: u64) -> Result<(), Errno> {
+    let paged = paged::of(file).ok_or(Errno::EIO)?;
+    paged.owner().make_room(file, index)
 }
 
 /// Waits while another reads page `index`; `EINTR` where the process has to end first.
 pub(crate) fn wait_for_page(file: &CachedFile, index: u64) -> Result<(), Errno> {
-    disk::wait_for_page(file, index)
+    paged::wait_for_page(file, index)
 }

@@ -5,9 +5,9 @@ use core::fmt::{Error, Result, Write};
 use mm::page_cache::CachedFile;
 use mm::report::{Files, Identity};
 
-use super::disk;
 use super::inode::Whereabouts;
 use super::mount;
+use super::paged;
 use super::tmpfs::{self, Card};
 
 /// The names of all files.
@@ -15,12 +15,9 @@ pub(super) struct Names;
 
 impl Files for Names {
     fn identity(&self, file: &CachedFile) -> Identity {
-        let (device, inode) = match (tmpfs::of_cached(file), disk::of_cached(file)) {
+        let (device, inode) = match (tmpfs::of_cached(file), paged::of(file)) {
             (Some(card), _) => (card.device, card.number),
-            (None, Some(place)) => {
-                let status = place.inode.status();
-                (status.device, status.number)
-            }
+            (None, Some(paged)) => paged.owner().identity(),
             (None, None) => (super::MEMORY_DEVICE, file.id()),
         };
         Identity {
@@ -33,8 +30,10 @@ impl Files for Names {
         if let Some(card) = tmpfs::of_cached(file) {
             return write_path(card, out);
         }
-        if let Some(place) = disk::of_cached(file) {
-            return write_bytes(&place.path().map_err(|_| Error)?, out);
+        if let Some(paged) = paged::of(file) {
+            let mut path = Vec::new();
+            let whereabouts = paged.owner().write_path(&mut path);
+            return write_whole(&path, whereabouts.map_err(|_| Error)?, out);
         }
         match file.name() {
             Some(name) => {
@@ -56,7 +55,11 @@ fn write_path(card: &Card, out: &mut dyn Write) -> Result {
         mount.write_path(&mut path).map_err(|_| Error)?;
     }
     let whereabouts = card.write_path(&mut path).map_err(|_| Error)?;
-    write_bytes(&path, out)?;
+    write_whole(&path, whereabouts, out)
+}
+
+fn write_whole(path: &[u8], whereabouts: Whereabouts, out: &mut dyn Write) -> Result {
+    write_bytes(path, out)?;
     match whereabouts {
         Whereabouts::There => Ok(()),
         Whereabouts::Removed => out.write_str(" (deleted)"),

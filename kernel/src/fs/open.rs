@@ -13,7 +13,7 @@ use abi::general::{
     POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM, S_IRUSR, S_IWUSR,
 };
 use mm::OutOfMemory;
-use mm::page_cache::CachedFile;
+use mm::page_cache::{CachedFile, Seen};
 
 use super::buffers::Buffers;
 use super::gate::{Gate, Turn};
@@ -22,11 +22,13 @@ use super::locks;
 use super::locks::table::Owner;
 use super::memfd::Memfd;
 use super::mount::Writer;
+use super::paged;
 use super::pipe::Pipe;
 use super::place::Place;
 use super::signalfd::Signalfd;
 use super::timerfd::Timerfd;
 use crate::block::Volume;
+use crate::lock::{IrqLock, Rank};
 use crate::process::Process;
 
 /// What fcntl(2) may change of a file's flags.
@@ -52,6 +54,8 @@ pub(crate) struct OpenFile<K: ?Sized = dyn Kind> {
     flags: AtomicU32,
     /// Somebody took a lock in its name.
     is_locked: AtomicBool,
+    /// Which failures to write its pages are known to whoever has it open.
+    seen: IrqLock<Option<Seen>>,
     /// What is open.
     pub(crate) kind: K,
 }
@@ -272,6 +276,7 @@ impl<K: Kind + 'static> OpenFile<K> {
         place: Option<Place>,
         writer: Option<Writer>,
     ) -> Result<Arc<OpenFile>, OutOfMemory> {
+        let seen = kind.pages().map(|pages| pages.failures_seen());
         let file = Arc::try_new(Self {
             place,
             _writer: writer,
@@ -279,6 +284,7 @@ impl<K: Kind + 'static> OpenFile<K> {
             moving: Gate::new(()),
             flags: AtomicU32::new(flags),
             is_locked: AtomicBool::new(false),
+            seen: IrqLock::new(Rank::Files, seen),
             kind,
         });
         Ok(file.map_err(|_| OutOfMemory)?)
@@ -342,6 +348,27 @@ impl OpenFile {
     /// Whether it stands for a place, and for nothing that could be read: O_PATH.
     pub(crate) fn is_path(&self) -> bool {
         self.flags() & O_PATH != 0
+    }
+
+    /// Has what was stored in `bytes` of it survive the loss of power. `EIO` where some of it could not be written, once.
+    pub(crate) fn sync(&self, bytes: &Range<u64>) -> Result<(), Errno> {
+        let Some(file) = self.kind.pages() else {
+            return Ok(());
+        };
+        let synced = paged::sync(file, bytes);
+        self.check_failures()?;
+        synced
+    }
+
+    /// `EIO` where a page of it could not be written since this was asked last.
+    pub(crate) fn check_failures(&self) -> Result<(), Errno> {
+        let mut seen = self.seen.lock();
+        let file = self.kind.pages().zip(seen.as_mut());
+        if file.is_some_and(|(file, seen)| file.has_failed_since(seen)) {
+            Err(Errno::EIO)
+        } else {
+            Ok(())
+        }
     }
 
     /// `EBADF` unless it was opened for reading.

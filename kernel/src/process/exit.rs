@@ -67,6 +67,7 @@ fn end_machine(status: Status) -> ! {
         while let Found::Ended(..) = table::reap(INIT, Children::Any, Wanted::ENDED) {}
         sched::yield_now();
     }
+    fs::paged::sync_all();
     fs::close();
     trace::write_all();
     log::info!("{}", audit::Faults);

@@ -71,7 +71,7 @@ fn copy(parent: &Process, pid: u32, space: Arc<Space>) -> Result<Arc<Process>, E
     let mut child = Process::new(
         pid,
         parent.name(),
-        space,
+        Some(space),
         files,
         parent.signals.fork(),
         parent.membership.fork(),

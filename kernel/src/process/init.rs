@@ -14,6 +14,7 @@ use super::thread::Thread;
 use super::{Process, audit, exec, fork, sched};
 use crate::arch::trap::TrapFrame;
 use crate::fs::files::Files;
+use crate::fs::paged::flusher;
 use crate::fs::place::Place;
 use crate::{fs, options};
 
@@ -27,6 +28,9 @@ const LIMIT: usize = 128 * 1024;
 
 /// Starts init and lets the processor go to it for good.
 pub(crate) fn start() -> ! {
+    if let Err(errno) = flusher::start() {
+        panic!("no thread can be started that writes back: {errno:?}");
+    }
     let thread = match make() {
         Ok(thread) => thread,
         Err(why) => panic!("init can't be started: {}: {why:?}", PATH.escape_ascii()),
@@ -48,7 +52,7 @@ fn make() -> Result<Arc<Thread>, Failure> {
     let process = Process::new(
         INIT,
         program.name,
-        program.space,
+        Some(program.space),
         files,
         Signals::of_init(),
         Membership::of_init(),

@@ -19,6 +19,7 @@ pub(crate) mod group;
 pub(crate) mod init;
 pub(crate) mod interpreter;
 pub(crate) mod itimer;
+pub(crate) mod kthread;
 mod layout;
 pub(crate) mod limits;
 pub(crate) mod load;
@@ -84,7 +85,7 @@ pub(crate) struct Process {
     limits: IrqLock<Limits>,
     /// The program's name, as `comm` in proc(5).
     name: IrqLock<Name>,
-    /// `None` once the process has ended.
+    /// `None` once the process has ended, and of the kernel's own.
     space: IrqLock<Option<Arc<Space>>>,
     /// Physical address of the space's top-level table, 0 for none: what the scheduler loads.
     root: AtomicU64,
@@ -139,15 +140,17 @@ impl core::fmt::Display for Name {
 }
 
 impl Process {
+    /// A process that nobody knows yet; one without a space is the kernel's own.
     pub(crate) fn new(
         pid: u32,
         name: Name,
-        space: Arc<Space>,
+        space: Option<Arc<Space>>,
         files: Files,
         signals: Signals,
         membership: Membership,
         limits: Limits,
     ) -> Self {
+        let root = space.as_ref().map_or(0, |space| space.root().address());
         Self {
             pid,
             files,
@@ -159,8 +162,8 @@ impl Process {
             usage: Usage::new(),
             limits: IrqLock::new(Rank::Process, limits),
             name: IrqLock::new(Rank::Process, name),
-            root: AtomicU64::new(space.root().address()),
-            space: IrqLock::new(Rank::Process, Some(space)),
+            root: AtomicU64::new(root),
+            space: IrqLock::new(Rank::Process, space),
             thread: IrqLock::new(Rank::Process, Weak::new()),
             borrows_space: AtomicBool::new(false),
             gone: AtomicBool::new(false),

@@ -22,6 +22,7 @@ use super::wait::Status;
 use super::{Process, Space, current, sched};
 use crate::arch::memory::memory;
 use crate::arch::percpu;
+use crate::fs::paged::{self, flusher};
 use crate::heap;
 
 /// What memory is needed for.
@@ -88,8 +89,12 @@ pub(crate) fn relieve(need: Need) -> Relief {
     Relief::Retry
 }
 
-/// Takes back memory that programs gave up with MADV_FREE; true if there was some.
+/// Takes back pages that a disk has too, and memory that programs gave up with MADV_FREE; true if there was some.
 fn reclaim() -> bool {
+    paged::give_back() || reclaim_lazy() || flusher::write_all() && paged::give_back()
+}
+
+fn reclaim_lazy() -> bool {
     let spaces = table::numbers().filter_map(table::find);
     let spaces = spaces.filter_map(|process| process.space());
     let taken = |space: Arc<Space>| space.write().reclaim_lazy(memory());

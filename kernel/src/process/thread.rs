@@ -86,6 +86,24 @@ impl Thread {
         bases: Bases,
     ) -> Result<Arc<Self>, OutOfMemory> {
         let context = Context::new_user(KernelStack::try_new()?, frame);
+        Self::with(process, context, fpu, bases)
+    }
+
+    /// A thread of the kernel's own, which runs `body`.
+    pub(super) fn of_kernel(
+        process: Arc<Process>,
+        body: fn() -> !,
+    ) -> Result<Arc<Self>, OutOfMemory> {
+        let context = Context::new_kernel(KernelStack::try_new()?, body);
+        Self::with(process, context, FpuState::try_new()?, Bases::default())
+    }
+
+    fn with(
+        process: Arc<Process>,
+        context: Context,
+        fpu: FpuState,
+        bases: Bases,
+    ) -> Result<Arc<Self>, OutOfMemory> {
         let thread = Self {
             process,
             context,

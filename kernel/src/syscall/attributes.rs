@@ -6,9 +6,9 @@ use super::file::{any_descriptor, descriptor};
 use super::path::{self, HERE};
 use super::{Answer, Arguments, extent, user};
 use crate::fs::inode::{Change, PERMISSIONS, Time};
-use crate::fs::mount;
 use crate::fs::path::Links;
 use crate::fs::place::Place;
+use crate::fs::{mount, paged};
 
 fn change(place: &Place, change: Change) -> Answer {
     let _writer = place.mount.begin_writing()?;
@@ -171,6 +171,7 @@ pub(super) fn sync() -> Answer {
     for system in mount::systems()? {
         let _ = system.files.sync();
     }
+    paged::sync_all();
     Ok(0)
 }
 

@@ -1,4 +1,4 @@
-//! Where a file's bytes are, and how many: `lseek`, `ftruncate`, `fallocate`, and `fsync`, which has nowhere to bring them.
+//! Where a file's bytes are, and how many: `lseek`, `ftruncate`, `fallocate`, and `fsync`.
 use abi::Errno;
 use abi::general::{
     FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET,
@@ -7,7 +7,7 @@ use abi::general::{
 
 use super::file::descriptor;
 use super::{Answer, Arguments};
-use crate::fs::open::{Allocation, OpenFile, Order};
+use crate::fs::open::{Allocation, MAX_SIZE, OpenFile, Order};
 use crate::process::{current, signal};
 
 /// lseek(2).
@@ -107,10 +107,11 @@ pub(super) fn fallocate([number, mode, offset, length, ..]: Arguments) -> Answer
     open.kind.allocate(offset..end, how).map(|()| 0)
 }
 
-/// fsync(2) and fdatasync(2): what is in memory is where it belongs.
+/// fsync(2) and fdatasync(2).
 pub(super) fn fsync([number, ..]: Arguments) -> Answer {
-    match descriptor(number)?.file.kind.order() {
-        Order::Random(_) => Ok(0),
+    let open = descriptor(number)?.file;
+    match open.kind.order() {
+        Order::Random(_) => open.sync(&(0..MAX_SIZE)).map(|()| 0),
         Order::Endless | Order::Stream => Err(Errno::EINVAL),
     }
 }

@@ -1,5 +1,7 @@
 //! What is said of a file's future use, and of bytes on their way to a disk: `fadvise64`, `readahead`, `sync_file_range`.
 //! For files in memory all of it is true already; what makes no sense is refused as on Linux.
+use core::ops::Range;
+
 use abi::Errno;
 use abi::general::{
     POSIX_FADV_NOREUSE, S_IFBLK, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG,
@@ -8,7 +10,8 @@ use abi::general::{
 
 use super::file::{descriptor, readable};
 use super::{Answer, Arguments};
-use crate::fs::open::OpenFile;
+use crate::fs::open::{MAX_SIZE, OpenFile};
+use crate::fs::paged::{self, pages_of};
 
 fn kind(open: &OpenFile) -> u32 {
     open.kind.status().mode & S_IFMT
@@ -45,7 +48,29 @@ pub(super) fn sync_file_range([number, offset, length, flags, ..]: Arguments) ->
         return Err(Errno::EINVAL);
     }
     match kind(&open) {
-        S_IFREG | S_IFBLK | S_IFDIR | S_IFLNK => Ok(0),
-        _ => Err(Errno::ESPIPE),
+        S_IFREG | S_IFBLK | S_IFDIR | S_IFLNK => {}
+        _ => return Err(Errno::ESPIPE),
     }
+    let end = if length == 0 { MAX_SIZE } else { end as u64 };
+    write_range(&open, &pages_of(&(offset..end)), flags as u32).map(|()| 0)
+}
+
+/// Carries out the three steps that `flags` choose from.
+fn write_range(open: &OpenFile, pages: &Range<u64>, flags: u32) -> Result<(), Errno> {
+    let file = open.kind.pages();
+    let Some((file, paged)) = file.and_then(|file| Some((file, paged::of(file)?))) else {
+        return Ok(());
+    };
+    if flags & SYNC_FILE_RANGE_WAIT_BEFORE != 0 {
+        paged.wait_written(file, pages)?;
+        open.check_failures()?;
+    }
+    if flags & SYNC_FILE_RANGE_WRITE != 0 {
+        paged.begin_writing(file, pages)?;
+    }
+    if flags & SYNC_FILE_RANGE_WAIT_AFTER != 0 {
+        paged.wait_written(file, pages)?;
+        open.check_failures()?;
+    }
+    Ok(())
 }

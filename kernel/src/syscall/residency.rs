@@ -1,18 +1,23 @@
 //! `mlock` and its kin, `mincore`, `msync`: whether pages are in memory, stay there, and reach their file.
+use alloc::sync::Arc;
+use core::ops::Range;
+
 use abi::Errno;
 use abi::general::{MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT};
 use mm::mlock::Lock;
 use mm::msync::Sync;
+use mm::page_cache::CachedFile;
 use mm::populate::Populate;
 use mm::space::USER_END;
-use mm::{Error, PAGE_SIZE, Page};
+use mm::{Backing, Error, PAGE_SIZE, Page, VmFlags};
 
 use super::memory::{errno, populate};
 use super::{Answer, Arguments, user};
 use crate::arch::memory::memory;
 use crate::fault;
-use crate::process::current;
+use crate::fs::paged;
 use crate::process::oom::{self, Need};
+use crate::process::{Space, current};
 
 /// mlock(2).
 pub(super) fn mlock([address, length, ..]: Arguments) -> Answer {
@@ -124,5 +129,51 @@ pub(super) fn msync([address, length, flags, ..]: Arguments) -> Answer {
     let how = Sync::from_bits(flags as u32).ok_or(Errno::EINVAL)?;
     let space = current().space().ok_or(Errno::ENOMEM)?;
     let done = space.read().msync(address, length, how);
+    let is_in_order = matches!(done, Ok(()) | Err(Error::OutOfMemory));
+    if is_in_order && how.contains(Sync::SYNC) {
+        let end = address.saturating_add(length);
+        write_shared(&space, Page::containing(address), end)?;
+    }
     done.map(|()| 0).map_err(errno)
+}
+
+/// Has what was stored to shared files between page `at` and byte `end` survive the loss of power.
+fn write_shared(space: &Space, mut at: Page, end: u64) -> Result<(), Errno> {
+    while let Some((file, bytes, next)) = next_shared(space, at, end) {
+        at = next;
+        let mut seen = file.failures_seen();
+        let synced = paged::sync(&file, &bytes);
+        let is_failed = file.has_failed_since(&mut seen);
+        paged::close(file);
+        synced?;
+        if is_failed {
+            return Err(Errno::EIO);
+        }
+    }
+    Ok(())
+}
+
+/// The first file that is shared from page `at` on, which bytes of it, and where to go on.
+fn next_shared(
+    space: &Space,
+    mut at: Page,
+    end: u64,
+) -> Option<(Arc<CachedFile>, Range<u64>, Page)> {
+    let shared = space.read();
+    while let Some(vma) = shared.find_vma(at.address()) {
+        let start = vma.start.max(at);
+        if start.address() >= end {
+            return None;
+        }
+        if vma.flags.contains(VmFlags::SHARED)
+            && let Backing::File { file, .. } = &vma.backing
+            && let Some(index) = vma.file_index(start)
+        {
+            let length = vma.end.address().min(end) - start.address();
+            let first = index * PAGE_SIZE;
+            return Some((file.clone(), first..first + length, vma.end));
+        }
+        at = vma.end;
+    }
+    None
 }

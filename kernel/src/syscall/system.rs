@@ -4,6 +4,7 @@ use abi::Errno;
 use super::{Answer, Arguments, user};
 use crate::arch::memory::memory;
 use crate::arch::{exit, timer};
+use crate::fs::paged;
 use crate::process::{sched, signal, table};
 use crate::{random, trace};
 
@@ -78,6 +79,10 @@ pub(super) fn reboot([magic, magic2, command, ..]: Arguments) -> Answer {
         return Err(Errno::EINVAL);
     }
     trace::write_all();
+    if matches!(command as u32, RESTART | HALT | POWER_OFF) {
+        // Linux leaves this to whoever asks; what was stored is too much to lose for his haste.
+        paged::sync_all();
+    }
     match command as u32 {
         RESTART => exit::restart(),
         HALT => exit::halt(),

@@ -1,7 +1,7 @@
 //! Disks by NVM Express (specification 1.4): one controller, its first namespace, one pair of rings beside the admin's.
 //!
-//! The controller is told no address but those of its own rings and of frames that wait to be filled, which stay until it
-//! has answered or was cut off. Set-up polls, and has an end; after that nothing here waits.
+//! The controller is told no address but those of its own rings and of frames on their way, which stay until it has answered
+//! or was cut off. Set-up polls, and has an end; after that nothing here waits.
 mod queue;
 
 use alloc::vec::Vec;
@@ -18,7 +18,7 @@ use super::pci::Function;
 use crate::arch::memory::memory;
 use crate::arch::mmio::Registers;
 use crate::arch::timer;
-use crate::block::{Answer, Bus, Command, Device, Facts, MOST_FRAMES, SECTOR};
+use crate::block::{Action, Answer, Bus, Command, Device, Facts, MOST_FRAMES, Piece, SECTOR};
 use queue::{Completion, ENTRIES, Entry, Pair, zeroed_frame};
 
 /// The only namespace that is used.
@@ -78,8 +78,11 @@ impl Nvme {
     fn open(function: &Function, index: usize) -> Result<Self, Errno> {
         function.enable();
         let mut setup = Setup::begin(function)?;
-        let most_frames = setup.most_frames()?;
-        let mut facts = setup.facts(most_frames)?;
+        let (most_frames, has_cache) = setup.controller()?;
+        let mut facts = Facts {
+            has_cache,
+            ..setup.facts(most_frames)?
+        };
         facts.interrupts = function.route_interrupt(index);
         let pair = setup.new_pair(facts.interrupts)?;
         let Setup {
@@ -112,14 +115,17 @@ impl Nvme {
         (self.lists[at / size], at % size)
     }
 
-    /// The two addresses by which a command names its pages.
-    fn name_pages(&self, slot: usize, frames: &mut dyn Iterator<Item = Frame>) -> [u64; 2] {
-        let first = frames.next().map_or(0, Frame::address);
+    /// The two addresses by which a command names its pages (section 4.3): only the first may begin inside a page, and only
+    /// the last end inside one.
+    fn name_pages(&self, slot: usize, pieces: &mut dyn Iterator<Item = Piece>) -> [u64; 2] {
+        let address = |piece: Piece| piece.frame.address() + u64::from(piece.start);
+        let mut addresses = pieces.map(address);
+        let first = addresses.next().unwrap_or(0);
         let (list, at) = self.list(slot);
         let words = &memory().machine.words(list)[at / 8..][..MOST_FRAMES];
         let mut count = 0;
-        for (place, frame) in words.iter().zip(frames) {
-            place.store(frame.address(), Release);
+        for (place, address) in words.iter().zip(addresses) {
+            place.store(address, Release);
             count += 1;
         }
         let second = match count {
@@ -128,6 +134,15 @@ impl Nvme {
             _ => list.address() + at as u64,
         };
         [first, second]
+    }
+
+    /// The words by which a command names its sectors; a flush has none.
+    fn name_sectors(&self, sectors: &Range<u64>) -> [u32; 3] {
+        let a_sector = u64::from(self.facts.sector_size) / SECTOR;
+        let first = sectors.start / a_sector;
+        let count = (sectors.end - sectors.start) / a_sector;
+        let last = count.saturating_sub(1);
+        [first as u32, (first >> 32) as u32, last as u32]
     }
 }
 
@@ -216,15 +231,17 @@ impl Setup {
         words[at / 8].load(Acquire).to_le_bytes()[at % 8]
     }
 
-    /// How many pages one command may name.
-    fn most_frames(&mut self) -> Result<usize, Errno> {
+    /// How many pages one command may name, and whether what was written must be flushed.
+    fn controller(&mut self) -> Result<(usize, bool), Errno> {
         const CONTROLLER: u32 = 1;
         const MOST_DATA: usize = 77;
+        const CACHE: usize = 525;
         self.identify(0, CONTROLLER)?;
-        Ok(match self.byte(MOST_DATA) {
+        let most_frames = match self.byte(MOST_DATA) {
             0 => MOST_FRAMES,
             power => MOST_FRAMES.min(1 << power.min(16)),
-        })
+        };
+        Ok((most_frames, self.byte(CACHE) & 1 != 0))
     }
 
     /// What the namespace is like.
@@ -245,6 +262,7 @@ impl Setup {
                 sectors,
                 sector_size: 1 << power,
                 is_read_only: self.byte(ATTRIBUTES) & 1 != 0,
+                has_cache: true,
                 most_frames,
                 interrupts: false,
             }),
@@ -285,21 +303,23 @@ impl Device for Nvme {
     fn start(
         &mut self,
         command: Command,
+        action: Action,
         sectors: Range<u64>,
-        frames: &mut dyn Iterator<Item = Frame>,
+        pieces: &mut dyn Iterator<Item = Piece>,
     ) -> bool {
-        const READ: u8 = 0x02;
         let Some(slot) = self.in_flight.iter().position(Option::is_none) else {
             return false;
         };
-        let a_sector = u64::from(self.facts.sector_size) / SECTOR;
-        let first = sectors.start / a_sector;
-        let count = (sectors.end - sectors.start) / a_sector;
+        let opcode = match action {
+            Action::Flush => 0x00,
+            Action::Write => 0x01,
+            Action::Read => 0x02,
+        };
         let entry = Entry {
-            opcode: READ,
+            opcode,
             namespace: NAMESPACE,
-            pages: self.name_pages(slot, frames),
-            details: [first as u32, (first >> 32) as u32, count as u32 - 1],
+            pages: self.name_pages(slot, pieces),
+            details: self.name_sectors(&sectors),
         };
         self.in_flight[slot] = Some(command);
         self.pair.send(&self.registers, slot as u16, &entry);

@@ -9,7 +9,6 @@ use core::mem;
 use core::ops::Range;
 
 use abi::Errno;
-use mm::Frame;
 use pci_types::capability::PciCapability;
 use virtio_drivers::transport::pci::bus::{DeviceFunction, PciRoot};
 use virtio_drivers::transport::pci::{PciTransport, VIRTIO_PCI_CAP_COMMON_CFG, VIRTIO_VENDOR_ID};
@@ -19,7 +18,7 @@ use super::pci::Function;
 use crate::arch::dma::Dma;
 use crate::arch::mmio::Registers;
 use crate::arch::pci::Space;
-use crate::block::{Answer, Bus, Command, Device, Facts, MOST_FRAMES, SECTOR};
+use crate::block::{Action, Answer, Bus, Command, Device, Facts, MOST_FRAMES, Piece, SECTOR};
 use queue::Queue;
 
 /// The queue of requests, the only one.
@@ -32,6 +31,7 @@ bitflags::bitflags! {
         const MOST_SEGMENTS = 1 << 2;
         const READ_ONLY = 1 << 5;
         const SECTOR_SIZE = 1 << 6;
+        const FLUSH = 1 << 9;
         const VERSION_1 = 1 << 32;
     }
 }
@@ -100,6 +100,7 @@ fn facts(transport: &PciTransport, features: Features) -> Option<Facts> {
         sectors: sectors(transport)?,
         sector_size: given(Features::SECTOR_SIZE, SECTOR_SIZE).unwrap_or(SECTOR as u32),
         is_read_only: features.contains(Features::READ_ONLY),
+        has_cache: features.contains(Features::FLUSH),
         most_frames: most_frames.map_or(1, |most| (most as usize).clamp(1, MOST_FRAMES)),
         interrupts: false,
     };
@@ -145,11 +146,15 @@ impl Device for VirtioBlk {
     fn start(
         &mut self,
         command: Command,
+        action: Action,
         sectors: Range<u64>,
-        frames: &mut dyn Iterator<Item = Frame>,
+        pieces: &mut dyn Iterator<Item = Piece>,
     ) -> bool {
-        let transport = self.transport.as_mut();
-        transport.is_some_and(|transport| self.queue.start(transport, command, &sectors, frames))
+        let Some(transport) = &mut self.transport else {
+            return false;
+        };
+        let queue = &mut self.queue;
+        queue.start(transport, command, action, &sectors, pieces)
     }
 
     fn finish(&mut self) -> Option<(Command, Answer)> {

@@ -1,7 +1,7 @@
 //! Commands on their way to the device and back: the ring's descriptors lead to frames, without a copy.
 //!
-//! A command is a header, frames, and a byte for the answer (virtio 1.2, section 5.2.6). Header and answer of each lie in
-//! one frame of the queue's own, as does nothing else.
+//! A command is a header, pieces of frames, and a byte for the answer (virtio 1.2, section 5.2.6). Header and answer of each
+//! lie in one frame of the queue's own, as does nothing else.
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -15,7 +15,7 @@ use virtio_drivers::transport::pci::PciTransport;
 use super::QUEUE;
 use crate::arch::dma::{self, Dma};
 use crate::arch::memory::memory;
-use crate::block::{Answer, Command, MOST_FRAMES, SECTOR};
+use crate::block::{Action, Answer, Command, MOST_FRAMES, Piece};
 
 /// Descriptors in the ring.
 const SIZE: usize = 128;
@@ -27,7 +27,7 @@ const HEADER: usize = 16;
 /// From one command's header and answer to the next one's.
 const LETTER: usize = 32;
 
-/// What the device writes: frames, and the answer.
+/// What the device reads or writes: pieces, and the header or the answer.
 const BUFFERS: usize = MOST_FRAMES + 1;
 
 type Ring = VirtQueue<Dma, SIZE>;
@@ -45,9 +45,9 @@ struct Flight {
     /// What the ring calls it; `None` where the place is free.
     token: Option<u16>,
     command: Option<Command>,
-    bytes: usize,
+    action: Action,
     /// Never more than there was room for from the start.
-    frames: Vec<Frame>,
+    pieces: Vec<Piece>,
 }
 
 impl Queue {
@@ -73,19 +73,20 @@ impl Queue {
         &mut self,
         transport: &mut PciTransport,
         command: Command,
+        action: Action,
         sectors: &Range<u64>,
-        frames: &mut dyn Iterator<Item = Frame>,
+        pieces: &mut dyn Iterator<Item = Piece>,
     ) -> bool {
         let is_free = |flight: &Flight| flight.token.is_none();
         let Some(slot) = self.in_flight.iter().position(is_free) else {
             return false;
         };
         // SAFETY: the place is free, so the device does not know of its header.
-        unsafe { self.letter(slot)[..HEADER].copy_from_slice(&header(sectors.start)) };
-        self.in_flight[slot].fill(command, sectors, frames);
+        unsafe { self.letter(slot)[..HEADER].copy_from_slice(&header(action, sectors.start)) };
+        self.in_flight[slot].fill(command, action, pieces);
         // SAFETY: 1. frames and letter stay until the device has returned the command or was reset: the queue of requests
-        //         keeps the reads, and the letters are this queue's own. 2. nobody but the device touches them until then:
-        //         the frames are pages that nobody sees yet.
+        //         keeps the pages, and the letters are this queue's own. 2. what the device fills nobody sees until then;
+        //         what it only reads others may change meanwhile, as atomics: such a page will be written once more.
         let add = with_ring(|ring, inputs, outputs| unsafe { ring.add(inputs, outputs) });
         // SAFETY: as above.
         let added = unsafe { self.with_buffers(slot, add) };
@@ -129,11 +130,12 @@ impl Queue {
     /// The device has not been told of them, or is done with them; nobody else refers to them while the slice lives.
     unsafe fn letter<'a>(&self, slot: usize) -> &'a mut [u8] {
         // SAFETY: the frame is the queue's own; the rest is the caller's promise.
-        let letters = unsafe { dma::buffer(self.letters, PAGE_SIZE as usize) };
+        let letters = unsafe { dma::buffer(self.letters, 0..PAGE_SIZE as usize) };
         &mut letters[slot * LETTER..][..LETTER]
     }
 
-    /// Runs `body` with what the device reads of the command in place `slot`, and what it writes.
+    /// Runs `body` with what the device reads of the command in place `slot`, and what it writes: the header in front, the
+    /// answer behind, and the pieces on one side or the other.
     ///
     /// # Safety
     /// Nobody else looks at the buffers meanwhile.
@@ -145,19 +147,34 @@ impl Queue {
         // SAFETY: the caller's promise.
         let letter = unsafe { self.letter(slot) };
         let (header, answer) = letter.split_at_mut(HEADER);
-        let (header, answer) = (&*header, &mut answer[..1]);
-        let mut outputs: [&mut [u8]; BUFFERS] = core::array::from_fn(|_| &mut [][..]);
-        let flight = &self.in_flight[slot];
-        let mut left = flight.bytes;
-        for (frame, output) in flight.frames.iter().zip(&mut outputs) {
+        let Flight { action, pieces, .. } = &self.in_flight[slot];
+        let buffers = pieces.iter().map(|piece| {
+            let start = usize::from(piece.start);
             // SAFETY: the caller's promise.
-            let bytes = unsafe { dma::buffer(*frame, left) };
-            left -= bytes.len();
-            *output = bytes;
-        }
-        let count = flight.frames.len();
-        outputs[count] = answer;
-        body(&mut self.ring, &[header], &mut outputs[..=count])
+            unsafe { dma::buffer(piece.frame, start..start + usize::from(piece.bytes)) }
+        });
+        let count = pieces.len();
+        let mut inputs: [&[u8]; BUFFERS] = [&[]; BUFFERS];
+        let mut outputs: [&mut [u8]; BUFFERS] = core::array::from_fn(|_| &mut [][..]);
+        inputs[0] = header;
+        let (read, written) = match action {
+            Action::Read => {
+                outputs
+                    .iter_mut()
+                    .zip(buffers)
+                    .for_each(|(output, buffer)| *output = buffer);
+                (0, count)
+            }
+            Action::Write | Action::Flush => {
+                inputs[1..]
+                    .iter_mut()
+                    .zip(buffers)
+                    .for_each(|(input, buffer)| *input = buffer);
+                (count, 0)
+            }
+        };
+        outputs[written] = &mut answer[..1];
+        body(&mut self.ring, &inputs[..=read], &mut outputs[..=written])
     }
 }
 
@@ -171,28 +188,23 @@ where
 
 impl Flight {
     fn try_new() -> Result<Self, Errno> {
-        let mut frames = Vec::new();
-        frames
+        let mut pieces = Vec::new();
+        pieces
             .try_reserve_exact(MOST_FRAMES)
             .map_err(|_| Errno::ENOMEM)?;
         Ok(Self {
             token: None,
             command: None,
-            bytes: 0,
-            frames,
+            action: Action::Read,
+            pieces,
         })
     }
 
-    fn fill(
-        &mut self,
-        command: Command,
-        sectors: &Range<u64>,
-        frames: &mut dyn Iterator<Item = Frame>,
-    ) {
+    fn fill(&mut self, command: Command, action: Action, pieces: &mut dyn Iterator<Item = Piece>) {
         self.command = Some(command);
-        self.bytes = (sectors.end - sectors.start) as usize * SECTOR as usize;
-        self.frames.clear();
-        self.frames.extend(frames.take(MOST_FRAMES));
+        self.action = action;
+        self.pieces.clear();
+        self.pieces.extend(pieces.take(MOST_FRAMES));
     }
 }
 
@@ -204,9 +216,14 @@ fn new_ring(transport: &mut PciTransport) -> Result<Box<Ring>, Errno> {
 }
 
 /// What a command begins with: type, nothing, sector.
-fn header(sector: u64) -> [u8; HEADER] {
-    // A type of 0 is a read.
+fn header(action: Action, sector: u64) -> [u8; HEADER] {
+    let kind: u32 = match action {
+        Action::Read => 0,
+        Action::Write => 1,
+        Action::Flush => 4,
+    };
     let mut header = [0; HEADER];
+    header[..4].copy_from_slice(&kind.to_le_bytes());
     header[8..].copy_from_slice(&sector.to_le_bytes());
     header
 }

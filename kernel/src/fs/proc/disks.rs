@@ -1,9 +1,9 @@
 //! `/proc/partitions` and `/proc/diskstats`: which disks there are, and what each has done.
 use core::fmt::{Error, Result as Written, Write};
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::text::Text;
-use crate::block::{self, Drive, SECTOR, Volume};
+use crate::block::{self, Counts, Drive, SECTOR, Volume};
 use crate::fs::disk::{self, Name};
 
 /// The name of a volume in `/dev`, behind its numbers.
@@ -27,25 +27,36 @@ pub(super) fn list(out: &mut Text) -> Written {
     Ok(())
 }
 
-/// Whole disks only. Times are not kept, and nothing is written: those fields are 0.
+/// Whole disks only. Times are not kept: those fields are 0.
 pub(super) fn statistics(out: &mut Text) -> Written {
     for volume in block::volumes().iter().filter(|volume| volume.part == 0) {
         let (major, minor) = disk::numbers(volume);
         write!(out, "{major:4} {minor:7} ")?;
         write_name(out, volume)?;
-        let counts = volume.drive.counts();
-        let (reads, sectors) = (counts.reads.load(Relaxed), counts.sectors.load(Relaxed));
+        let Counts {
+            read,
+            written,
+            flushed,
+        } = volume.drive.counts();
         let (joined, flying) = volume.drive.joined_and_flying();
-        writeln!(
-            out,
-            " {reads} {joined} {sectors} 0 0 0 0 0 {flying} 0 0 0 0 0 0 0 0"
-        )?;
+        for (done, joined) in [read, written].into_iter().zip(joined) {
+            let (commands, sectors) = (done.commands.load(Relaxed), done.sectors.load(Relaxed));
+            write!(out, " {commands} {joined} {sectors} 0")?;
+        }
+        let flushes = flushed.commands.load(Relaxed);
+        writeln!(out, " {flying} 0 0 0 0 0 0 {flushes} 0")?;
     }
     Ok(())
 }
 
-/// KiB that disks have read.
-pub(super) fn read_in() -> u64 {
-    let sectors = |drive: &Drive| drive.counts().sectors.load(Relaxed);
-    block::drives().iter().map(sectors).sum::<u64>() * SECTOR / 1024
+/// KiB that disks have read, and written.
+pub(super) fn moved() -> [u64; 2] {
+    let all = |sectors: fn(&Counts) -> &AtomicU64| {
+        let of = |drive: &Drive| sectors(drive.counts()).load(Relaxed);
+        block::drives().iter().map(of).sum::<u64>() * SECTOR / 1024
+    };
+    [
+        all(|counts| &counts.read.sectors),
+        all(|counts| &counts.written.sectors),
+    ]
 }

@@ -200,7 +200,8 @@ fn vmstat(out: &mut Text) -> Written {
         writeln!(out, "{name} {count}")?;
     }
     // KiB that came from disks, and went to them.
-    writeln!(out, "pgpgin {}\npgpgout 0", disks::read_in())?;
+    let [read, written] = disks::moved();
+    writeln!(out, "pgpgin {read}\npgpgout {written}")?;
     for counter in Counter::ALL {
         writeln!(out, "{counter:?} {}", memory.stats.get(counter))?;
     }

@@ -1,0 +1,68 @@
+//! fsync(2) and its kin: a file's pages, then what its file system knows of it, then the cache of the disk.
+use alloc::sync::Arc;
+use core::ops::Range;
+
+use abi::Errno;
+use mm::PAGE_SIZE;
+use mm::page_cache::CachedFile;
+
+use super::{Paged, files, of};
+use crate::block;
+
+const ALL: Range<u64> = 0..u64::MAX;
+
+/// Pages that `bytes` are in.
+pub(crate) fn pages_of(bytes: &Range<u64>) -> Range<u64> {
+    bytes.start / PAGE_SIZE..bytes.end.div_ceil(PAGE_SIZE)
+}
+
+/// Has what was stored in `bytes` of a file survive the loss of power; files that lie on no disk never do. `EINTR` where the
+/// process has to end first. That a page of the file itself could not be written is the file's to tell.
+pub(crate) fn sync(file: &Arc<CachedFile>, bytes: &Range<u64>) -> Result<(), Errno> {
+    let Some(paged) = of(file) else {
+        return Ok(());
+    };
+    paged.write_back(file, &pages_of(bytes))?;
+    paged.owner.settle()?;
+    if let Some(disk) = paged.owner.disk() {
+        write_books(disk)?;
+    }
+    paged.volume().drive.flush()
+}
+
+/// Writes what a file system knows of its files: pages of the disk itself.
+fn write_books(disk: &Arc<CachedFile>) -> Result<(), Errno> {
+    let mut seen = disk.failures_seen();
+    if let Some(paged) = of(disk) {
+        paged.write_back(disk, &ALL)?;
+    }
+    if disk.has_failed_since(&mut seen) {
+        return Err(Errno::EIO);
+    }
+    Ok(())
+}
+
+/// The same for all files at once: sync(2). What fails is told to those who ask for each file.
+pub(crate) fn sync_all() {
+    files::each(|file| {
+        if let Some(paged) = of(file).filter(|paged| paged.is_in_file_system()) {
+            let _ = paged.write_back(file, &ALL);
+            let _ = paged.owner.settle();
+        }
+    });
+    files::each(|file| {
+        if let Some(paged) = of(file).filter(|paged| !paged.is_in_file_system()) {
+            let _ = paged.write_back(file, &ALL);
+        }
+    });
+    for drive in block::drives().iter().filter(|drive| drive.is_claimed()) {
+        let _ = drive.flush();
+    }
+}
+
+impl Paged {
+    /// Whether it is a file of a file system, and not a disk.
+    fn is_in_file_system(&self) -> bool {
+        self.owner.disk().is_some()
+    }
+}

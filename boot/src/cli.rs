@@ -112,6 +112,7 @@ pub(crate) struct DebugArgs {
 
 /// The machine that QEMU plays.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("disks").multiple(true))]
 pub(crate) struct MachineArgs {
     /// Boot by UEFI instead of BIOS.
     #[arg(long)]

@@ -58,6 +58,7 @@ pub(crate) fn trials() -> Result<Vec<Trial>> {
         );
     }
     trials.push(trial("bios", "strict_overcommit", |_| strict_overcommit()));
+    trials.push(trial("bios", "overcommit_always", |_| overcommit_always()));
     trials.push(trial("bios", "twenty_thousand_lives", |_| many_lives()));
     trials.push(trial("bios", "half_a_million_hostile_calls", |_| {
         hostile_calls()
@@ -69,6 +70,14 @@ pub(crate) fn trials() -> Result<Vec<Trial>> {
 fn strict_overcommit() -> Result<()> {
     let mode = ["--checked", "--option", "overcommit=2"];
     let words = mode.into_iter().chain(["--", "overcommit", "strict"]);
+    let booted = Run::boot(words)?.end(Input::Nothing)?;
+    booted.expect_code(0)
+}
+
+/// Linux's mode 1: nothing is refused for being too much.
+fn overcommit_always() -> Result<()> {
+    let mode = ["--checked", "--option", "overcommit=1"];
+    let words = mode.into_iter().chain(["--", "overcommit", "always"]);
     let booted = Run::boot(words)?.end(Input::Nothing)?;
     booted.expect_code(0)
 }

@@ -1,9 +1,13 @@
-//! What a process says of itself by prctl(2), beside its name, and by personality(2). Nobody here acts on most of it: there
-//! are no core files, no programs that gain rights, no large pages and no timers that may be late; what is said is
-//! remembered and inherited.
+//! What a process says of itself by prctl(2), beside its name, and by personality(2), and what it may do. Nobody here acts
+//! on most of what is said: there are no core files, no large pages and no timers that may be late; it is remembered and
+//! inherited.
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use abi::general::{CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_PTRACE};
+
+use super::capabilities::{Gain, Looking, Rights};
 use super::layout::Chance;
+use crate::lock::{IrqLock, Rank};
 
 /// How late timers may be, in nanoseconds, unless a process says otherwise.
 const USUAL_SLACK: u64 = 50_000;
@@ -22,6 +26,8 @@ pub(crate) struct Attributes {
     pub(crate) fixed_places: AtomicBool,
     /// To which `timer_slack` returns: what the parent had.
     usual_slack: u64,
+    /// Its capabilities.
+    rights: IrqLock<Rights>,
 }
 
 impl Attributes {
@@ -33,6 +39,7 @@ impl Attributes {
             timer_slack: AtomicU64::new(USUAL_SLACK),
             fixed_places: AtomicBool::new(false),
             usual_slack: USUAL_SLACK,
+            rights: IrqLock::new(Rank::Process, Rights::of_init()),
         }
     }
 
@@ -47,12 +54,53 @@ impl Attributes {
             timer_slack: AtomicU64::new(slack),
             fixed_places: copy(&self.fixed_places),
             usual_slack: slack,
+            rights: IrqLock::new(Rank::Process, self.rights()),
         }
     }
 
-    /// `execve`: the memory is another program's.
+    /// `execve`: the memory is another program's, and nobody else's to look into if it may do more than the last one.
     pub(super) fn exec(&self) {
-        self.dumpable.store(true, Relaxed);
+        let (before, after) = (self.rights(), self.rights_after_exec());
+        let gains_nothing = after.permitted.is_within(before.permitted);
+        self.dumpable.store(gains_nothing, Relaxed);
+        *self.rights.lock() = after;
+    }
+
+    /// Whether somebody else may look into its memory, as a debugger would: nobody who may do less than it.
+    pub(super) fn may_be_seen_by(&self, other: &Self, by: Looking) -> bool {
+        let theirs = other.rights();
+        let counted = match by {
+            Looking::ByCall => theirs.permitted,
+            Looking::ByMemory | Looking::ByReading => theirs.effective,
+        };
+        let may = |capability| theirs.effective.has(capability);
+        let measures = may(CAP_PERFMON) || may(CAP_SYS_ADMIN);
+        may(CAP_SYS_PTRACE)
+            || measures && by == Looking::ByReading
+            || self.dumpable.load(Relaxed) && self.rights().permitted.is_within(counted)
+    }
+
+    /// Its capabilities.
+    pub(crate) fn rights(&self) -> Rights {
+        *self.rights.lock()
+    }
+
+    /// Those of its next program.
+    pub(super) fn rights_after_exec(&self) -> Rights {
+        let gain = if self.no_new_privileges.load(Relaxed) {
+            Gain::Refused
+        } else {
+            Gain::Allowed
+        };
+        self.rights().after_exec(gain)
+    }
+
+    /// Changes its capabilities, or nothing at all.
+    pub(super) fn change_rights<E>(
+        &self,
+        change: impl FnOnce(&mut Rights) -> Result<(), E>,
+    ) -> Result<(), E> {
+        change(&mut self.rights.lock())
     }
 
     /// What the places of its next program are left to.

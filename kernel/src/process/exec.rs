@@ -78,7 +78,8 @@ pub(crate) fn execve(
     mut arguments: Arguments,
 ) -> Result<(), Errno> {
     let process = super::current();
-    let limits = process.limits().memory();
+    let rights = process.attributes.rights_after_exec();
+    let limits = process.limits().memory(&rights);
     let file = interpreter::follow(file, asked.path, asked.reach, &mut arguments)?;
     let plan = layout::choose(&limits, process.attributes.chance());
     match load(&file, asked, arguments, (limits, plan)) {

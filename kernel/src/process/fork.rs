@@ -78,7 +78,7 @@ fn copy(parent: &Process, pid: u32, space: Arc<Space>) -> Result<Arc<Process>, E
         parent.limits(),
     );
     child.working.inherit(&parent.working);
-    child.set_oom_adjustment(parent.oom_adjustment());
+    child.set_oom_adjustment(parent.oom_adjustment(), parent.oom_floor());
     child.attributes = parent.attributes.fork();
     Arc::try_new(child).map_err(|_| Errno::ENOMEM)
 }

@@ -3,6 +3,7 @@ use alloc::sync::Arc;
 
 use abi::Errno;
 
+use super::capabilities::Rights;
 use super::exec::{Asked, Failure};
 use super::group::Membership;
 use super::layout::{self, Chance};
@@ -43,7 +44,7 @@ fn make() -> Result<Arc<Thread>, Failure> {
     let no_memory = |_| Errno::ENOMEM;
     let limits = Limits::new();
     let file = fs::open_program(Place::root(), PATH)?;
-    let memory = limits.memory();
+    let memory = limits.memory(&Rights::of_init());
     let plan = layout::choose(&memory, Chance::Usual);
     let program = exec::load(&file, &Asked::by(PATH), arguments()?, (memory, plan))?;
     let reserved = Reserved::new()?;

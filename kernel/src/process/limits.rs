@@ -1,10 +1,12 @@
 //! What a process may use, see getrlimit(2). Those limits that are kept here alone bound what can't be had yet.
+use abi::Errno;
 use abi::general::{
-    RLIMIT_AS, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_LOCKS, RLIMIT_MEMLOCK,
-    RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_RSS, RLIMIT_RTPRIO,
-    RLIMIT_RTTIME, RLIMIT_SIGPENDING, RLIMIT_STACK,
+    CAP_IPC_LOCK, RLIMIT_AS, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_LOCKS,
+    RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_RSS,
+    RLIMIT_RTPRIO, RLIMIT_RTTIME, RLIMIT_SIGPENDING, RLIMIT_STACK,
 };
 
+use super::capabilities::Rights;
 use super::table;
 
 /// How many resources have a limit.
@@ -38,6 +40,13 @@ const UNLIMITED: u64 = u64::MAX;
 pub(crate) struct Limit {
     pub(crate) soft: u64,
     pub(crate) hard: u64,
+}
+
+/// Whether a limit may be raised beyond its highest value: whoever sets it has CAP_SYS_RESOURCE.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Raise {
+    Allowed,
+    Refused,
 }
 
 /// A limit for each resource, by Linux's numbers.
@@ -75,15 +84,22 @@ impl Limits {
         self.0.get(resource as usize).copied()
     }
 
-    /// Sets the limit for `resource`, where there is such a resource.
-    pub(super) fn set(&mut self, resource: u32, limit: Limit) {
-        if let Some(place) = self.0.get_mut(resource as usize) {
-            *place = limit;
+    /// Sets the limit for `resource`, and returns what it was.
+    pub(super) fn set(
+        &mut self,
+        resource: u32,
+        limit: Limit,
+        raise: Raise,
+    ) -> Result<Limit, Errno> {
+        let place = self.0.get_mut(resource as usize).ok_or(Errno::EINVAL)?;
+        if raise == Raise::Refused && limit.hard > place.hard {
+            return Err(Errno::EPERM);
         }
+        Ok(core::mem::replace(place, limit))
     }
 
-    /// Those that the address space enforces.
-    pub(crate) fn memory(&self) -> mm::space::Limits {
+    /// Those that the address space of a process with `rights` enforces.
+    pub(super) fn memory(&self, rights: &Rights) -> mm::space::Limits {
         let soft = |resource: u32| self.0[resource as usize].soft;
         let data = self.0[RLIMIT_DATA as usize];
         mm::space::Limits {
@@ -91,8 +107,11 @@ impl Limits {
             // As on Linux, a limit of nothing at all means the highest that may be set.
             data: if data.soft == 0 { data.hard } else { data.soft },
             stack: soft(RLIMIT_STACK),
-            // Every process is root's, and has CAP_IPC_LOCK.
-            locked: UNLIMITED,
+            locked: if rights.effective.has(CAP_IPC_LOCK) {
+                UNLIMITED
+            } else {
+                soft(RLIMIT_MEMLOCK)
+            },
         }
     }
 

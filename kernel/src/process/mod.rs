@@ -5,6 +5,7 @@
 //! that would need to be given up first.
 pub(crate) mod attributes;
 mod audit;
+pub(crate) mod capabilities;
 mod deadlines;
 mod death;
 mod describe;
@@ -46,6 +47,8 @@ pub(crate) use space::{Facts, Space};
 use thread::Thread;
 use usage::Usage;
 
+use abi::Errno;
+
 use crate::arch::interrupts;
 use crate::arch::percpu::{self, Attention};
 use crate::arch::trap::TrapFrame;
@@ -58,8 +61,9 @@ use crate::fs::working::Working;
 use crate::lock::{IrqLock, Rank};
 use crate::trace;
 use attributes::Attributes;
+use capabilities::{Looking, Rights};
 use group::Membership;
-use limits::{Limit, Limits};
+use limits::{Limit, Limits, Raise};
 use load::Ran;
 use signal::Signals;
 
@@ -97,6 +101,8 @@ pub(crate) struct Process {
     gone: AtomicBool,
     /// `oom_score_adj` of proc(5).
     oom_adjustment: AtomicI16,
+    /// How low those may set it who lack CAP_SYS_RESOURCE.
+    oom_floor: AtomicI16,
 }
 
 /// The first 15 bytes of the program's file name.
@@ -168,6 +174,7 @@ impl Process {
             borrows_space: AtomicBool::new(false),
             gone: AtomicBool::new(false),
             oom_adjustment: AtomicI16::new(0),
+            oom_floor: AtomicI16::new(0),
         }
     }
 
@@ -176,15 +183,43 @@ impl Process {
         *self.limits.lock()
     }
 
-    /// Changes what the process may use. Memory that is only borrowed keeps its owner's limits.
-    pub(crate) fn set_limit(&self, resource: u32, limit: Limit) {
-        let limits = {
-            let mut limits = self.limits.lock();
-            limits.set(resource, limit);
-            *limits
-        };
+    /// Changes what the process may use, and returns what it was. Its highest value only rises where `raise` allows that.
+    pub(crate) fn set_limit(
+        &self,
+        resource: u32,
+        limit: Limit,
+        raise: Raise,
+    ) -> Result<Limit, Errno> {
+        let before = self.limits.lock().set(resource, limit, raise)?;
+        self.apply_limits();
+        Ok(before)
+    }
+
+    /// Whether it has a capability.
+    pub(crate) fn may(&self, capability: u32) -> bool {
+        self.attributes.rights().effective.has(capability)
+    }
+
+    /// Whether it may look into the memory of `other`.
+    pub(crate) fn may_look_into(&self, other: &Self, by: Looking) -> bool {
+        self.pid == other.pid || other.attributes.may_be_seen_by(&self.attributes, by)
+    }
+
+    /// Changes its capabilities, or nothing at all. They decide which limits bind.
+    pub(crate) fn change_rights(
+        &self,
+        change: impl FnOnce(&mut Rights) -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        self.attributes.change_rights(change)?;
+        self.apply_limits();
+        Ok(())
+    }
+
+    /// Tells the space what it may become. Memory that is only borrowed keeps its owner's limits.
+    fn apply_limits(&self) {
         if let Some(space) = self.space().filter(|_| !self.is_borrowing()) {
-            space.write().limits = limits.memory();
+            let mut space = space.write();
+            space.limits = self.limits().memory(&self.attributes.rights());
         }
     }
 
@@ -222,9 +257,15 @@ impl Process {
         self.oom_adjustment.load(Relaxed)
     }
 
-    /// Sets it.
-    pub(crate) fn set_oom_adjustment(&self, adjustment: i16) {
+    /// How low those may set it who lack CAP_SYS_RESOURCE.
+    pub(crate) fn oom_floor(&self) -> i16 {
+        self.oom_floor.load(Relaxed)
+    }
+
+    /// Sets both.
+    pub(crate) fn set_oom_adjustment(&self, adjustment: i16, floor: i16) {
         self.oom_adjustment.store(adjustment, Relaxed);
+        self.oom_floor.store(floor, Relaxed);
     }
 
     /// Whether its thread waits for something.

@@ -8,7 +8,8 @@ use mm::foreign::Right;
 use super::{Answer, Arguments, vector};
 use crate::fault;
 use crate::fs::buffers::{Buffer, Buffers};
-use crate::process::{Space, sched, signal, table};
+use crate::process::capabilities::Looking;
+use crate::process::{Space, current, sched, signal, table};
 
 /// Which way bytes go.
 #[derive(Clone, Copy)]
@@ -45,6 +46,9 @@ fn process_vm(
     }
     let process = table::find(pid as u32).ok_or(Errno::ESRCH)?;
     let space = process.space().ok_or(Errno::ESRCH)?;
+    if !current().may_look_into(&process, Looking::ByCall) {
+        return Err(Errno::EPERM);
+    }
     let end = theirs
         .iter()
         .try_for_each(|buffer| move_buffer(&space, *buffer, &mut ours, direction));

@@ -1,9 +1,9 @@
 //! Reading and setting resource limits, see getrlimit(2).
 use abi::Errno;
-use abi::general::RLIMIT_NOFILE;
+use abi::general::{CAP_SYS_RESOURCE, RLIMIT_NOFILE};
 
 use super::{Answer, Arguments, user};
-use crate::process::limits::Limit;
+use crate::process::limits::{Limit, Raise};
 use crate::process::{Process, current, table};
 
 /// The most descriptors that may ever be allowed: Linux's default `fs.nr_open`.
@@ -14,7 +14,8 @@ fn get(process: &Process, resource: u32) -> Result<[u64; 2], Errno> {
     Ok([limit.soft, limit.hard])
 }
 
-fn set(process: &Process, resource: u32, [soft, hard]: [u64; 2]) -> Result<(), Errno> {
+/// Sets a limit and returns what it was.
+fn set(process: &Process, resource: u32, [soft, hard]: [u64; 2]) -> Result<[u64; 2], Errno> {
     get(process, resource)?;
     if soft > hard {
         return Err(Errno::EINVAL);
@@ -22,8 +23,13 @@ fn set(process: &Process, resource: u32, [soft, hard]: [u64; 2]) -> Result<(), E
     if resource == RLIMIT_NOFILE && hard > MOST_FILES {
         return Err(Errno::EPERM);
     }
-    process.set_limit(resource, Limit { soft, hard });
-    Ok(())
+    let raise = if current().may(CAP_SYS_RESOURCE) {
+        Raise::Allowed
+    } else {
+        Raise::Refused
+    };
+    let before = process.set_limit(resource, Limit { soft, hard }, raise)?;
+    Ok([before.soft, before.hard])
 }
 
 /// getrlimit(2).
@@ -51,10 +57,10 @@ pub(super) fn prlimit64([pid, resource, new, old, ..]: Arguments) -> Answer {
     } else {
         table::find(pid as u32).ok_or(Errno::ESRCH)?
     };
-    let before = get(&process, resource as u32)?;
-    if let Some(limit) = new {
-        set(&process, resource as u32, limit)?;
-    }
+    let before = match new {
+        Some(limit) => set(&process, resource as u32, limit)?,
+        None => get(&process, resource as u32)?,
+    };
     if old != 0 {
         user::write_words(old, before)?;
     }

@@ -5,6 +5,7 @@
 mod advice;
 mod attributes;
 mod by_flags;
+mod capability;
 mod copying;
 mod cursor;
 mod descriptor;

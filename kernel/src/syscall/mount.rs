@@ -1,15 +1,15 @@
 //! `mount` and `umount2`: file systems come and go.
 //!
-//! Who asks is always the superuser, and there is one tree for all, so nothing here asks for rights or namespaces. Every
-//! mount is private: what is said of peers is taken where it says so, and refused where it says otherwise.
+//! Who asks needs CAP_SYS_ADMIN. There is one tree for all, so nothing here asks for namespaces. Every mount is private: what
+//! is said of peers is taken where it says so, and refused where it says otherwise.
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::Errno;
 use abi::general::{
-    MNT_DETACH, MNT_EXPIRE, MNT_FORCE, MS_BIND, MS_MGC_MSK, MS_MGC_VAL, MS_MOVE, MS_NOATIME,
-    MS_NODIRATIME, MS_NOUSER, MS_PRIVATE, MS_RDONLY, MS_REC, MS_RELATIME, MS_REMOUNT, MS_SHARED,
-    MS_SILENT, MS_SLAVE, MS_STRICTATIME, MS_UNBINDABLE, UMOUNT_NOFOLLOW,
+    CAP_SYS_ADMIN, MNT_DETACH, MNT_EXPIRE, MNT_FORCE, MS_BIND, MS_MGC_MSK, MS_MGC_VAL, MS_MOVE,
+    MS_NOATIME, MS_NODIRATIME, MS_NOUSER, MS_PRIVATE, MS_RDONLY, MS_REC, MS_RELATIME, MS_REMOUNT,
+    MS_SHARED, MS_SILENT, MS_SLAVE, MS_STRICTATIME, MS_UNBINDABLE, UMOUNT_NOFOLLOW,
 };
 
 use super::path::{self, HERE};
@@ -19,6 +19,7 @@ use crate::fs::mount::{self, Detach, Mount, OPTIONS};
 use crate::fs::path::{Links, PATH_MAX};
 use crate::fs::place::Place;
 use crate::fs::system::{Access, System};
+use crate::process::current;
 
 /// The longest name, and the most options, as on Linux.
 const LONGEST: usize = PATH_MAX;
@@ -49,6 +50,7 @@ pub(super) fn mount([source, target, kind, flags, data, _]: Arguments) -> Answer
     if flags & MS_NOUSER != 0 {
         return Err(Errno::EINVAL);
     }
+    may_mount()?;
     let request = Request {
         source,
         kind,
@@ -64,6 +66,14 @@ pub(super) fn mount([source, target, kind, flags, data, _]: Arguments) -> Answer
         _ => request.mount(),
     }?;
     Ok(0)
+}
+
+fn may_mount() -> Result<(), Errno> {
+    if current().may(CAP_SYS_ADMIN) {
+        Ok(())
+    } else {
+        Err(Errno::EPERM)
+    }
 }
 
 /// A name, which may be missing.
@@ -242,6 +252,7 @@ pub(super) fn umount2([target, flags, ..]: Arguments) -> Answer {
         _ => Links::Keep,
     };
     let place = path::resolve(HERE, target, links)?;
+    may_mount()?;
     if !place.is_mount() || !place.mount.is_attached() || place.mount.on().is_none() {
         return Err(Errno::EINVAL);
     }

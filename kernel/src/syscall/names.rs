@@ -1,8 +1,8 @@
 //! Names that come, go and move: `mkdir`, `rmdir`, `unlink`, `rename`, `link`, `symlink`, `mknod`.
 use abi::Errno;
 use abi::general::{
-    AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, RENAME_EXCHANGE, RENAME_NOREPLACE, S_IFBLK,
-    S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK,
+    AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, CAP_MKNOD, RENAME_EXCHANGE, RENAME_NOREPLACE,
+    S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK,
 };
 
 use super::path::{self, HERE, Slash};
@@ -44,6 +44,9 @@ pub(super) fn mknod([path, mode, device, ..]: Arguments) -> Answer {
     mknodat([HERE, path, mode, device, 0, 0])
 }
 
+/// The device of files that hide others in a lower layer, which anybody may make: they do nothing.
+const WHITEOUT: u32 = 0;
+
 /// mknodat(2). A socket is only a name: nobody listens behind one.
 pub(super) fn mknodat([directory, path, mode, device, ..]: Arguments) -> Answer {
     let mode = mode as u32;
@@ -54,6 +57,10 @@ pub(super) fn mknodat([directory, path, mode, device, ..]: Arguments) -> Answer 
         _ => return Err(Errno::EINVAL),
     };
     let new_place = path::vacant(directory, path, Slash::Refused)?;
+    let is_device = kind == S_IFBLK || kind == S_IFCHR && device as u32 != WHITEOUT;
+    if is_device && !current().may(CAP_MKNOD) {
+        return Err(Errno::EPERM);
+    }
     let new = New {
         mode: kind | mode & !S_IFMT & !current().working.mask(),
         target: &[],

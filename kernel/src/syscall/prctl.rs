@@ -5,18 +5,15 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use abi::Errno;
 use abi::prctl::{
-    PR_CAPBSET_READ, PR_GET_DUMPABLE, PR_GET_KEEPCAPS, PR_GET_NAME, PR_GET_NO_NEW_PRIVS,
-    PR_GET_SECCOMP, PR_GET_SECUREBITS, PR_GET_THP_DISABLE, PR_GET_TIMERSLACK, PR_GET_TIMING,
-    PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PR_SET_THP_DISABLE, PR_SET_TIMERSLACK,
-    PR_SET_TIMING,
+    PR_CAP_AMBIENT, PR_CAPBSET_DROP, PR_CAPBSET_READ, PR_GET_DUMPABLE, PR_GET_KEEPCAPS,
+    PR_GET_NAME, PR_GET_NO_NEW_PRIVS, PR_GET_SECCOMP, PR_GET_SECUREBITS, PR_GET_THP_DISABLE,
+    PR_GET_TIMERSLACK, PR_GET_TIMING, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_NAME,
+    PR_SET_NO_NEW_PRIVS, PR_SET_SECUREBITS, PR_SET_THP_DISABLE, PR_SET_TIMERSLACK, PR_SET_TIMING,
 };
 
-use super::{Answer, Arguments, user};
+use super::{Answer, Arguments, capability, user};
 use crate::process::attributes::Attributes;
 use crate::process::{Name, current};
-
-/// The highest capability: CAP_CHECKPOINT_RESTORE.
-const LAST_CAPABILITY: u64 = 40;
 
 /// personality(2): the only one that differs from Linux's usual one has programs lie in fixed places.
 pub(super) fn personality([wanted, ..]: Arguments) -> Answer {
@@ -59,9 +56,15 @@ pub(super) fn prctl([option, second, third, fourth, fifth, _]: Arguments) -> Ans
             Ok(0)
         }
         PR_GET_TIMERSLACK => timer_slack(attributes),
-        PR_CAPBSET_READ if second <= LAST_CAPABILITY => Ok(1),
+        PR_CAPBSET_READ => capability::is_in_bounds(second),
+        PR_CAPBSET_DROP => capability::change(|rights| rights.drop_from_bounds(second)),
+        PR_CAP_AMBIENT => capability::ambient(second, third, [fourth, fifth]),
+        PR_SET_KEEPCAPS => capability::change(|rights| rights.keep_capabilities(second)),
+        PR_GET_KEEPCAPS => Ok(attributes.rights().keeps_capabilities().into()),
+        PR_SET_SECUREBITS => capability::change(|rights| rights.set_securebits(second)),
+        PR_GET_SECUREBITS => Ok(attributes.rights().securebits().into()),
         PR_SET_TIMING if second == 0 => Ok(0),
-        PR_GET_TIMING | PR_GET_KEEPCAPS | PR_GET_SECCOMP | PR_GET_SECUREBITS => Ok(0),
+        PR_GET_TIMING | PR_GET_SECCOMP => Ok(0),
         _ => Err(Errno::EINVAL),
     }
 }

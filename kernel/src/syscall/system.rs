@@ -1,11 +1,12 @@
 //! The machine as a whole: its name, its memory, chance, and its end.
 use abi::Errno;
+use abi::general::CAP_SYS_BOOT;
 
 use super::{Answer, Arguments, user};
 use crate::arch::memory::memory;
 use crate::arch::{exit, timer};
 use crate::fs::paged;
-use crate::process::{sched, signal, table};
+use crate::process::{current, sched, signal, table};
 use crate::{random, trace};
 
 /// System, host, release, version, machine, domain. The release is that of the Linux whose behaviour this kernel keeps.
@@ -75,6 +76,9 @@ pub(super) fn reboot([magic, magic2, command, ..]: Arguments) -> Answer {
     const RESTART: u32 = 0x0123_4567;
     const HALT: u32 = 0xcdef_0123;
     const POWER_OFF: u32 = 0x4321_fedc;
+    if !current().may(CAP_SYS_BOOT) {
+        return Err(Errno::EPERM);
+    }
     if magic as u32 != MAGIC || !MAGIC2.contains(&(magic2 as u32)) {
         return Err(Errno::EINVAL);
     }

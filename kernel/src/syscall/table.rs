@@ -2,10 +2,10 @@
 use abi::Sysno;
 
 use super::{
-    Answer, Arguments, advice, attributes, by_flags, copying, descriptor, directory, event, exec,
-    extent, file, foreign, foresight, futex, identity, itimer, limits, locks, memfd, memory, mount,
-    names, open, pidfd, pipe, poll, prctl, process, residency, scheduling, select, signal, splice,
-    status, system, terminal, time, wait,
+    Answer, Arguments, advice, attributes, by_flags, capability, copying, descriptor, directory,
+    event, exec, extent, file, foreign, foresight, futex, identity, itimer, limits, locks, memfd,
+    memory, mount, names, open, pidfd, pipe, poll, prctl, process, residency, scheduling, select,
+    signal, splice, status, system, terminal, time, wait,
 };
 use crate::arch::trap::TrapFrame;
 use Server::{Call, Frame, Plain};
@@ -84,7 +84,8 @@ const CALLS: &[(Sysno, Server)] = &[
     (Sysno::setfsgid, Call(identity::set_for_files)),
     (Sysno::getgroups, Call(identity::getgroups)),
     (Sysno::setgroups, Call(identity::setgroups)),
-    (Sysno::capget, Call(identity::capget)),
+    (Sysno::capget, Call(capability::capget)),
+    (Sysno::capset, Call(capability::capset)),
     (
         Sysno::sched_getaffinity,
         Call(scheduling::sched_getaffinity),

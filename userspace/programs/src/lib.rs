@@ -10,4 +10,5 @@ pub mod hunger;
 pub mod launch;
 pub mod lesson;
 pub mod proc;
+pub mod rights;
 pub mod words;

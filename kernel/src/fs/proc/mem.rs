@@ -13,7 +13,8 @@ use super::open::room;
 use crate::fault;
 use crate::fs::buffers::Buffers;
 use crate::fs::open::{Kind, Order, Status, Step};
-use crate::process::Space;
+use crate::process::capabilities::Looking;
+use crate::process::{Space, current};
 
 /// Somebody's memory.
 pub(super) struct Memory {
@@ -25,6 +26,9 @@ impl Memory {
     /// Opens `node`.
     pub(super) fn new(node: Node) -> Result<Self, Errno> {
         let process = node.process()?.ok_or(Errno::ENOENT)?;
+        if !current().may_look_into(&process, Looking::ByMemory) {
+            return Err(Errno::EACCES);
+        }
         let space = process.space().as_ref().map(Arc::downgrade);
         Ok(Self {
             node,

@@ -244,6 +244,20 @@ impl Node {
     }
 }
 
+impl Node {
+    /// Whether it tells what only those may know who may look into the process's memory.
+    fn tells_of_memory(&self) -> bool {
+        let Kind::File(entry) = self.kind else {
+            return false;
+        };
+        let content = entry.content;
+        matches!(
+            content,
+            Content::Areas(_) | Content::Memory(_) | Content::Pagemap
+        )
+    }
+}
+
 impl Entry {
     fn mode(&self) -> u32 {
         match self.content {

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use abi::Errno;
+use abi::general::CAP_SYS_ADMIN;
 use mm::report::{Frames, pagemap};
 use mm::{PAGE_SIZE, Page};
 
@@ -18,7 +19,8 @@ use crate::fault;
 use crate::fs::buffers::Buffers;
 use crate::fs::open::{Order, Status, Step};
 use crate::lock::{IrqLock, Rank};
-use crate::process::{Facts, Process, sched};
+use crate::process::capabilities::Looking;
+use crate::process::{Facts, Process, current, sched};
 
 /// Bytes that one call returns at most.
 const PIECE: usize = PAGE_SIZE as usize;
@@ -34,6 +36,8 @@ pub(crate) struct Open {
     node: Node,
     /// Whom it is about.
     process: Weak<Process>,
+    /// Whether `pagemap` says which frames there are: to those who could open `/dev/mem` too.
+    frames: Frames,
     /// `None` while a reader has it.
     sequence: IrqLock<Option<Sequence>>,
 }
@@ -67,8 +71,20 @@ impl Open {
     /// Opens `node`.
     pub(crate) fn new(node: Node) -> Result<Self, Errno> {
         let process = node.process()?;
+        let caller = current();
+        let is_allowed = process.as_ref().is_none_or(|process| {
+            !node.tells_of_memory() || caller.may_look_into(process, Looking::ByReading)
+        });
+        if !is_allowed {
+            return Err(Errno::EACCES);
+        }
         Ok(Self {
             node,
+            frames: if caller.may(CAP_SYS_ADMIN) {
+                Frames::Shown
+            } else {
+                Frames::Hidden
+            },
             process: process
                 .as_ref()
                 .map(alloc::sync::Arc::downgrade)
@@ -222,7 +238,7 @@ impl Open {
             &space.read(),
             memory(),
             Page::new(first),
-            Frames::Shown,
+            self.frames,
             words,
         );
         for (place, word) in buffer.chunks_exact_mut(8).zip(&*words) {

@@ -2,12 +2,13 @@
 use core::fmt::{Result as Written, Write};
 
 use abi::Errno;
+use abi::general::CAP_SYS_RESOURCE;
 
 use super::text::Text;
 use super::{Content, Entry, entry, memory, mounts, stat, status};
 use crate::arch::memory::memory as world;
 use crate::process::limits::NAMES;
-use crate::process::{Process, Space, oom};
+use crate::process::{Process, Space, current, oom};
 
 /// All of them.
 pub(super) const ENTRIES: &[Entry] = &[
@@ -100,14 +101,22 @@ pub(super) fn write_adjustment(process: &Process, out: &mut Text) -> Written {
     writeln!(out, "{}", process.oom_adjustment())
 }
 
-/// Takes a number as it comes from a shell, with blanks around it.
+/// Takes a number as it comes from a shell, with blanks around it. Lower than somebody with CAP_SYS_RESOURCE set it last
+/// only such a one may.
 pub(super) fn set_adjustment(process: &Process, bytes: &[u8]) -> Result<(), Errno> {
     let text = core::str::from_utf8(bytes).map_err(|_| Errno::EINVAL)?;
     let number = text.trim().parse::<i16>().map_err(|_| Errno::EINVAL)?;
     if !(-1000..=1000).contains(&number) {
         return Err(Errno::EINVAL);
     }
-    process.set_oom_adjustment(number);
+    let floor = process.oom_floor();
+    if current().may(CAP_SYS_RESOURCE) {
+        process.set_oom_adjustment(number, number);
+    } else if number >= floor {
+        process.set_oom_adjustment(number, floor);
+    } else {
+        return Err(Errno::EACCES);
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! `status`: a process, a line for each thing that is known of it.
 use core::fmt::{Result as Written, Write};
+use core::sync::atomic::Ordering::Relaxed;
 
 use super::process::Sizes;
 use super::text::Text;
@@ -9,9 +10,6 @@ use crate::process::signal;
 use crate::process::{Process, current, table};
 use abi::general::RLIMIT_SIGPENDING;
 
-/// Every process is root's and may do everything: Linux's 41 capabilities.
-const ALL_CAPABILITIES: u64 = (1 << 41) - 1;
-
 pub(super) fn write(process: &Process, out: &mut Text) -> Written {
     identity(process, out)?;
     if let Some(space) = process.space() {
@@ -20,18 +18,28 @@ pub(super) fn write(process: &Process, out: &mut Text) -> Written {
     out.write_str("CoreDumping:\t0\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffffff\n")?;
     out.write_str("Threads:\t1\n")?;
     signals(process, &process.limits(), out)?;
-    for (label, set) in [
-        ("CapInh", 0),
-        ("CapPrm", ALL_CAPABILITIES),
-        ("CapEff", ALL_CAPABILITIES),
-        ("CapBnd", ALL_CAPABILITIES),
-        ("CapAmb", 0),
-    ] {
-        writeln!(out, "{label}:\t{set:016x}")?;
-    }
-    out.write_str("NoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n")?;
+    capabilities(process, out)?;
+    let no_new = u8::from(process.attributes.no_new_privileges.load(Relaxed));
+    write!(
+        out,
+        "NoNewPrivs:\t{no_new}\nSeccomp:\t0\nSeccomp_filters:\t0\n"
+    )?;
     out.write_str("Cpus_allowed:\t1\nCpus_allowed_list:\t0\n")?;
     out.write_str("Mems_allowed:\t1\nMems_allowed_list:\t0\n")
+}
+
+fn capabilities(process: &Process, out: &mut Text) -> Written {
+    let rights = process.attributes.rights();
+    for (label, set) in [
+        ("CapInh", rights.inheritable),
+        ("CapPrm", rights.permitted),
+        ("CapEff", rights.effective),
+        ("CapBnd", rights.bounding),
+        ("CapAmb", rights.ambient),
+    ] {
+        writeln!(out, "{label}:\t{:016x}", set.bits())?;
+    }
+    Ok(())
 }
 
 fn identity(process: &Process, out: &mut Text) -> Written {

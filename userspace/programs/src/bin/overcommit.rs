@@ -1,8 +1,8 @@
 //! Shows what a promise of memory costs: nothing, as long as it might be kept.
 //!
 //! By default (mode 0 of `vm.overcommit_memory`) only what can never be kept is refused: one promise of more than all
-//! memory. Called with the word `strict` the program expects mode 2: no more than half of memory in all, and no
-//! exceptions. Memory that is shared is promised as a whole, memory files page by page.
+//! memory. Called with the word `always` the program expects mode 1, where nothing is refused; with `strict` mode 2: no more
+//! than half of memory in all, and no exceptions. Memory that is shared is promised as a whole, memory files page by page.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -21,10 +21,10 @@ const READ_WRITE: u32 = PROT_READ | PROT_WRITE;
 
 fn main() {
     let memory = system::total_memory().expect("sysinfo") & !(2 * PAGE - 1);
-    if env::arg(1) == Some("strict") {
-        strict(memory);
-    } else {
-        generous(memory);
+    match env::arg(1) {
+        Some("strict") => strict(memory),
+        Some("always") => always(memory),
+        _ => generous(memory),
     }
 }
 
@@ -87,6 +87,36 @@ fn shared(length: usize, protection: u32, flags: u32) -> Result<usize, Errno> {
         flags | MAP_SHARED | MAP_ANONYMOUS,
         0,
     )
+}
+
+/// Mode 1: whatever there is a place for.
+fn always(memory: usize) {
+    let mut room: Room = [0; 32768];
+    assert_eq!(read(c"/proc/sys/vm/overcommit_memory", &mut room), "1\n");
+    let before = promised();
+    let more = 2 * memory;
+    let start = mmap(0, more, READ_WRITE, 0).expect("mmap");
+    assert_eq!(promised() - before, more / 1024);
+    println!("twice the memory that there is, to be written: fine, and counted");
+    ends(
+        "a child to which all of it is promised too",
+        Status::Exited(0),
+        || {
+            probe::store(start, 1);
+            let second = mmap(0, 8 * more, READ_WRITE, 0).expect("mmap");
+            probe::store(second + 8 * more - PAGE, 1);
+            0
+        },
+    );
+    mprotect(start, more, PROT_READ).expect("mprotect");
+    mprotect(start, more, READ_WRITE).expect("mprotect");
+    println!("made writable once more at once: fine");
+    let second = shared(more, READ_WRITE, 0).expect("mmap");
+    println!("shared memory of that size: fine");
+    munmap(second, more).expect("munmap");
+    munmap(start, more).expect("munmap");
+    assert_eq!(promised(), before);
+    println!("all promises are taken back");
 }
 
 /// Mode 2.

@@ -147,17 +147,29 @@ pub fn read_bytes(words: &[AtomicU64], offset: usize, buffer: &mut [u8]) {
     }
 }
 
-/// Copies `bytes` into a frame from `offset` on.
+/// Copies `bytes` into a frame from `offset` on. What another thread stores beside them meanwhile is never undone.
 pub fn write_bytes(words: &[AtomicU64], offset: usize, bytes: &[u8]) {
     let mut at = offset;
     let mut rest = bytes;
     while !rest.is_empty() {
         let start = at % WORD;
         let (part, behind) = rest.split_at(rest.len().min(WORD - start));
-        let mut word = words[at / WORD].load(Relaxed).to_le_bytes();
-        word[start..start + part.len()].copy_from_slice(part);
-        words[at / WORD].store(u64::from_le_bytes(word), Relaxed);
+        write_in_word(&words[at / WORD], start, part);
         at += part.len();
         rest = behind;
     }
+}
+
+/// Writes `part` into a word, from its byte `start` on.
+fn write_in_word(word: &AtomicU64, start: usize, part: &[u8]) {
+    if let Ok(whole) = part.try_into() {
+        return word.store(u64::from_le_bytes(whole), Relaxed);
+    }
+    let spliced = |old: u64| {
+        let mut bytes = old.to_le_bytes();
+        bytes[start..start + part.len()].copy_from_slice(part);
+        Some(u64::from_le_bytes(bytes))
+    };
+    // It never fails: there is always a new value.
+    let _ = word.fetch_update(Relaxed, Relaxed, spliced);
 }

@@ -124,3 +124,27 @@ pub(crate) fn fork_beside_copies() {
     assert!(world.memory.frames_used_for(Use::Anonymous) <= 3);
     world.close(vec![parent, child, second], vec![]);
 }
+
+/// Parent and child fork at once while a third process of the family writes the page that all share.
+pub(crate) fn fork_beside_fork() {
+    let world = World::new(60);
+    let parent = world.anonymous(1);
+    world.store_ends(&parent, FIRST, 1);
+    let [child, writer] = [parent.fork(&world), parent.fork(&world)];
+    let born = Mutex::new(Vec::new());
+    let fork = |space: &Space| {
+        let forked = space.fork(&world);
+        born.lock().expect("no thread has panicked").push(forked);
+    };
+    side_by_side(&[&|| fork(&parent), &|| fork(&child), &|| {
+        world.store_ends(&writer, FIRST, 2)
+    }]);
+    let shown = |space: &Space| ENDS.map(|word| world.load(space, FIRST, word));
+    let mut spaces = born.into_inner().expect("no thread has panicked");
+    spaces.extend([parent, child]);
+    assert!(spaces.iter().all(|space| shown(space) == [1, 1]));
+    assert_eq!(shown(&writer), [2, 2]);
+    assert_eq!(world.memory.frames_used_for(Use::Anonymous), 2);
+    spaces.push(writer);
+    world.close(spaces, vec![]);
+}

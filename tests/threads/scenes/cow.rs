@@ -206,3 +206,20 @@ pub(crate) fn remote_read() {
     let [one, other] = strangers;
     world.close(vec![space, child, one, other], vec![]);
 }
+
+/// Two threads have the kernel write bytes of one word.
+pub(crate) fn remote_writes() {
+    let world = World::new(24);
+    let space = world.anonymous(1);
+    world.store(&space, FIRST, 0, 0);
+    let write = |byte: u64| {
+        for value in 1..3 {
+            let at = FIRST.address() + byte;
+            let written = space.read().write_remote(&world.memory, at, &[value]);
+            assert_eq!(written.ok(), Some(1));
+        }
+    };
+    side_by_side(&[&|| write(1), &|| write(4)]);
+    assert_eq!(world.load(&space, FIRST, 0), 2 << 8 | 2 << 32);
+    world.close(vec![space], vec![]);
+}

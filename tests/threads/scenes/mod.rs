@@ -69,6 +69,14 @@ pub(crate) const ALL: &[(&str, fn())] = &[
         advice::fork_beside_copies,
     ),
     (
+        "forks_at_once_never_miscount_what_they_share",
+        advice::fork_beside_fork,
+    ),
+    (
+        "no_store_is_undone_beside_the_kernels_own",
+        cow::remote_writes,
+    ),
+    (
         "no_store_to_a_lazily_freed_page_is_lost",
         advice::reclaim_beside_store,
     ),

@@ -70,13 +70,13 @@ impl Attributes {
     pub(super) fn may_be_seen_by(&self, other: &Self, by: Looking) -> bool {
         let theirs = other.rights();
         let counted = match by {
-            Looking::ByCall => theirs.permitted,
-            Looking::ByMemory | Looking::ByReading => theirs.effective,
+            Looking::Call => theirs.permitted,
+            Looking::Memory | Looking::Text => theirs.effective,
         };
         let may = |capability| theirs.effective.has(capability);
         let measures = may(CAP_PERFMON) || may(CAP_SYS_ADMIN);
         may(CAP_SYS_PTRACE)
-            || measures && by == Looking::ByReading
+            || measures && by == Looking::Text
             || self.dumpable.load(Relaxed) && self.rights().permitted.is_within(counted)
     }
 

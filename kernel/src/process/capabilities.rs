@@ -86,11 +86,11 @@ pub(super) enum Gain {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Looking {
     /// By a system call: all that it might do.
-    ByCall,
+    Call,
     /// Through its `mem` file, which may be written to: what it may do just now.
-    ByMemory,
+    Memory,
     /// By reading other files of `/proc`, which those may too who measure the whole system.
-    ByReading,
+    Text,
 }
 
 impl Rights {

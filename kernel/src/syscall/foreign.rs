@@ -46,7 +46,7 @@ fn process_vm(
     }
     let process = table::find(pid as u32).ok_or(Errno::ESRCH)?;
     let space = process.space().ok_or(Errno::ESRCH)?;
-    if !current().may_look_into(&process, Looking::ByCall) {
+    if !current().may_look_into(&process, Looking::Call) {
         return Err(Errno::EPERM);
     }
     let end = theirs

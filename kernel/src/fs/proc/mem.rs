@@ -26,7 +26,7 @@ impl Memory {
     /// Opens `node`.
     pub(super) fn new(node: Node) -> Result<Self, Errno> {
         let process = node.process()?.ok_or(Errno::ENOENT)?;
-        if !current().may_look_into(&process, Looking::ByMemory) {
+        if !current().may_look_into(&process, Looking::Memory) {
             return Err(Errno::EACCES);
         }
         let space = process.space().as_ref().map(Arc::downgrade);

@@ -73,7 +73,7 @@ impl Open {
         let process = node.process()?;
         let caller = current();
         let is_allowed = process.as_ref().is_none_or(|process| {
-            !node.tells_of_memory() || caller.may_look_into(process, Looking::ByReading)
+            !node.tells_of_memory() || caller.may_look_into(process, Looking::Text)
         });
         if !is_allowed {
             return Err(Errno::EACCES);

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Brings a machine to where `cargo run` and `cargo test` work: the pinned compiler, QEMU, OVMF, Bochs, gdb and a linker.
+# Brings a machine to where `cargo run` and `cargo test` work: the pinned compiler, QEMU, OVMF, Bochs, gdb, e2fsprogs and a
+# linker.
 # It looks first and changes nothing that is there, so every `make` target can afford to call it. The compiler comes from
 # rustup or, where rustup cannot or must not fetch, from Debian's packages of the same version.
 set -euo pipefail
@@ -147,21 +148,32 @@ provide_gdb() {
     apt_install gdb
 }
 
-# A test each needs Bochs and gdb, and is ignored without: what stands in the way is no failure, and nobody is asked for a
+e2fsprogs_is_there() {
+    local tool
+    for tool in mke2fs e2fsck debugfs; do [[ -x /usr/sbin/$tool || -x /sbin/$tool ]] || return 1; done
+}
+
+provide_e2fsprogs() {
+    e2fsprogs_is_there && return
+    has apt-get || fail "this system has no apt-get, so please install e2fsprogs by hand"
+    apt_install e2fsprogs
+}
+
+# Some tests need Bochs, gdb and e2fsprogs, and are ignored without: what stands in the way is no failure, and nobody is asked for a
 # password.
 offer() {
     "$1_is_there" && return
     has apt-get || return 0
     if [[ $(id -u) == 0 ]] || sudo -n true 2>/dev/null; then
-        ("provide_$1") || say "going on without $1: its test will be ignored"
+        ("provide_$1") || say "going on without $1: its tests will be ignored"
     else
-        say "$1 is not installed, so its test will be ignored: boot/setup.sh $1 installs it"
+        say "$1 is not installed, so its tests will be ignored: boot/setup.sh $1 installs it"
     fi
 }
 
 [[ $(uname -sm) == "Linux x86_64" ]] || fail "Faultline is built on Linux on x86-64, and this is $(uname -sm)"
 provide_tools
-for extra in bochs gdb; do
+for extra in bochs gdb e2fsprogs; do
     if [[ ${1:-} == "$extra" ]]; then "provide_$extra"; else offer "$extra"; fi
 done
 provide_compiler

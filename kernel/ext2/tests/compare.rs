@@ -2,10 +2,11 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use ext2::{Kind, Volume};
+use ext2::{Inode, Kind, Volume};
 
+use crate::changes::Changes;
 use crate::disk::TestDisk;
-use crate::model::{Content, Model, Node, PAGE, read_page};
+use crate::model::{Content, Model, Node, PAGE, Page, read_page};
 
 /// Panics with what differs.
 pub(crate) fn compare(volume: &Volume<TestDisk>, model: &Model) {
@@ -14,20 +15,71 @@ pub(crate) fn compare(volume: &Volume<TestDisk>, model: &Model) {
     }
 }
 
-fn compare_inode(volume: &Volume<TestDisk>, model: &Model, number: u32, node: &Node) {
+/// After a power cut or an error, and e2fsck: what was there before and has not been changed since must be as it was, under its
+/// old name. Folders may have more entries, and fewer, if those are of what was changed.
+pub(crate) fn compare_unchanged(volume: &Volume<TestDisk>, model: &Model, changes: &Changes) {
+    let stays = |number: &u32| !changes.removed.contains(number);
+    for (&number, node) in model.nodes.iter().filter(|(number, _)| stays(number)) {
+        // e2fsck clears what has lost its name, if it has no blocks.
+        let may_go = changes.moved.contains(&number) && changes.leave_nothing_of(number, node);
+        if node.names > 0 && !may_go {
+            compare_rest(volume, number, node, changes);
+        }
+    }
+}
+
+fn compare_rest(volume: &Volume<TestDisk>, number: u32, node: &Node, changes: &Changes) {
     let inode = volume
         .inode(number)
         .unwrap_or_else(|error| panic!("inode {number}: {error}"));
+    if !changes.attributes.contains(&number) {
+        compare_attributes(&inode, node);
+    }
+    match &node.content {
+        Content::Folder { entries, .. } => {
+            let same = entries
+                .iter()
+                .filter(|(_, inside)| changes.keeps_name(**inside));
+            for (name, inside) in same {
+                let found = volume.lookup(number, name);
+                let name = name.escape_ascii();
+                assert_eq!(found, Ok(*inside), "{name} in folder {number}");
+            }
+        }
+        Content::File { size, pages } => match changes.bytes.get(&number) {
+            None => compare_bytes(volume, &inode, *size, pages),
+            Some(bytes) => {
+                assert!(inode.size >= bytes.shortest.min(*size), "size of {number}");
+                for index in (0..bytes.shortest / PAGE).filter(|index| !bytes.pages.contains(index))
+                {
+                    compare_page(volume, number, (index, pages.get(&index)), PAGE as usize);
+                }
+            }
+        },
+        Content::Link { target } => assert_eq!(volume.target(number).as_ref(), Ok(target)),
+        Content::Device { device, .. } => assert_eq!(inode.device(), *device),
+    }
+}
+
+fn compare_attributes(inode: &Inode, node: &Node) {
+    let (number, attributes) = (inode.number, inode.attributes);
     assert_eq!(
-        inode.attributes.mode & 0o7777,
+        attributes.mode & 0o7777,
         node.permissions,
         "permissions of {number}"
     );
     assert_eq!(
-        (inode.attributes.user, inode.attributes.group),
+        (attributes.user, attributes.group),
         node.owner,
         "owner of {number}"
     );
+}
+
+fn compare_inode(volume: &Volume<TestDisk>, model: &Model, number: u32, node: &Node) {
+    let inode = volume
+        .inode(number)
+        .unwrap_or_else(|error| panic!("inode {number}: {error}"));
+    compare_attributes(&inode, node);
     match &node.content {
         Content::Folder { entries, parent } => {
             let inside = entries
@@ -44,7 +96,8 @@ fn compare_inode(volume: &Volume<TestDisk>, model: &Model, number: u32, node: &N
                 (Kind::File, node.names, *size),
                 "file {number}"
             );
-            compare_bytes(volume, number, *size, pages);
+            assert_eq!(inode.size, *size);
+            compare_bytes(volume, &inode, *size, pages);
         }
         Content::Link { target } => {
             assert_eq!((inode.kind, inode.links), (Kind::Link, node.names));
@@ -112,22 +165,30 @@ fn compare_folder(
     }
 }
 
-fn compare_bytes(
+/// The first `size` bytes of a file: e2fsck may have made it longer, up to the end of its last block.
+fn compare_bytes(volume: &Volume<TestDisk>, inode: &Inode, size: u64, pages: &BTreeMap<u64, Page>) {
+    assert!(inode.size >= size, "size of {}", inode.number);
+    for index in 0..size.div_ceil(PAGE) {
+        let valid = (size - index * PAGE).min(PAGE) as usize;
+        compare_page(volume, inode.number, (index, pages.get(&index)), valid);
+    }
+}
+
+fn compare_page(
     volume: &Volume<TestDisk>,
     number: u32,
-    size: u64,
-    pages: &BTreeMap<u64, Vec<u8>>,
+    (index, expected): (u64, Option<&Page>),
+    valid: usize,
 ) {
     let zeroes = vec![0; PAGE as usize];
-    for index in 0..size.div_ceil(PAGE) {
-        let expected = pages.get(&index).unwrap_or(&zeroes);
-        let bytes = read_page(volume, number, index)
-            .unwrap_or_else(|error| panic!("file {number}: {error}"));
-        let bytes = bytes.as_ref().unwrap_or(&zeroes);
-        let valid = (size - index * PAGE).min(PAGE) as usize;
-        assert!(
-            bytes[..valid] == expected[..valid],
-            "page {index} of file {number} differs"
-        );
-    }
+    let bytes =
+        read_page(volume, number, index).unwrap_or_else(|error| panic!("file {number}: {error}"));
+    let (bytes, expected) = (
+        bytes.as_ref().unwrap_or(&zeroes),
+        expected.unwrap_or(&zeroes),
+    );
+    assert!(
+        bytes[..valid] == expected[..valid],
+        "page {index} of file {number} differs"
+    );
 }

@@ -24,7 +24,9 @@ struct State {
     bytes: Vec<u8>,
     /// Writes since `record`, if that was called.
     log: Option<Vec<Write>>,
-    requests: u64,
+    writes: u64,
+    /// How many requests there may still be.
+    allowed: Option<u64>,
     /// Which request fails: so many from now on.
     failing: Option<(Request, u64)>,
     has_failed: bool,
@@ -49,9 +51,14 @@ impl TestDisk {
         self.0.borrow().bytes.clone()
     }
 
-    /// How many requests there were.
-    pub(crate) fn requests(&self) -> u64 {
-        self.0.borrow().requests
+    /// How many writes there were.
+    pub(crate) fn writes(&self) -> u64 {
+        self.0.borrow().writes
+    }
+
+    /// More requests than so many are a panic.
+    pub(crate) fn allow(&self, requests: u64) {
+        self.0.borrow_mut().allowed = Some(requests);
     }
 
     /// Begins to remember writes, and forgets those before.
@@ -98,7 +105,10 @@ impl TestDisk {
 
 impl State {
     fn request(&mut self, kind: Request) -> Result<(), Error> {
-        self.requests += 1;
+        self.writes += u64::from(kind == Request::Write);
+        if let Some(allowed) = &mut self.allowed {
+            *allowed = allowed.checked_sub(1).expect("this has no end");
+        }
         match &mut self.failing {
             Some((which, 0)) if *which == kind => {
                 self.failing = None;

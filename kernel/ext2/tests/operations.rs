@@ -1,11 +1,13 @@
 //! Long sequences of operations, then every byte against the model, e2fsck, debugfs, and another reader.
+use std::collections::BTreeMap;
+
 use ext2::{Access, Condition, Volume};
 use ext4_view::Ext4;
 use libtest_mimic::Failed;
 
 use crate::compare::compare;
 use crate::disk::TestDisk;
-use crate::model::{Content, Model, PAGE};
+use crate::model::{Content, Model, PAGE, Page};
 use crate::plan::{NOW, Scene};
 use crate::tools::{self, Format};
 
@@ -33,6 +35,7 @@ pub(crate) fn agree_with_the_model(format: Format) -> Result<(), Failed> {
         let bytes = leave(scene.volume)?;
         tools::check(&bytes)
             .map_err(|failed| format!("seed {seed}: {}", failed.message().unwrap_or("")))?;
+        read_by_debugfs(&bytes, &scene.model)?;
         if format.suits_others() {
             read_otherwise(&bytes, &scene.model)?;
         }
@@ -55,6 +58,39 @@ pub(crate) fn leave(mut volume: Volume<TestDisk>) -> Result<Vec<u8>, Failed> {
     Ok(volume.disk().bytes())
 }
 
+/// Files longer than this are not read by others.
+const LONG: u64 = 4 << 20;
+
+/// All bytes of a file.
+fn flatten(size: u64, pages: &BTreeMap<u64, Page>) -> Vec<u8> {
+    let mut bytes = vec![0; size as usize];
+    for (index, page) in pages {
+        let at = (index * PAGE) as usize;
+        let end = bytes.len().min(at + page.len());
+        bytes[at..end].copy_from_slice(&page[..end - at]);
+    }
+    bytes
+}
+
+/// What debugfs reads must be the same.
+fn read_by_debugfs(bytes: &[u8], model: &Model) -> Result<(), Failed> {
+    let files = model
+        .nodes
+        .iter()
+        .filter_map(|(&number, node)| match &node.content {
+            Content::File { size, pages } if *size < LONG => Some((number, flatten(*size, pages))),
+            _ => None,
+        });
+    let files: BTreeMap<_, _> = files.collect();
+    for (number, read) in tools::dump(bytes, files.keys().copied())? {
+        assert!(
+            files[&number] == read,
+            "debugfs reads file {number} otherwise"
+        );
+    }
+    Ok(())
+}
+
 /// What another implementation reads must be the same: of files without holes, since ext4-view takes a hole in an indexed
 /// part for damage.
 fn read_otherwise(bytes: &[u8], model: &Model) -> Result<(), Failed> {
@@ -66,15 +102,10 @@ fn read_otherwise(bytes: &[u8], model: &Model) -> Result<(), Failed> {
             match &model.nodes[number].content {
                 Content::Folder { .. } => left.push((path, *number)),
                 Content::File { size, pages } if pages.len() as u64 == size.div_ceil(PAGE) => {
-                    let mut expected = vec![0; *size as usize];
-                    for (index, page) in pages {
-                        let at = (index * PAGE) as usize;
-                        let end = expected.len().min(at + page.len());
-                        expected[at..end].copy_from_slice(&page[..end - at]);
-                    }
                     let read = other
                         .read(path.as_slice())
                         .map_err(|error| error.to_string())?;
+                    let expected = flatten(*size, pages);
                     assert!(
                         read == expected,
                         "ext4-view reads {} otherwise",

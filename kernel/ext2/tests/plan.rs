@@ -1,10 +1,13 @@
 //! Operations drawn from a seed, done to a volume and to its model, which must agree on what works.
+mod bytes;
+
 use std::collections::BTreeMap;
 
 use ext2::{Attributes, Error, Name, New, Removed, Volume};
 
+use crate::changes::Changes;
 use crate::disk::TestDisk;
-use crate::model::{self, Content, Model, Node, PAGE};
+use crate::model::{Content, Model, Node};
 use crate::random::Random;
 
 /// The moment of all that happens, not in e2fsck's future.
@@ -15,8 +18,8 @@ pub(crate) struct Scene {
     pub(crate) volume: Volume<TestDisk>,
     pub(crate) model: Model,
     pub(crate) random: Random,
-    /// Inodes that operations changed, or whose names or folders they did, since `forget_changes`.
-    pub(crate) changed: std::collections::BTreeSet<u32>,
+    /// What the operations changed.
+    pub(crate) changes: Changes,
 }
 
 /// How a new inode is asked for.
@@ -35,6 +38,20 @@ fn new(mode: u16) -> New<'static> {
     }
 }
 
+/// The volume must refuse for the reason `why`, unless the disk or the heap failed on the way.
+fn refused<T: std::fmt::Debug + PartialEq>(
+    result: Result<T, Error>,
+    why: Error,
+) -> Result<(), Error> {
+    match result {
+        Err(error @ (Error::Io | Error::OutOfMemory)) => Err(error),
+        other => {
+            assert_eq!(other, Err(why));
+            Ok(())
+        }
+    }
+}
+
 impl Scene {
     pub(crate) fn new(volume: Volume<TestDisk>, seed: u64) -> Self {
         let lost = volume
@@ -44,7 +61,7 @@ impl Scene {
             volume,
             model: Model::new(lost),
             random: Random(seed),
-            changed: Default::default(),
+            changes: Changes::default(),
         }
     }
 
@@ -107,8 +124,7 @@ impl Scene {
         let (folder, name) = (self.folder(), self.name());
         let made = self.volume.create(folder, &name, new, NOW);
         if self.model.entries(folder).contains_key(&name) {
-            assert_eq!(made, Err(Error::Exists));
-            return Ok(());
+            return refused(made, Error::Exists);
         }
         let number = made?;
         let mut node = node;
@@ -117,7 +133,7 @@ impl Scene {
         }
         let old = self.model.nodes.insert(number, node);
         assert!(old.is_none(), "inode {number} is {old:?}");
-        self.changed.insert(number);
+        self.changes.removed.insert(number);
         self.model.entries_mut(folder).insert(name, number);
         Ok(())
     }
@@ -174,10 +190,10 @@ impl Scene {
         let Some(number) = self.file() else {
             return Ok(());
         };
+        self.changes.moved.insert(number);
         let linked = self.volume.link(folder, &name, number, NOW);
         if self.model.entries(folder).contains_key(&name) {
-            assert_eq!(linked, Err(Error::Exists));
-            return Ok(());
+            return refused(linked, Error::Exists);
         }
         linked?;
         self.model.entries_mut(folder).insert(name, number);
@@ -186,7 +202,6 @@ impl Scene {
     }
 
     fn named(&mut self, number: u32, change: i16) {
-        self.changed.insert(number);
         let node = self
             .model
             .nodes
@@ -198,17 +213,13 @@ impl Scene {
     fn remove(&mut self) -> Result<(), Error> {
         let folder = self.folder();
         let Some((name, number)) = self.taken(folder) else {
-            assert_eq!(
-                self.volume.unlink(folder, b"none", NOW),
-                Err(Error::NotFound)
-            );
-            return Ok(());
+            return refused(self.volume.unlink(folder, b"none", NOW), Error::NotFound);
         };
+        self.changes.removed.insert(number);
         let removed = if self.model.nodes[&number].is_folder() {
             let removed = self.volume.remove_folder(folder, &name, NOW);
             if !self.model.entries(number).is_empty() {
-                assert_eq!(removed, Err(Error::NotEmpty));
-                return Ok(());
+                return refused(removed, Error::NotEmpty);
             }
             removed?
         } else {
@@ -242,6 +253,10 @@ impl Scene {
         let aim = self.taken(to).filter(|_| self.random.chance(40));
         let new_name = aim.map_or_else(|| self.name(), |aim| aim.0);
         let old = self.model.entries(to).get(&new_name).copied();
+        self.moved(number);
+        self.changes
+            .removed
+            .extend(old.filter(|&old| old != number));
         let source = Name {
             folder: from,
             name: &name,
@@ -255,8 +270,7 @@ impl Scene {
             NOW,
         );
         if let Some(error) = self.refusal(number, to, old) {
-            assert_eq!(renamed, Err(error));
-            return Ok(());
+            return refused(renamed, error);
         }
         let removed = renamed?;
         if old == Some(number) {
@@ -265,7 +279,9 @@ impl Scene {
         }
         self.model.entries_mut(from).remove(&name);
         self.model.entries_mut(to).insert(new_name, number);
-        self.moved(number, to);
+        if let Content::Folder { parent, .. } = &mut self.node(number).content {
+            *parent = to;
+        }
         match (old, removed) {
             (Some(old), Some(removed)) => self.lost(old, removed),
             (None, None) => Ok(()),
@@ -273,21 +289,18 @@ impl Scene {
         }
     }
 
-    /// All that is below `number` is somewhere else now.
-    fn moved(&mut self, number: u32, to: u32) {
-        self.changed.insert(number);
-        if let Content::Folder { parent, .. } = &mut self
-            .model
+    fn node(&mut self, number: u32) -> &mut Node {
+        self.model
             .nodes
             .get_mut(&number)
-            .expect("it is there")
-            .content
-        {
-            *parent = to;
-        }
+            .expect("the inode is there")
+    }
+
+    /// All that is below `number` may be somewhere else now.
+    fn moved(&mut self, number: u32) {
         let mut left = vec![number];
         while let Some(number) = left.pop() {
-            self.changed.insert(number);
+            self.changes.moved.insert(number);
             if self.model.nodes[&number].is_folder() {
                 left.extend(self.model.entries(number).values());
             }
@@ -311,97 +324,5 @@ impl Scene {
             }
         }
         (is_folder && self.model.way_up(to).contains(&number)).then_some(Error::Invalid)
-    }
-
-    fn write(&mut self) -> Result<(), Error> {
-        let Some(number) = self.file() else {
-            return Ok(());
-        };
-        let reach = self
-            .random
-            .pick(&[PAGE, 20 * PAGE, 100 * PAGE, 500 * PAGE, 70 << 20]);
-        let offset = self.random.below(reach);
-        let most = self.random.pick(&[10, PAGE, 5 * PAGE, 40 * PAGE]);
-        let length = 1 + self.random.below(most);
-        let byte = 1 + self.random.below(255) as u8;
-        let bytes = vec![byte; length as usize];
-        self.write_bytes(number, offset, &bytes)
-    }
-
-    pub(crate) fn write_bytes(
-        &mut self,
-        number: u32,
-        offset: u64,
-        bytes: &[u8],
-    ) -> Result<(), Error> {
-        self.changed.insert(number);
-        let node = self
-            .model
-            .nodes
-            .get_mut(&number)
-            .expect("the file is there");
-        let Content::File { size, pages } = &mut node.content else {
-            panic!("inode {number} is no file");
-        };
-        model::write(&self.volume, (number, size, pages), offset, bytes, NOW).1
-    }
-
-    fn truncate(&mut self) -> Result<(), Error> {
-        let Some(number) = self.file() else {
-            return Ok(());
-        };
-        self.changed.insert(number);
-        let chance = self.random.below(4);
-        let up_to = self.random.pick(&[PAGE, 30 * PAGE, 600 * PAGE, 80 << 20]);
-        let below = self.random.below(up_to);
-        let node = self
-            .model
-            .nodes
-            .get_mut(&number)
-            .expect("the file is there");
-        let Content::File { size, pages } = &mut node.content else {
-            panic!("inode {number} is no file");
-        };
-        let new = match chance {
-            0 => 0,
-            1 => *size / 2,
-            _ => below,
-        };
-        model::truncate(&self.volume, (number, size, pages), new, NOW)
-    }
-
-    fn change(&mut self) -> Result<(), Error> {
-        let numbers = self.model.numbers(|_| true);
-        let number = self.random.pick(&numbers);
-        self.changed.insert(number);
-        let permissions = self.random.below(0o10_000) as u16;
-        let owner = (
-            self.random.below(1 << 32) as u32,
-            self.random.below(1 << 20) as u32,
-        );
-        self.volume.change(number, |attributes| {
-            attributes.mode = permissions;
-            (attributes.user, attributes.group) = owner;
-        })?;
-        let node = self.model.nodes.get_mut(&number).expect("it is there");
-        (node.permissions, node.owner) = (permissions, owner);
-        Ok(())
-    }
-
-    /// Somebody closes a file without a name.
-    fn close(&mut self) -> Result<(), Error> {
-        let Some(number) = self.model.open.pop_first() else {
-            return Ok(());
-        };
-        self.model.nodes.remove(&number);
-        self.volume.free(number, NOW)
-    }
-
-    /// Everybody does.
-    pub(crate) fn close_all(&mut self) -> Result<(), Error> {
-        while !self.model.open.is_empty() {
-            self.close()?;
-        }
-        Ok(())
     }
 }

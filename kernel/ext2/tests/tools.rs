@@ -84,9 +84,25 @@ pub(crate) const FORMATS: [Format; 6] = [
     },
 ];
 
+/// A small one, for what is done to it thousands of times.
+pub(crate) const SMALL: Format = Format {
+    block_size: 1024,
+    revision: 1,
+    options: &["-g", "512", "-I", "128", "-N", "128"],
+    kilobytes: 1500,
+};
+
+/// The same with large blocks.
+pub(crate) const SMALL_LARGE_BLOCKS: Format = Format {
+    block_size: 4096,
+    revision: 1,
+    options: &["-N", "128"],
+    kilobytes: 2000,
+};
+
 /// A new volume of that kind, with what is in `root`.
 pub(crate) fn make(format: Format, root: Option<&Path>) -> Result<Vec<u8>, Failed> {
-    let folder = tempfile::tempdir()?;
+    let folder = folder()?;
     let path = folder.path().join("image");
     let mut command = tool("mke2fs");
     command.args(["-q", "-F", "-t", "ext2", "-E", "root_owner=0:0"]);
@@ -105,6 +121,11 @@ pub(crate) fn make(format: Format, root: Option<&Path>) -> Result<Vec<u8>, Faile
     Ok(fs::read(path)?)
 }
 
+/// A folder for an image: in memory if possible, since e2fsck syncs.
+fn folder() -> std::io::Result<tempfile::TempDir> {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
+}
+
 fn expect_success(output: &Output, what: &str) -> Result<(), Failed> {
     if output.status.success() {
         return Ok(());
@@ -118,7 +139,7 @@ fn expect_success(output: &Output, what: &str) -> Result<(), Failed> {
 
 /// e2fsck must find nothing.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), Failed> {
-    let folder = tempfile::tempdir()?;
+    let folder = folder()?;
     let path = folder.path().join("image");
     fs::write(&path, bytes)?;
     let output = tool("e2fsck").arg("-fn").arg(&path).output()?;
@@ -131,7 +152,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), Failed> {
 
 /// What e2fsck makes of a volume, and whether it found something to repair.
 pub(crate) fn repair(bytes: &[u8]) -> Result<(Vec<u8>, String), Failed> {
-    let folder = tempfile::tempdir()?;
+    let folder = folder()?;
     let path = folder.path().join("image");
     fs::write(&path, bytes)?;
     let output = tool("e2fsck").arg("-fy").arg(&path).output()?;
@@ -144,10 +165,55 @@ pub(crate) fn repair(bytes: &[u8]) -> Result<(Vec<u8>, String), Failed> {
 
 /// What debugfs answers to `request`.
 pub(crate) fn debugfs(bytes: &[u8], request: &str) -> Result<String, Failed> {
-    let folder = tempfile::tempdir()?;
+    let folder = folder()?;
     let path = folder.path().join("image");
     fs::write(&path, bytes)?;
     let output = tool("debugfs").args(["-R", request]).arg(&path).output()?;
     expect_success(&output, "debugfs")?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The volume after debugfs did what it was asked to.
+pub(crate) fn edit(bytes: &[u8], request: &str) -> Result<Vec<u8>, Failed> {
+    let folder = folder()?;
+    let path = folder.path().join("image");
+    fs::write(&path, bytes)?;
+    let output = tool("debugfs")
+        .args(["-w", "-R", request])
+        .arg(&path)
+        .output()?;
+    expect_success(&output, "debugfs -w")?;
+    Ok(fs::read(path)?)
+}
+
+/// The volume with an index in each large folder.
+pub(crate) fn index_folders(bytes: &[u8]) -> Result<Vec<u8>, Failed> {
+    let bytes = edit(bytes, "feature dir_index")?;
+    let folder = folder()?;
+    let path = folder.path().join("image");
+    fs::write(&path, bytes)?;
+    let output = tool("e2fsck").arg("-fyD").arg(&path).output()?;
+    match output.status.code() {
+        Some(0 | 1) => Ok(fs::read(path)?),
+        _ => Err(format!("e2fsck -fyD: {}", output.status).into()),
+    }
+}
+
+/// The bytes of files, by inode, as debugfs reads them.
+pub(crate) fn dump(
+    bytes: &[u8],
+    numbers: impl Iterator<Item = u32> + Clone,
+) -> Result<Vec<(u32, Vec<u8>)>, Failed> {
+    let folder = folder()?;
+    let (path, script) = (folder.path().join("image"), folder.path().join("script"));
+    let place = |number: u32| folder.path().join(number.to_string());
+    let lines = numbers
+        .clone()
+        .map(|number| format!("dump <{number}> {}\n", place(number).display()));
+    fs::write(&script, lines.collect::<String>())?;
+    fs::write(&path, bytes)?;
+    let output = tool("debugfs").arg("-f").arg(&script).arg(&path).output()?;
+    expect_success(&output, "debugfs")?;
+    let read = numbers.map(|number| Ok((number, fs::read(place(number))?)));
+    read.collect()
 }

@@ -6,7 +6,7 @@
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rt::handler::{self, Context, Frame, Info, return_to};
-use rt::memory::{Mapping, PAGE, PROT_READ};
+use rt::memory::{Mapping, PAGE, PROT_NONE, PROT_READ};
 use rt::process::{Status, exit, run_in_child};
 use rt::signal::Signal;
 use rt::{println, probe};
@@ -21,7 +21,7 @@ const PRESENT: u64 = 512;
 
 static CHANGE: AtomicU64 = AtomicU64::new(0);
 
-const CASES: [(&str, Change); 25] = [
+const CASES: [(&str, Change); 27] = [
     ("nothing", |_| {}),
     ("RIP 0", |context| context.registers.rip = 0),
     ("RIP non-canonical", |context| {
@@ -83,6 +83,8 @@ const CASES: [(&str, Change); 25] = [
     ("a size that is none", |context| {
         poke(context, SIZE_MARK, u64::MAX)
     }),
+    ("no mark at the end", wipe_end),
+    ("all but the legacy part out of reach", hide_end),
 ];
 
 fn set_segment(context: &mut Context, shift: u32, selector: u64) {
@@ -92,6 +94,31 @@ fn set_segment(context: &mut Context, shift: u32, selector: u64) {
 
 fn poke(context: &Context, offset: u64, word: u64) {
     probe::store_word((context.registers.fp_state + offset) as usize, word);
+}
+
+/// How many bytes the image says it has, before the mark at its end.
+fn image_size(context: &Context) -> u64 {
+    let size = probe::load_word((context.registers.fp_state + SIZE_MARK) as usize);
+    size & u64::from(u32::MAX)
+}
+
+/// Clears the four bytes of the mark, and not what comes behind them.
+fn wipe_end(context: &mut Context) {
+    let end = image_size(context);
+    let word = probe::load_word((context.registers.fp_state + end) as usize);
+    poke(context, end, word & !u64::from(u32::MAX));
+}
+
+/// The image goes on in a page that can't be read.
+fn hide_end(context: &mut Context) {
+    let memory = Mapping::new(2);
+    let copy = memory.page(1) - PRESENT as usize;
+    for offset in (0..PRESENT as usize).step_by(8) {
+        let word = probe::load_word(context.registers.fp_state as usize + offset);
+        probe::store_word(copy + offset, word);
+    }
+    memory.protect(1, 1, PROT_NONE).expect("mprotect");
+    context.registers.fp_state = copy as u64;
 }
 
 extern "C" fn change(_: i32, _: &mut Info, context: &mut Context) {

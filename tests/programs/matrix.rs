@@ -67,6 +67,10 @@ pub(crate) fn trials() -> Result<Vec<Trial>> {
         who_wants_too_much_dies_alone,
     ));
     trials.push(trial(
+        "memory::what_was_given_up_goes_before_anybody_dies".to_owned(),
+        what_was_given_up_goes_before_anybody_dies,
+    ));
+    trials.push(trial(
         "memory::a_fork_bomb_ends".to_owned(),
         a_fork_bomb_ends,
     ));
@@ -116,6 +120,16 @@ fn who_wants_too_much_dies_alone() -> Result<()> {
             booted.report()
         );
     }
+    Ok(())
+}
+
+fn what_was_given_up_goes_before_anybody_dies() -> Result<()> {
+    let booted = survives(&["lazy_pressure"])?;
+    ensure!(
+        !booted.log.contains("killed "),
+        "somebody was killed\n{}",
+        booted.report()
+    );
     Ok(())
 }
 

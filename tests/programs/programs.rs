@@ -35,6 +35,7 @@ const HELPERS: &[&str] = &[
 /// Programs that exhaust the machine: see `matrix`.
 const QEMU_ONLY: &[&str] = &[
     "fork_bomb",
+    "lazy_pressure",
     "many_small",
     "signal_flood",
     "touch_everything",

@@ -113,7 +113,7 @@ fn all_files<'a>(spaces: &[&'a AddressSpace], files: &[&'a CachedFile]) -> Vec<&
     let areas = spaces.iter().flat_map(|space| space.areas.iter());
     let mapped = areas.filter_map(|vma| match &vma.backing {
         Backing::File { file, .. } => Some(&**file),
-        Backing::Anonymous => None,
+        Backing::Anonymous | Backing::ZeroDevice { .. } => None,
     });
     let mut all: Vec<_> = files.iter().copied().chain(mapped).collect();
     all.sort_by_key(|&file| core::ptr::from_ref(file));

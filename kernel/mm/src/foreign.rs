@@ -111,7 +111,7 @@ impl AddressSpace {
             return Ok(Some(frame));
         }
         match &vma.backing {
-            Backing::Anonymous => Ok(None),
+            Backing::Anonymous | Backing::ZeroDevice { .. } => Ok(None),
             Backing::File { file, .. } => {
                 let index = vma.file_index(page).unwrap_or(u64::MAX);
                 file_frame(memory, file, index).map(Some)

@@ -87,7 +87,7 @@ pub struct FrameRecord {
     refs: AtomicU32,
     /// User entries that map the frame.
     maps: AtomicU32,
-    /// [`Use`] in the low byte, order of the block in the next.
+    /// [`Use`] in the low byte, order of the block in the next; [`WRITTEN`].
     state: AtomicU32,
     /// Neighbours in a list of the buddy; guarded by its lock. In a top-level table, with `private`, how many pages its
     /// space has in memory: whoever empties an entry through the reverse map knows of the space only its root.
@@ -101,6 +101,9 @@ pub struct FrameRecord {
 }
 
 const _: () = assert!(size_of::<FrameRecord>() == 32);
+
+/// In a record's state: the page of a file that lives in memory alone was written since it was made.
+const WRITTEN: u32 = 1 << 16;
 
 impl FrameRecord {
     /// The record of a reserved frame, as every frame begins.
@@ -125,7 +128,19 @@ impl FrameRecord {
     /// Binary logarithm of the frames in the block that this frame begins.
     #[inline]
     pub fn order(&self) -> u32 {
-        self.state.load(Relaxed) >> 8
+        self.state.load(Relaxed) >> 8 & 0xff
+    }
+
+    /// Whether the frame holds a page of a file that lives in memory alone, and the page was written.
+    pub(crate) fn was_written(&self) -> bool {
+        self.state.load(Relaxed) & WRITTEN != 0
+    }
+
+    /// Notes that it was: by a call, or through an entry. The caller holds the frame.
+    pub(crate) fn note_written(&self) {
+        if self.usage() == Use::Shared && !self.was_written() {
+            self.state.fetch_or(WRITTEN, Relaxed);
+        }
     }
 
     pub(crate) fn set(&self, usage: Use, order: u32) {

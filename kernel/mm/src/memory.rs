@@ -13,7 +13,7 @@ use crate::frame::{Frame, FrameRecord, Use};
 use crate::machine::{Machine, WORDS};
 use crate::page_cache::Marked;
 use crate::page_table::Levels;
-use crate::pte::Leaf;
+use crate::pte::{Leaf, PteFlags};
 use crate::scarcity::Scarcity;
 use crate::stats::{Counter, Stats};
 use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -211,7 +211,11 @@ impl<M: Machine> Memory<M> {
         if leaf.frame == self.zero {
             return None;
         }
-        self.record(leaf.frame).unmapped();
+        let record = self.record(leaf.frame);
+        if leaf.flags.contains(PteFlags::DIRTY) {
+            record.note_written();
+        }
+        record.unmapped();
         Some(leaf.frame)
     }
 

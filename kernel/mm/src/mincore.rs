@@ -34,7 +34,7 @@ impl AddressSpace {
             Pte::Mapped(_) | Pte::Protected(_) => true,
             Pte::Swapped(_) => false,
             Pte::Empty => match &vma.backing {
-                Backing::Anonymous => false,
+                Backing::Anonymous | Backing::ZeroDevice { .. } => false,
                 Backing::File { file, .. } => vma
                     .file_index(page)
                     .is_some_and(|index| file.is_ready(memory, index)),

@@ -52,7 +52,7 @@ impl AddressSpace {
     /// Adds an area and returns the address of its first byte. See mmap(2) for the errors.
     pub fn mmap<M: Machine>(&mut self, memory: &Memory<M>, mapping: Mapping) -> Result<u64, Error> {
         let pages = self.check_mmap(&mapping)?;
-        if mapping.flags.contains(VmFlags::GROWS_DOWN) && !mapping.backing.is_anonymous() {
+        if mapping.flags.contains(VmFlags::GROWS_DOWN) && mapping.backing.is_of_file() {
             return Err(Error::Invalid);
         }
         self.may_cut(&pages)?;

@@ -12,8 +12,12 @@ use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub enum Counter {
     pgalloc_normal,
     pgfree,
+    /// Pages that MADV_FREE gave up.
+    pglazyfree,
     pgfault,
     pgmajfault,
+    /// ... of which so many were lost.
+    pglazyfreed,
     /// Single frames that could not be had.
     allocstall_normal,
     oom_kill,
@@ -27,8 +31,10 @@ impl Counter {
         Self::pgalloc_normal,
         Self::allocstall_normal,
         Self::pgfree,
+        Self::pglazyfree,
         Self::pgfault,
         Self::pgmajfault,
+        Self::pglazyfreed,
         Self::oom_kill,
     ];
 }

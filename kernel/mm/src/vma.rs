@@ -116,6 +116,11 @@ impl VmFlags {
 pub enum Backing {
     /// Zeroes.
     Anonymous,
+    /// Zeroes too, but of `/dev/zero`: the area is named, keeps a place in that file, and is no kin of others.
+    ZeroDevice {
+        /// In pages; nothing comes from there.
+        offset: u64,
+    },
     /// A file; the area's first page is the file's page number `offset`.
     File {
         /// The file's pages.
@@ -126,9 +131,14 @@ pub enum Backing {
 }
 
 impl Backing {
-    /// Whether there is no file behind the pages.
+    /// Whether no file holds the pages: they begin as zeroes, and are the space's own.
     pub fn is_anonymous(&self) -> bool {
-        matches!(self, Self::Anonymous)
+        matches!(self, Self::Anonymous | Self::ZeroDevice { .. })
+    }
+
+    /// Whether a file was asked for, be it one of zeroes.
+    pub fn is_of_file(&self) -> bool {
+        !matches!(self, Self::Anonymous)
     }
 }
 
@@ -216,7 +226,7 @@ impl Vma {
     /// The file behind the area, if there is one.
     pub(crate) fn file(&self) -> Option<&Arc<CachedFile>> {
         match &self.backing {
-            Backing::Anonymous => None,
+            Backing::Anonymous | Backing::ZeroDevice { .. } => None,
             Backing::File { file, .. } => Some(file),
         }
     }
@@ -236,7 +246,7 @@ impl Vma {
     /// The page of the file behind `page`; only for file-backed areas.
     pub fn file_index(&self, page: Page) -> Option<u64> {
         match &self.backing {
-            Backing::Anonymous => None,
+            Backing::Anonymous | Backing::ZeroDevice { .. } => None,
             Backing::File { offset, .. } => Some(offset + (page - self.start)),
         }
     }
@@ -248,6 +258,9 @@ impl Vma {
         );
         let backing = match &self.backing {
             Backing::Anonymous => Backing::Anonymous,
+            Backing::ZeroDevice { offset } => Backing::ZeroDevice {
+                offset: offset + (pages.start - self.start),
+            },
             Backing::File { file, offset } => Backing::File {
                 file: file.clone(),
                 offset: offset + (pages.start - self.start),
@@ -306,6 +319,9 @@ impl Vma {
     fn backing_continues(&self, next: &Self) -> bool {
         match (&self.backing, &next.backing) {
             (Backing::Anonymous, Backing::Anonymous) => self.shift() == next.shift(),
+            (Backing::ZeroDevice { offset }, Backing::ZeroDevice { offset: at }) => {
+                offset + self.len() == *at && self.shifts_agree(next)
+            }
             (
                 Backing::File { file, offset },
                 Backing::File {

@@ -50,6 +50,16 @@ pub(crate) fn memory() -> &'static Memory<DirectMap> {
     MEMORY.get().expect("memory is taken over first")
 }
 
+/// The direct map's pages of 4 KiB, 2 MiB and, where the processor has such, 1 GiB.
+pub(crate) fn direct_map_pages() -> (u64, u64, Option<u64>) {
+    let [small, large, huge] = paging::leaves(DIRECT_MAP..DIRECT_MAP + DIRECT_MAP_SIZE);
+    (
+        small,
+        large,
+        Some(huge).filter(|_| has(Features::GIB_PAGES)),
+    )
+}
+
 /// The machine's memory, as the loader describes it, in frame numbers.
 struct Map {
     /// Nobody's.

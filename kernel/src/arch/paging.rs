@@ -161,6 +161,21 @@ pub(super) fn translate(root: u64, address: u64) -> Option<(u64, Flags)> {
     None
 }
 
+/// How many pages of 4 KiB, 2 MiB and 1 GiB the kernel's tables show in `region`.
+pub(super) fn leaves(region: core::ops::Range<u64>) -> [u64; 3] {
+    let (mut counts, mut at) = ([0; 3], region.start);
+    while at < region.end {
+        let reached = (0..=TOP).find_map(|level| find(root(), at, level).zip(Some(level)));
+        let Some((entry, level)) = reached else { break };
+        let is_there = entry.load(Relaxed) & Flags::PRESENT.bits() != 0;
+        if let Some(count) = counts.get_mut(level as usize).filter(|_| is_there) {
+            *count += 1;
+        }
+        at = (at | ((PAGE << (9 * level)) - 1)) + 1;
+    }
+    counts
+}
+
 /// Whether the kernel can read the word at `address`: what a backtrace asks before it follows a pointer.
 pub(super) fn is_readable(address: u64) -> bool {
     address >= KERNEL_HALF && address.is_multiple_of(8) && translate(in_use(), address).is_some()

@@ -3,6 +3,7 @@ use alloc::sync::Arc;
 
 use abi::Errno;
 use abi::general::{S_IFBLK, S_IFCHR, S_IFLNK};
+use spin::Once;
 
 use super::buffers::Buffers;
 use super::disk;
@@ -50,6 +51,9 @@ const NAMES: [(&[u8], u32, u32, u32); 7] = [
     (b"console", 0o600, CONSOLES, 1),
 ];
 
+/// The number of the second of them, which areas of its zeroes show.
+static ZERO: Once<u64> = Once::new();
+
 /// Its links.
 const LINKS: [(&[u8], &[u8]); 4] = [
     (b"fd", b"/proc/self/fd"),
@@ -64,6 +68,11 @@ pub(crate) fn number(major: u32, minor: u32) -> u64 {
     minor & 0xff | (major & 0xfff) << 8 | (minor & !0xff) << 12 | (major & !0xfff) << 32
 }
 
+/// Where `/dev/zero` is found: its file system, and its number there.
+pub(super) fn zero() -> (u64, u64) {
+    (super::DEV_DEVICE, ZERO.get().copied().unwrap_or(0))
+}
+
 /// Fills the folder that is to be `/dev`.
 pub(super) fn populate(folder: &Arc<Node>) -> Result<(), Errno> {
     for (name, permissions, major, minor) in NAMES {
@@ -72,7 +81,10 @@ pub(super) fn populate(folder: &Arc<Node>) -> Result<(), Errno> {
             target: &[],
             special: number(major, minor),
         };
-        folder.create(name, &new)?;
+        let inode = folder.create(name, &new)?;
+        if name == b"zero" {
+            ZERO.call_once(|| inode.status().number);
+        }
     }
     for (name, target) in LINKS {
         let new = New {

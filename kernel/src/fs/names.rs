@@ -5,6 +5,7 @@ use core::fmt::{Error, Result, Write};
 use mm::page_cache::CachedFile;
 use mm::report::{Files, Identity};
 
+use super::devices;
 use super::inode::Whereabouts;
 use super::mount;
 use super::paged;
@@ -20,6 +21,14 @@ impl Files for Names {
             (None, Some(paged)) => paged.owner().identity(),
             (None, None) => (super::MEMORY_DEVICE, file.id()),
         };
+        Identity {
+            device: (0, device as u32),
+            inode,
+        }
+    }
+
+    fn zero_device(&self) -> Identity {
+        let (device, inode) = devices::zero();
         Identity {
             device: (0, device as u32),
             inode,

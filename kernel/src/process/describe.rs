@@ -53,6 +53,7 @@ fn log_area(vma: &Vma) {
     };
     let backing = match &vma.backing {
         Backing::Anonymous => "anonymous",
+        Backing::ZeroDevice { .. } => "zeroes",
         Backing::File { .. } => "file",
     };
     log::error!(

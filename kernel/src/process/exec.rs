@@ -126,7 +126,7 @@ pub(super) fn load(
     })?;
     let broken = |_| Failure::Broken;
     let bias = image.bias(plan.pie_base);
-    let Extent { end, code } = map_segments(&space, file, &image, bias).map_err(broken)?;
+    let Extent { end, code, data } = map_segments(&space, file, &image, bias).map_err(broken)?;
     {
         let mut space = space.write();
         space.set_heap_start(end.next_multiple_of(PAGE_SIZE) + plan.heap_gap);
@@ -145,6 +145,7 @@ pub(super) fn load(
     space.set_facts(Facts {
         program: file.clone(),
         code,
+        data,
         arguments: stack.arguments,
         environment: stack.environment,
     });
@@ -176,6 +177,8 @@ pub(super) struct Extent {
     end: u64,
     /// From the first byte of code to the end of it.
     code: Range<u64>,
+    /// From the start of the segment that begins last to the end of the file's bytes.
+    data: Range<u64>,
 }
 
 /// Promises all segments.
@@ -187,21 +190,21 @@ pub(super) fn map_segments(
 ) -> Result<Extent, Errno> {
     let mut end = 0;
     let mut code: Option<Range<u64>> = None;
+    let mut data = 0..0;
     for segment in image.segments() {
         let segment = segment?.moved_by(bias);
         map_segment(space, file, &segment)?;
         end = end.max(segment.memory.end);
+        let first = segment.memory.start;
+        let last = first + segment.file_size;
+        data = data.start.max(first)..data.end.max(last);
         if segment.access.contains(VmFlags::EXEC) {
-            let (first, last) = (
-                segment.memory.start,
-                segment.memory.start + segment.file_size,
-            );
             let known = code.unwrap_or(first..last);
             code = Some(known.start.min(first)..known.end.max(last));
         }
     }
     let code = code.unwrap_or_default();
-    Ok(Extent { end, code })
+    Ok(Extent { end, code, data })
 }
 
 /// Promises one segment: what the file has of it, then zeroes.

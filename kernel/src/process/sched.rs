@@ -147,9 +147,12 @@ fn switch(why: Why) {
         }
     };
     note_switch(from, next.process.pid);
-    load::switched();
     // References, not clones: a thread that ends here for good must not leave a count on its stack.
     percpu::with_current(|me| {
+        if from.0 == NOBODY || !core::ptr::eq(me, &*next) {
+            me.process.usage.left(why);
+            load::switched();
+        }
         if !core::ptr::eq(me, &*next) {
             me.leave();
             switch_from(me, next);

@@ -22,6 +22,8 @@ pub(crate) struct Facts {
     pub(crate) program: Arc<Program>,
     /// Code as far as the program's file has it.
     pub(crate) code: Range<u64>,
+    /// From the start of the segment that begins last to the end of the file's bytes: what Linux takes for the data.
+    pub(crate) data: Range<u64>,
     /// The strings of the arguments, and those of the environment.
     pub(crate) arguments: Range<u64>,
     pub(crate) environment: Range<u64>,

@@ -3,6 +3,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use super::load::Ran;
 use crate::arch::timer;
+use crate::trace::Why;
 
 /// Counters of one process, and the sums over its children that were waited for.
 pub(crate) struct Usage {
@@ -23,6 +24,9 @@ pub(crate) struct Counters {
     major_faults: AtomicU64,
     /// In pages.
     peak: AtomicU64,
+    /// How often it gave the processor up: because it waited, and because others were to run.
+    waits: AtomicU64,
+    preemptions: AtomicU64,
 }
 
 impl Usage {
@@ -49,6 +53,15 @@ impl Usage {
             Ran::Nobody => return,
         };
         ticks.fetch_add(1, Relaxed);
+    }
+
+    /// The processor went from the process to another, or to nobody. As on Linux who yields did not want to wait.
+    pub(super) fn left(&self, why: Why) {
+        let count = match why {
+            Why::Yielded | Why::Preempted => &self.own.preemptions,
+            Why::Blocked | Why::Exited | Why::Idle => &self.own.waits,
+        };
+        count.fetch_add(1, Relaxed);
     }
 
     /// A fault was served from memory.
@@ -94,12 +107,20 @@ impl Counters {
             .fetch_add(other.minor_faults.load(Relaxed), Relaxed);
         self.major_faults
             .fetch_add(other.major_faults.load(Relaxed), Relaxed);
+        self.waits.fetch_add(other.waits.load(Relaxed), Relaxed);
+        self.preemptions
+            .fetch_add(other.preemptions.load(Relaxed), Relaxed);
         self.peak.fetch_max(other.peak.load(Relaxed), Relaxed);
     }
 
     /// Faults served from memory, and those that had to wait for a device.
     pub(crate) fn faults(&self) -> [u64; 2] {
         [&self.minor_faults, &self.major_faults].map(|count| count.load(Relaxed))
+    }
+
+    /// Context switches: because it waited, and because others were to run.
+    pub(crate) fn switches(&self) -> [u64; 2] {
+        [&self.waits, &self.preemptions].map(|count| count.load(Relaxed))
     }
 
     /// Time in rings 3 and 0, in nanoseconds.
@@ -126,6 +147,7 @@ impl Counters {
         ]);
         words[8] = self.minor_faults.load(Relaxed);
         words[9] = self.major_faults.load(Relaxed);
+        words[16..].copy_from_slice(&self.switches());
         words
     }
 }

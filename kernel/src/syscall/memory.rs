@@ -93,11 +93,13 @@ fn is_barred(open: &OpenFile, mapping: &Mapping) -> bool {
 
 /// `EOVERFLOW` where the last page would lie behind all that files can have.
 fn check_reach(mapping: &Mapping) -> Result<(), Errno> {
-    let Backing::File { offset, .. } = mapping.backing else {
-        return Ok(());
+    let (offset, most) = match mapping.backing {
+        Backing::Anonymous => return Ok(()),
+        Backing::ZeroDevice { offset } => (offset, u64::MAX),
+        Backing::File { offset, .. } => (offset, MAX_SIZE),
     };
     let length = mapping.length.checked_next_multiple_of(PAGE_SIZE);
-    match length.and_then(|length| MAX_SIZE.checked_sub(length)) {
+    match length.and_then(|length| most.checked_sub(length)) {
         Some(room) if offset <= room / PAGE_SIZE => Ok(()),
         _ => Err(Errno::EOVERFLOW),
     }
@@ -164,7 +166,7 @@ fn backing(
     }
     if open.kind.is_zeroes() {
         return match flags & MAP_TYPE {
-            MAP_PRIVATE => Ok(Backing::Anonymous),
+            MAP_PRIVATE => Ok(Backing::ZeroDevice { offset }),
             _ => shared_memory(length, flags),
         };
     }

@@ -32,6 +32,10 @@ pub struct Usage {
     pub major_faults: u64,
     /// Processor time, in the program and in the kernel on its behalf.
     pub processor_time: Duration,
+    /// Context switches because it waited.
+    pub waits: u64,
+    /// Context switches because others were to run.
+    pub preemptions: u64,
 }
 
 impl From<general::rusage> for Usage {
@@ -43,6 +47,8 @@ impl From<general::rusage> for Usage {
             minor_faults: raw.ru_minflt as u64,
             major_faults: raw.ru_majflt as u64,
             processor_time: time(raw.ru_utime) + time(raw.ru_stime),
+            waits: raw.ru_nvcsw as u64,
+            preemptions: raw.ru_nivcsw as u64,
         }
     }
 }

@@ -20,9 +20,10 @@ pub(super) fn resolve<M: Machine>(
     let flags = vma.flags.entry_flags() | PteFlags::DIRTY;
     let record = memory.record(old.frame);
     if record.usage() == Use::Anonymous && record.references() == alone {
+        // What was given up stays given up by the count, and is kept for being dirty.
         let leaf = Leaf {
             frame: old.frame,
-            flags,
+            flags: flags | old.flags & PteFlags::LAZY,
         };
         return Ok(Resolution {
             path: Path::CowReuse,

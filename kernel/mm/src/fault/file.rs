@@ -75,8 +75,11 @@ pub(super) fn shown(vma: &Vma, file: &CachedFile, cached: Frame) -> Leaf {
 
 fn share<M: Machine>(fault: &Fault<'_, M>, file: &CachedFile, cached: Frame) -> Resolution {
     let mut leaf = shown(fault.vma, file, cached);
-    leaf.flags
-        .set(PteFlags::DIRTY, fault.access == Access::Write);
+    let is_store = fault.access == Access::Write;
+    leaf.flags.set(PteFlags::DIRTY, is_store);
+    if is_store {
+        fault.memory.record(cached).note_written();
+    }
     let path = match file.source() {
         Source::Memory => Path::SharedMemory,
         Source::Archive | Source::Disk => Path::FileRead,

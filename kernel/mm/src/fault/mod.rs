@@ -173,7 +173,7 @@ impl AddressSpace {
         let before = entry.load(Acquire);
         let mut held = None;
         let resolution = match (Pte::decode(before), &vma.backing) {
-            (Pte::Empty, Backing::Anonymous) => anon::resolve(fault),
+            (Pte::Empty, Backing::Anonymous | Backing::ZeroDevice { .. }) => anon::resolve(fault),
             (Pte::Empty, Backing::File { file, .. }) => file::resolve(fault, file),
             (Pte::Mapped(leaf), _) if access != Access::Write || leaf.is_writable() => {
                 return self.spurious(memory, page, before);
@@ -181,7 +181,7 @@ impl AddressSpace {
             (Pte::Mapped(leaf), Backing::File { file, .. }) if vma.notices_stores() => {
                 notify::next_store(fault, file, leaf)
             }
-            (Pte::Mapped(leaf), Backing::Anonymous) if !memory.is_shared(leaf) => {
+            (Pte::Mapped(leaf), backing) if backing.is_anonymous() && !memory.is_shared(leaf) => {
                 cow::resolve(fault, leaf, cow::ALONE)
             }
             (Pte::Mapped(leaf), _) => {

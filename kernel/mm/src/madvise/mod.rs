@@ -161,16 +161,14 @@ fn remove<M: Machine>(memory: &Memory<M>, vma: &Vma, piece: &Range<Page>) -> Res
 
 /// Whether the area can't take the advice.
 fn refuse(vma: &Vma, advice: Advice) -> Result<(), Error> {
-    let (is_anonymous, is_read_in) = match &vma.backing {
-        Backing::Anonymous => (true, false),
-        Backing::File { file, .. } => (false, file.is_read_in()),
-    };
+    let (is_anonymous, is_of_file) = (vma.backing.is_anonymous(), vma.backing.is_of_file());
+    let is_read_in = file_to_read(vma).is_some();
     let is_locked = vma.flags.contains(VmFlags::LOCKED);
     let is_senseless = match advice {
         Advice::DontNeed | Advice::Cold | Advice::PageOut => is_locked,
         Advice::Free => is_locked || !is_anonymous,
-        Advice::Remove => is_locked || is_anonymous,
-        Advice::WipeOnFork => !is_anonymous,
+        Advice::Remove => is_locked || !is_of_file,
+        Advice::WipeOnFork => is_of_file,
         _ => false,
     };
     match advice {

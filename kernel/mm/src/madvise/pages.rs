@@ -14,6 +14,7 @@ use crate::page::Page;
 use crate::page_table::exchange;
 use crate::pte::{Leaf, Pte, PteFlags};
 use crate::space::AddressSpace;
+use crate::stats::Counter;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire};
 use crate::vma::VmFlags;
 
@@ -26,19 +27,25 @@ impl AddressSpace {
     ) {
         let memory = gather.memory();
         let used = PteFlags::ACCESSED | PteFlags::DIRTY;
-        let marked = self.change_leaves(gather, pages, |leaf| {
-            is_exclusive(memory, leaf).then_some((leaf.flags - used) | PteFlags::LAZY)
+        let (mut marked, mut new) = (0, 0);
+        let given_up =
+            |leaf: Leaf| is_exclusive(memory, leaf).then_some((leaf.flags - used) | PteFlags::LAZY);
+        self.change_leaves(gather, pages, given_up, |leaf| {
+            marked += 1;
+            new += u64::from(!leaf.flags.contains(PteFlags::LAZY));
         });
         self.lazy += marked;
+        memory.stats.add(Counter::pglazyfree, new);
     }
 
     /// MADV_COLD: pages look as if they had not been used. As on Linux not those that others map, too.
     pub(super) fn cool<M: Machine>(&self, gather: &mut Gather<'_, M>, pages: Range<Page>) {
         let memory = gather.memory();
-        self.change_leaves(gather, pages, |leaf| {
+        let cold = |leaf: Leaf| {
             let is_ours = memory.record(leaf.frame).mappings() == 1;
             is_ours.then_some(leaf.flags - PteFlags::ACCESSED)
-        });
+        };
+        self.change_leaves(gather, pages, cold, |_| {});
     }
 
     /// MADV_PAGEOUT: pages of files are given up, which can be read again. There is no swap for others: they become cold.
@@ -72,6 +79,7 @@ impl AddressSpace {
             });
         }
         self.lazy = left;
+        memory.stats.add(Counter::pglazyfreed, taken);
         taken
     }
 
@@ -96,27 +104,27 @@ impl AddressSpace {
         zapped
     }
 
-    /// Gives the entries of `pages` the flags that `change` has for them; returns how many changed.
+    /// Gives the entries of `pages` the flags that `change` has for them; `note` hears of each leaf that changed, as it was.
     fn change_leaves<M: Machine>(
         &self,
         gather: &mut Gather<'_, M>,
         pages: Range<Page>,
         change: impl Fn(Leaf) -> Option<PteFlags>,
-    ) -> u64 {
+        mut note: impl FnMut(Leaf),
+    ) {
         let new = |bits| {
             let before = Pte::decode(bits);
             let leaf = before.leaf()?;
             let flags = change(leaf).filter(|&flags| flags != leaf.flags)?;
             Some(before.with_flags(flags).encode())
         };
-        let mut changed = 0;
         let memory = gather.memory();
         self.table.each_entry(memory, pages, |page, entry| {
-            if entry.fetch_update(AcqRel, Acquire, new).is_ok() {
+            let before = entry.fetch_update(AcqRel, Acquire, new).ok();
+            if let Some(leaf) = before.and_then(|bits| Pte::decode(bits).leaf()) {
                 gather.changed(page);
-                changed += 1;
+                note(leaf);
             }
         });
-        changed
     }
 }

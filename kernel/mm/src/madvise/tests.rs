@@ -7,6 +7,7 @@ use crate::fault::{Access, Path};
 use crate::mmap::{Mapping, Place};
 use crate::page::PAGE_SIZE;
 use crate::page_cache::{CachedFile, ReadResult, Source};
+use crate::stats::Counter;
 use crate::testing::{Drawing, FIRST, mapping};
 use crate::vma::{Backing, VmFlags};
 
@@ -143,6 +144,27 @@ fn a_lazily_freed_page_is_lost_only_under_pressure_and_only_unwritten() {
     assert_eq!(drawing.space.reclaim_lazy(&drawing.memory), 0);
     assert_eq!([0, 1, 2, 3].map(|page| read(&drawing, page)), [0, 2, 0, 1]);
     drawing.shows("Wwww......");
+}
+
+#[test]
+fn no_page_is_given_up_twice_by_the_count() {
+    //                               0123456789
+    let mut drawing = Drawing::of("Wwww......");
+    let counts = |drawing: &Drawing| {
+        [Counter::pglazyfree, Counter::pglazyfreed].map(|count| drawing.memory.stats.get(count))
+    };
+    (0..4).for_each(|page| write(&drawing, page, 1));
+    advise(&mut drawing, 0, 3, Advice::Free).expect("allowed");
+    write(&drawing, 1, 2);
+    advise(&mut drawing, 0, 2, Advice::Free).expect("allowed");
+    assert_eq!(counts(&drawing), [3, 0]);
+    let child = drawing.space.fork(&drawing.memory).expect("memory is left");
+    child.destroy(&drawing.memory);
+    assert_eq!(drawing.fault(0, Access::Write), Path::CowReuse);
+    advise(&mut drawing, 0, 1, Advice::Free).expect("allowed");
+    assert_eq!(counts(&drawing), [3, 0], "a store after a fork");
+    assert_eq!(drawing.space.reclaim_lazy(&drawing.memory), 3);
+    assert_eq!(counts(&drawing), [3, 3]);
 }
 
 #[test]

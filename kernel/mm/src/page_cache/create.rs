@@ -83,10 +83,12 @@ impl CachedFile {
     ) -> Result<Frame, NoPage> {
         let slot = self.pages.slot_or_create(memory, index)?;
         loop {
-            if let Lookup::Ready(frame) = look(memory, slot) {
-                return Ok(frame);
-            }
-            if let Some(frame) = self.fill(memory, slot)? {
+            let ready = match look(memory, slot) {
+                Lookup::Ready(frame) => Some(frame),
+                _ => self.fill(memory, slot)?,
+            };
+            if let Some(frame) = ready {
+                memory.record(frame).note_written();
                 return Ok(frame);
             }
         }

@@ -33,6 +33,7 @@ pub(super) fn line(
     let mut row = Counted::new(out);
     let (offset, identity) = match &vma.backing {
         Backing::Anonymous => (0, NOWHERE),
+        Backing::ZeroDevice { offset } => (Page::new(*offset).address(), files.zero_device()),
         Backing::File { file, offset } => (Page::new(*offset).address(), files.identity(file)),
     };
     head(&mut row, vma.pages(), rights(vma.flags), offset, identity)?;
@@ -40,6 +41,10 @@ pub(super) fn line(
         Backing::File { file, .. } => {
             row.pad(NAME)?;
             files.write_name(file, &mut row)?;
+        }
+        Backing::ZeroDevice { .. } => {
+            row.pad(NAME)?;
+            row.write_str("/dev/zero")?;
         }
         Backing::Anonymous => {
             if let Some(name) = name(space, vma) {

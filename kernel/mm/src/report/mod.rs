@@ -5,6 +5,7 @@
 //! the space while bytes move to ring 3, and a reader gets to the end however the areas change under it. Nothing is
 //! allocated. Who names files is the caller's business ([`Files`]).
 mod census;
+mod locked;
 mod maps;
 mod pagemap;
 mod smaps;
@@ -14,6 +15,7 @@ mod usage;
 use core::fmt::{Result, Write};
 
 pub use census::Census;
+pub use locked::Locked;
 pub use maps::maps;
 pub use pagemap::{Frames, pagemap};
 pub use smaps::{smaps, smaps_rollup};
@@ -35,6 +37,9 @@ pub struct Identity {
 pub trait Files {
     /// Where `file` is found.
     fn identity(&self, file: &CachedFile) -> Identity;
+
+    /// Where `/dev/zero` is found.
+    fn zero_device(&self) -> Identity;
 
     /// Writes the name of `file` as `maps` shows it.
     fn write_name(&self, file: &CachedFile, out: &mut dyn Write) -> Result;

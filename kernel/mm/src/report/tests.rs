@@ -3,7 +3,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt::{Result, Write};
 
-use super::{Files, Frames, Identity, maps, pagemap, smaps, smaps_rollup};
+use super::{Files, Frames, Identity, Locked, maps, pagemap, smaps, smaps_rollup};
+use crate::error::Error;
 use crate::fault::Access;
 use crate::frame::Use;
 use crate::machine::{PhysMem, WORDS};
@@ -26,6 +27,13 @@ impl Files for Named {
         Identity {
             device: (0, 1),
             inode: file.id(),
+        }
+    }
+
+    fn zero_device(&self) -> Identity {
+        Identity {
+            device: (0, 6),
+            inode: 4,
         }
     }
 
@@ -320,4 +328,122 @@ fn nothing_of_the_kernels_half_is_shown() {
     pagemap(&space, &memory, USER_END, Frames::Shown, &mut words);
     assert_eq!(words, [0; 4]);
     space.destroy(&memory);
+}
+
+/// Pages of a file that lives in memory alone are changed when a call or any mapping wrote them, whoever shows them.
+#[test]
+fn no_page_that_a_call_wrote_is_clean() {
+    const LABELS: [&str; 5] = [
+        "Rss",
+        "Shared_Dirty",
+        "Private_Clean",
+        "Private_Dirty",
+        "Pss_Dirty",
+    ];
+    let mut drawing = Drawing::of("..........");
+    let file = Arc::new(CachedFile::new(7, Source::Memory, 4 * PAGE_SIZE));
+    let written = file.write_at(&drawing.memory, PAGE_SIZE, b"written");
+    assert_eq!(written, Ok(7));
+    let map = |drawing: &mut Drawing, page: u64, flags: VmFlags| {
+        let backing = Backing::File {
+            file: file.clone(),
+            offset: 0,
+        };
+        let request = Mapping {
+            backing,
+            ..mapping(FIRST + page..FIRST + page + 4, Place::Fixed, flags)
+        };
+        let (space, memory) = (&mut drawing.space, &drawing.memory);
+        space.mmap(memory, request.clone()).expect("free");
+        let Backing::File { file, .. } = request.backing else {
+            unreachable!("it is the file's")
+        };
+        file.release(memory);
+    };
+    map(&mut drawing, 0, VmFlags::READ);
+    drawing.fault(0, Access::Read);
+    drawing.fault(1, Access::Read);
+    assert_eq!(chosen(&drawing, &LABELS), "8 4 0 4 4", "the second page");
+    // The third is stored to through a mapping that goes away.
+    map(&mut drawing, 5, RW | VmFlags::SHARED);
+    drawing.fault(7, Access::Write);
+    let (address, length) = ((FIRST + 5).address(), 4 * PAGE_SIZE);
+    let (space, memory) = (&mut drawing.space, &drawing.memory);
+    space.munmap(memory, address, length).expect("no limit");
+    drawing.fault(2, Access::Read);
+    assert_eq!(chosen(&drawing, &LABELS), "12 8 0 4 8");
+    let (space, memory) = (&mut drawing.space, &drawing.memory);
+    space
+        .munmap(memory, FIRST.address(), length)
+        .expect("no limit");
+    file.release(&drawing.memory);
+}
+
+#[test]
+fn no_locked_page_is_counted_twice() {
+    //                               0123456789
+    let mut drawing = Drawing::of("LllWwwLl..");
+    for page in [0, 1, 3, 6] {
+        drawing.fault(page, Access::Write);
+    }
+    drawing.fault(2, Access::Read);
+    let count = |drawing: &Drawing, others: &[&crate::AddressSpace]| {
+        let mut locked = Locked::default();
+        for space in [&drawing.space].into_iter().chain(others.iter().copied()) {
+            locked.add(&drawing.memory, space).expect("memory is left");
+        }
+        assert_eq!(locked.pages(), locked.used(Use::Anonymous));
+        locked.pages()
+    };
+    assert_eq!(count(&drawing, &[]), 3, "what was only read is nobody's");
+    let mut child = drawing.space.fork(&drawing.memory).expect("memory is left");
+    assert_eq!(count(&drawing, &[&child]), 3, "a child inherits no lock");
+    let all = Some(crate::mlock::Lock::OnFault);
+    child
+        .mlockall(all, crate::mlock::Lock::Free)
+        .expect("no limit");
+    assert_eq!(count(&drawing, &[&child]), 4, "the child's include page 3");
+    child.destroy(&drawing.memory);
+}
+
+#[test]
+fn zeroes_of_the_device_are_no_kin_of_others() {
+    let mut drawing = Drawing::of("..........");
+    let map = |drawing: &mut Drawing, page: u64, count: u64, backing: Backing| {
+        let request = Mapping {
+            backing,
+            ..mapping(FIRST + page..FIRST + page + count, Place::Fixed, RW)
+        };
+        let (space, memory) = (&mut drawing.space, &drawing.memory);
+        space.mmap(memory, request).expect("free");
+    };
+    let zeroes = |offset| Backing::ZeroDevice { offset };
+    map(&mut drawing, 0, 2, zeroes(0));
+    map(&mut drawing, 2, 2, zeroes(2));
+    map(&mut drawing, 4, 2, Backing::Anonymous);
+    map(&mut drawing, 6, 2, zeroes(4));
+    map(&mut drawing, 8, 1, zeroes(4));
+    drawing.unmap(" -        ").expect("allowed");
+    drawing.fault(3, Access::Write);
+    drawing.fault(2, Access::Read);
+    let text = all_maps(&drawing);
+    let mut lines = text.lines();
+    for (offset, device) in [(0, "00:06 4 "), (2, "00:06 4 "), (0, "00:00 0 ")]
+        .into_iter()
+        .chain([(4, "00:06 4 "); 2])
+    {
+        let line = lines.next().expect("five areas");
+        let expected = alloc::format!("{offset:05x}000 {device}");
+        assert!(line[23..].starts_with(&expected), "{text}");
+        assert_eq!(line.get(73..) == Some("/dev/zero"), device != "00:00 0 ");
+    }
+    for (page, refused) in [(0, Some(Error::Invalid)), (4, None)] {
+        let (address, space) = ((FIRST + page).address(), &mut drawing.space);
+        let told = space.madvise(&drawing.memory, address, PAGE_SIZE, Advice::WipeOnFork);
+        assert_eq!(told.err(), refused);
+    }
+    drawing
+        .space
+        .check(&drawing.memory)
+        .expect("the books are right");
 }

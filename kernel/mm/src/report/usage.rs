@@ -1,8 +1,11 @@
 //! What the pages of an area are: in memory, shared, changed, used; counted by a walk of the page tables.
 //!
+//! A page is changed where its entry says so, or, as on Linux, where it is known of the page: it was written by a call, or
+//! through an entry that said so once.
+//!
 //! A page that several entries map is the space's in part: its proportional share (PSS) is the page divided by their
 //! number. Shares are summed in 4096ths of a byte, as on Linux, so that sums round as they do there.
-use crate::frame::Use;
+use crate::frame::{FrameRecord, Use};
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::PAGE_SIZE;
@@ -60,36 +63,64 @@ pub struct Usage {
     pub swapped: u64,
 }
 
+/// Whether a page is as it came: the order of [`Usage::shared`] and [`Usage::private`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Contents {
+    Unchanged,
+    Written,
+}
+
 impl Usage {
     /// Adds the pages of `vma`, an area of `space`.
     pub fn add<M: Machine>(&mut self, space: &AddressSpace, memory: &Memory<M>, vma: &Vma) {
-        space.table().each_entry(memory, vma.pages(), |_, entry| {
-            self.add_entry(memory, Pte::decode(entry.load(Acquire)), vma.flags);
-        });
+        let file = vma.file().filter(|file| file.dirty_pages() > 0);
+        space
+            .table()
+            .each_entry(memory, vma.pages(), |page, entry| {
+                let is_dirty = || {
+                    let place = file.zip(vma.file_index(page));
+                    place.is_some_and(|(file, index)| file.is_dirty(memory, index))
+                };
+                let entry = Pte::decode(entry.load(Acquire));
+                self.add_entry(memory, entry, vma.flags, is_dirty);
+            });
     }
 
-    fn add_entry<M: Machine>(&mut self, memory: &Memory<M>, entry: Pte, flags: VmFlags) {
+    /// `is_dirty` says whether the page that the area's file has there differs from its disk.
+    fn add_entry<M: Machine>(
+        &mut self,
+        memory: &Memory<M>,
+        entry: Pte,
+        flags: VmFlags,
+        is_dirty: impl FnOnce() -> bool,
+    ) {
         match entry {
             Pte::Empty => {}
             Pte::Swapped(_) => self.swapped += PAGE_SIZE,
             Pte::Mapped(leaf) | Pte::Protected(leaf) => {
                 if leaf.frame != memory.zero_frame() {
-                    self.add_leaf(memory, leaf, flags);
+                    let record = memory.record(leaf.frame);
+                    let is_dirty = leaf.flags.contains(PteFlags::DIRTY)
+                        || record.was_written()
+                        || record.usage() == Use::File && is_dirty();
+                    let contents = if is_dirty {
+                        Contents::Written
+                    } else {
+                        Contents::Unchanged
+                    };
+                    self.add_leaf(record, leaf, flags, contents);
                 }
             }
         }
     }
 
-    fn add_leaf<M: Machine>(&mut self, memory: &Memory<M>, leaf: Leaf, flags: VmFlags) {
-        let record = memory.record(leaf.frame);
+    fn add_leaf(&mut self, record: &FrameRecord, leaf: Leaf, flags: VmFlags, contents: Contents) {
         // Another CPU may be taking the frame away just now.
         let mappings = u64::from(record.mappings().max(1));
         let share = (PAGE_SIZE << SHARE_SHIFT) / mappings;
-        let is_dirty = leaf.flags.contains(PteFlags::DIRTY);
-
         self.resident += PAGE_SIZE;
         self.share.add(share);
-        if is_dirty {
+        if contents == Contents::Written {
             self.share_dirty.add(share);
         }
         if flags.contains(VmFlags::LOCKED) {
@@ -103,9 +134,9 @@ impl Usage {
         } else {
             &mut self.private
         };
-        sums[usize::from(is_dirty)] += PAGE_SIZE;
+        sums[contents as usize] += PAGE_SIZE;
         self.add_to_kind(record.usage(), share);
-        if leaf.flags.contains(PteFlags::LAZY) && !is_dirty {
+        if leaf.flags.contains(PteFlags::LAZY) && contents == Contents::Unchanged {
             self.lazy += PAGE_SIZE;
         }
     }

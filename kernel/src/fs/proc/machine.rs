@@ -3,13 +3,13 @@ use core::fmt::{Result as Written, Write};
 
 use mm::commit::Overcommit;
 use mm::frame::Use;
-use mm::stats::Counter;
 
+use super::numbers::Numbers;
 use super::stat::CLOCK_TICK;
 use super::text::Text;
-use super::{Content, Entry, cpuinfo, disks, entry, mounts};
-use crate::arch::memory::memory;
-use crate::arch::{stack, timer};
+use super::{Content, Entry, cpuinfo, disks, entry, mounts, vmstat};
+use crate::arch::memory::{direct_map_pages, memory};
+use crate::arch::timer;
 use crate::process::{load, table};
 use crate::{options, syscall};
 
@@ -49,7 +49,7 @@ pub(super) const PROC: &[Entry] = &[
     ),
     entry("uptime", Content::Machine(uptime)),
     entry("version", Content::Machine(version)),
-    entry("vmstat", Content::Machine(vmstat)),
+    entry("vmstat", Content::Machine(vmstat::write)),
 ];
 
 /// What stands in `/sys`.
@@ -123,13 +123,13 @@ fn stat(out: &mut Text) -> Written {
 /// Sizes in KiB. There is no swap, no huge page, and no list of what was used lately: pages count as active.
 fn meminfo(out: &mut Text) -> Written {
     let memory = memory();
-    let census = memory.census();
-    let used = |usage: Use| census.used(usage) as u64;
-    let anonymous = used(Use::Anonymous);
+    let numbers = Numbers::take()?;
+    let (used, active) = (|usage| numbers.used(usage), |usage| numbers.active(usage));
     let (file, shared) = (used(Use::File), used(Use::Shared));
-    let free = memory.free_frames() as u64;
-    let stacks = (table::count() * stack::STACK_PAGES) as u64;
-    let slab = used(Use::Kernel).saturating_sub(stacks);
+    let active_anonymous = active(Use::Anonymous) + active(Use::Shared);
+    let &Numbers {
+        free, stacks, slab, ..
+    } = &numbers;
     for (label, pages) in [
         ("MemTotal", memory.managed_frames() as u64),
         ("MemFree", free),
@@ -137,20 +137,20 @@ fn meminfo(out: &mut Text) -> Written {
         ("Buffers", 0),
         ("Cached", file + shared),
         ("SwapCached", 0),
-        ("Active", anonymous + file + shared),
+        ("Active", active_anonymous + active(Use::File)),
         ("Inactive", 0),
-        ("Active(anon)", anonymous + shared),
+        ("Active(anon)", active_anonymous),
         ("Inactive(anon)", 0),
-        ("Active(file)", file),
+        ("Active(file)", active(Use::File)),
         ("Inactive(file)", 0),
-        ("Unevictable", 0),
-        ("Mlocked", 0),
+        ("Unevictable", numbers.locked.pages()),
+        ("Mlocked", numbers.locked.pages()),
         ("SwapTotal", 0),
         ("SwapFree", 0),
         ("Dirty", 0),
         ("Writeback", 0),
-        ("AnonPages", anonymous),
-        ("Mapped", census.mapped() as u64),
+        ("AnonPages", used(Use::Anonymous)),
+        ("Mapped", numbers.census.mapped() as u64),
         ("Shmem", shared),
         ("KReclaimable", 0),
         ("Slab", slab),
@@ -168,42 +168,27 @@ fn meminfo(out: &mut Text) -> Written {
         kib(out, label, pages * (mm::PAGE_SIZE / 1024))?;
     }
     kib(out, "VmallocTotal", 34_359_738_367)?;
-    for label in ["VmallocUsed", "VmallocChunk", "Percpu"] {
+    kib(out, "VmallocUsed", stacks * (mm::PAGE_SIZE / 1024))?;
+    for label in ["VmallocChunk", "Percpu", "Balloon"] {
         kib(out, label, 0)?;
     }
     out.write_str("HugePages_Total:       0\nHugePages_Free:        0\n")?;
     out.write_str("HugePages_Rsvd:        0\nHugePages_Surp:        0\n")?;
     kib(out, "Hugepagesize", 2048)?;
-    kib(out, "Hugetlb", 0)
+    kib(out, "Hugetlb", 0)?;
+    direct_map(out)
+}
+
+/// What the kernel's own view of memory is made of.
+fn direct_map(out: &mut Text) -> Written {
+    let (small, large, huge) = direct_map_pages();
+    kib(out, "DirectMap4k", small << 2)?;
+    kib(out, "DirectMap2M", large << 11)?;
+    huge.map_or(Ok(()), |huge| kib(out, "DirectMap1G", huge << 20))
 }
 
 /// A line of `meminfo`.
 fn kib(out: &mut Text, label: &str, kib: u64) -> Written {
     let blanks = 15usize.saturating_sub(label.len());
     writeln!(out, "{label}:{:blanks$}{kib:8} kB", "")
-}
-
-fn vmstat(out: &mut Text) -> Written {
-    let memory = memory();
-    let census = memory.census();
-    for (name, count) in [
-        ("nr_free_pages", memory.free_frames()),
-        ("nr_anon_pages", census.used(Use::Anonymous)),
-        ("nr_mapped", census.mapped()),
-        (
-            "nr_file_pages",
-            census.used(Use::File) + census.used(Use::Shared),
-        ),
-        ("nr_shmem", census.used(Use::Shared)),
-        ("nr_page_table_pages", census.used(Use::Table)),
-    ] {
-        writeln!(out, "{name} {count}")?;
-    }
-    // KiB that came from disks, and went to them.
-    let [read, written] = disks::moved();
-    writeln!(out, "pgpgin {read}\npgpgout {written}")?;
-    for counter in Counter::ALL {
-        writeln!(out, "{counter:?} {}", memory.stats.get(counter))?;
-    }
-    Ok(())
 }

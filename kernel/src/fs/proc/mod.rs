@@ -9,11 +9,13 @@ mod machine;
 mod mem;
 mod memory;
 mod mounts;
+mod numbers;
 mod open;
 mod process;
 mod stat;
 mod status;
 mod text;
+mod vmstat;
 
 use alloc::sync::Arc;
 use core::fmt::{Error, Result as Written};

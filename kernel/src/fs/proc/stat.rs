@@ -4,9 +4,10 @@ use core::fmt::{Result as Written, Write};
 use super::process::Sizes;
 use super::status;
 use super::text::Text;
+use crate::options;
 use crate::process::Process;
 use crate::process::table;
-use abi::general::RLIMIT_AS;
+use abi::general::RLIMIT_RSS;
 
 /// Nanoseconds in a clock tick of ring 3's: `sysconf(_SC_CLK_TCK)` is 100.
 pub(super) const CLOCK_TICK: u64 = 10_000_000;
@@ -19,8 +20,9 @@ pub(super) fn write(process: &Process, out: &mut Text) -> Written {
     // No controlling terminal, whose group would be next; flags.
     write!(
         out,
-        "{pid} ({}) {letter} {parent} {group} {session} 0 -1 0 ",
-        process.name()
+        "{pid} ({}) {letter} {parent} {group} {session} 0 -1 {} ",
+        process.name(),
+        flags(process)
     )?;
     used(process, out)?;
     // Priority, nice, threads, time of the next alarm; when it began.
@@ -42,6 +44,20 @@ pub(super) fn write(process: &Process, out: &mut Text) -> Written {
     strings(process, out)
 }
 
+/// Those of Linux's PF_* that can be told here: who ends, and whose memory lies at random.
+fn flags(process: &Process) -> u32 {
+    const EXITING: u32 = 0x4;
+    const RANDOM: u32 = 0x40_0000;
+    let mut flags = 0;
+    if process.is_gone() {
+        flags |= EXITING;
+    }
+    if options::get().layout == options::Layout::Random {
+        flags |= RANDOM;
+    }
+    flags
+}
+
 /// Faults and time: of the process, and of the children that it waited for.
 fn used(process: &Process, out: &mut Text) -> Written {
     let (own, children) = (&process.usage.own, &process.usage.children);
@@ -56,7 +72,10 @@ fn used(process: &Process, out: &mut Text) -> Written {
 
 /// Size in bytes, pages in memory and their limit; code, first stack pointer; ESP and EIP, which only the dead show.
 fn places(process: &Process, out: &mut Text) -> Written {
-    let limit = process.limits().get(RLIMIT_AS).map_or(0, |_| u64::MAX);
+    let limit = process
+        .limits()
+        .get(RLIMIT_RSS)
+        .map_or(0, |limit| limit.soft);
     let Some(space) = process.space() else {
         return write!(out, "0 0 {limit} 0 0 0 0 0 ");
     };
@@ -80,12 +99,10 @@ fn strings(process: &Process, out: &mut Text) -> Written {
         return out.write_str("0 0 0 0 0 0 0 0\n");
     };
     let heap = space.read().heap().start;
-    let (arguments, environment) = space.facts().map_or((0..0, 0..0), |facts| {
-        (facts.arguments.clone(), facts.environment.clone())
+    let [data, arguments, environment] = space.facts().map_or([(); 3].map(|()| 0..0), |facts| {
+        [&facts.data, &facts.arguments, &facts.environment].map(Clone::clone)
     });
-    writeln!(
-        out,
-        "0 0 {heap} {} {} {} {} 0",
-        arguments.start, arguments.end, environment.start, environment.end
-    )
+    write!(out, "{} {} {heap} ", data.start, data.end)?;
+    write!(out, "{} {} ", arguments.start, arguments.end)?;
+    writeln!(out, "{} {} 0", environment.start, environment.end)
 }

@@ -24,8 +24,14 @@ pub(super) fn write(process: &Process, out: &mut Text) -> Written {
         out,
         "NoNewPrivs:\t{no_new}\nSeccomp:\t0\nSeccomp_filters:\t0\n"
     )?;
+    // Linux's words where nothing keeps a processor from guessing.
+    out.write_str("Speculation_Store_Bypass:\tvulnerable\n")?;
+    out.write_str("SpeculationIndirectBranch:\talways enabled\n")?;
     out.write_str("Cpus_allowed:\t1\nCpus_allowed_list:\t0\n")?;
-    out.write_str("Mems_allowed:\t1\nMems_allowed_list:\t0\n")
+    out.write_str("Mems_allowed:\t1\nMems_allowed_list:\t0\n")?;
+    let [waits, preemptions] = process.usage.own.switches();
+    writeln!(out, "voluntary_ctxt_switches:\t{waits}")?;
+    writeln!(out, "nonvoluntary_ctxt_switches:\t{preemptions}")
 }
 
 fn capabilities(process: &Process, out: &mut Text) -> Written {

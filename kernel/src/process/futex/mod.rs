@@ -152,7 +152,7 @@ fn find_shared(space: &Space, address: u64) -> Result<Word, Errno> {
         let vma = vma.ok_or(Errno::EFAULT)?;
         let file = match &vma.backing {
             Backing::File { file, .. } => vma.file_index(page).map(|index| (file.clone(), index)),
-            Backing::Anonymous => None,
+            Backing::Anonymous | Backing::ZeroDevice { .. } => None,
         };
         (
             vma.flags,

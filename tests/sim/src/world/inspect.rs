@@ -253,7 +253,7 @@ fn area(vma: &Vma) -> Area {
             Promise::None
         },
         source: match &vma.backing {
-            Backing::Anonymous => Source::Zero,
+            Backing::Anonymous | Backing::ZeroDevice { .. } => Source::Zero,
             Backing::File { file, offset } => Source::File {
                 file: file.id() as usize,
                 offset: *offset,

@@ -29,7 +29,7 @@ pub(crate) use parts::Parts;
 pub(crate) use queue::{Action, Answer, Command};
 pub(crate) use readahead::Window;
 pub(crate) use request::{MOST_FRAMES, Piece, SECTOR};
-pub(crate) use volume::Volume;
+pub(crate) use volume::{Claim, Volume};
 
 static DRIVES: Once<Vec<Drive>> = Once::new();
 

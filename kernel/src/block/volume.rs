@@ -30,7 +30,6 @@ impl Volume {
 
     /// Takes the right to write to it: `EROFS` where the disk can only be read, `EBUSY` where another has it, of a part
     /// perhaps.
-    #[expect(dead_code, reason = "mounting a disk comes next")]
     pub(crate) fn claim_for_writing(&self) -> Result<Claim, Errno> {
         self.drive.claim(&self.sectors)?;
         Ok(Claim(self.clone()))

@@ -9,14 +9,15 @@ use spin::Once;
 
 use super::devices::number;
 use super::system::{Access, FileSystem, MadeUp, System};
-use super::{proc, tmpfs::Tmpfs};
+use super::{ext2, proc, tmpfs::Tmpfs};
 
 /// Those that proc(5) lists, and whether they need a disk.
-pub(crate) const KINDS: [(&str, bool); 4] = [
+pub(crate) const KINDS: [(&str, bool); 5] = [
     ("sysfs", false),
     ("tmpfs", false),
     ("proc", false),
     ("devtmpfs", false),
+    ("ext2", true),
 ];
 
 /// Device numbers below this one are given already: major 0, as all that no disk stands behind.
@@ -57,6 +58,7 @@ pub(crate) fn find(
                 Err(Errno::EBUSY)
             }
         }
+        b"ext2" => ext2::mount(source, access, words),
         _ => Err(Errno::ENODEV),
     }
 }

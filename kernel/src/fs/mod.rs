@@ -8,6 +8,7 @@ pub(crate) mod buffers;
 pub(crate) mod devices;
 mod disk;
 pub(crate) mod eventfd;
+mod ext2;
 pub(crate) mod files;
 pub(crate) mod gate;
 pub(crate) mod inode;
@@ -30,6 +31,7 @@ pub(crate) mod stream;
 pub(crate) mod system;
 pub(crate) mod timerfd;
 pub(crate) mod tmpfs;
+mod users;
 pub(crate) mod working;
 
 use alloc::sync::Arc;

@@ -112,6 +112,14 @@ pub(super) fn fsync([number, ..]: Arguments) -> Answer {
     let open = descriptor(number)?.file;
     match open.kind.order() {
         Order::Random(_) => open.sync(&(0..MAX_SIZE)).map(|()| 0),
-        Order::Endless | Order::Stream => Err(Errno::EINVAL),
+        Order::Endless | Order::Stream => sync_folder(&open),
+    }
+}
+
+/// What a folder has is its file system's. Other files have nothing to bring anywhere.
+fn sync_folder(open: &OpenFile) -> Answer {
+    match &open.place {
+        Some(place) if place.inode.is_directory() => place.mount.system.files.sync().map(|()| 0),
+        _ => Err(Errno::EINVAL),
     }
 }

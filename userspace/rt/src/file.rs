@@ -71,6 +71,11 @@ pub fn ask(fd: u32, request: u32) -> Result<u64, Errno> {
     Ok(word)
 }
 
+/// Has what a file holds survive the loss of power: fsync(2).
+pub fn sync(fd: u32) -> Result<(), Errno> {
+    call(Sysno::fsync, [fd as usize]).map(drop)
+}
+
 /// lseek(2).
 pub fn seek(fd: u32, offset: isize, whence: u32) -> Result<usize, Errno> {
     call(

@@ -70,6 +70,11 @@ pub fn madvise(address: usize, length: usize, advice: u32) -> Result<(), Errno> 
     call(Sysno::madvise, [address, length, advice as usize]).map(drop)
 }
 
+/// Has what was stored in memory that shows files survive the loss of power, by MS_SYNC: msync(2).
+pub fn msync(address: usize, length: usize, flags: u32) -> Result<(), Errno> {
+    call(Sysno::msync, [address, length, flags as usize]).map(drop)
+}
+
 /// Asks which pages of `[address, address + length)` are in memory: a byte for each.
 ///
 /// # Panics

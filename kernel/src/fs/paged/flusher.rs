@@ -6,6 +6,7 @@ use abi::Errno;
 use super::{files, of, pressure, writeback};
 use crate::arch::timer;
 use crate::block;
+use crate::fs::ext2;
 use crate::process::{kthread, signal, waiting};
 
 /// How often it looks, how long a page may stay dirty, and how often those look who wait for it, in nanoseconds.
@@ -57,6 +58,7 @@ fn go_round(everything: bool) {
         }
     });
     files::collect();
+    ext2::finish_left_over();
 }
 
 fn wake() {

@@ -300,12 +300,12 @@ impl Inode for Node {
 
     fn begin_execution(&self) -> Result<(), Errno> {
         let regular = self.regular().ok_or(Errno::EACCES)?;
-        regular.deny_writing()
+        regular.users.deny_writing()
     }
 
     fn end_execution(&self) {
         if let Some(regular) = self.regular() {
-            regular.allow_writing();
+            regular.users.allow_writing();
         }
     }
 }

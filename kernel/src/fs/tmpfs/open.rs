@@ -36,7 +36,7 @@ pub(super) fn open(node: Arc<Node>, place: &Place, flags: u32) -> Result<Arc<Ope
     };
     if access == Access::Write {
         let regular = node.regular().ok_or(Errno::EINVAL)?;
-        regular.begin_writing()?;
+        regular.users.begin_writing()?;
     }
     let mount = place.mount.clone();
     let opened = Opened {
@@ -57,7 +57,7 @@ impl Opened {
 impl Drop for Opened {
     fn drop(&mut self) {
         if self.access == Access::Write {
-            self.regular().end_writing();
+            self.regular().users.end_writing();
         }
     }
 }

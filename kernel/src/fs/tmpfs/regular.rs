@@ -1,7 +1,7 @@
 //! The bytes of a regular file: pages in memory, and for a file of the archive those that still lie there.
 use alloc::sync::Arc;
 use core::ops::Range;
-use core::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use abi::Errno;
 use mm::PAGE_SIZE;
@@ -17,6 +17,7 @@ use crate::fs::buffers::Buffers;
 use crate::fs::gate::Gate;
 use crate::fs::memfd::{fill_page, refusal};
 use crate::fs::open::{Allocation, Step};
+use crate::fs::users::Users;
 use crate::process::sched;
 
 /// Bytes of a block, as stat(2) counts them.
@@ -28,8 +29,7 @@ pub(super) struct Regular {
     pages: Option<Arc<CachedFile>>,
     /// Held by a write, which is whole for all other writes.
     pub(super) writing: Gate<()>,
-    /// How many have it open for writing; negative: so many programs run from it.
-    users: AtomicI32,
+    pub(super) users: Users,
     /// As many pages as the volume was told.
     noted: AtomicU64,
 }
@@ -47,7 +47,7 @@ impl Regular {
         Ok(Self {
             pages: Some(pages),
             writing: Gate::new(()),
-            users: AtomicI32::new(0),
+            users: Users::new(),
             noted: AtomicU64::new(0),
         })
     }
@@ -242,30 +242,6 @@ impl Regular {
             at if at.max(behind_archive) >= size => Some(size),
             at => self.pages().next_hole(memory(), at.max(behind_archive)),
         }
-    }
-
-    /// Somebody opens it for writing; `ETXTBSY` while a program runs from it.
-    pub(super) fn begin_writing(&self) -> Result<(), Errno> {
-        let more = |users| (users >= 0).then_some(users + 1);
-        let done = self.users.fetch_update(Relaxed, Relaxed, more);
-        done.map(drop).map_err(|_| Errno::ETXTBSY)
-    }
-
-    /// They close it.
-    pub(super) fn end_writing(&self) {
-        self.users.fetch_sub(1, Relaxed);
-    }
-
-    /// A program begins to run from it; `ETXTBSY` while somebody has it open for writing.
-    pub(super) fn deny_writing(&self) -> Result<(), Errno> {
-        let more = |users| (users <= 0).then_some(users - 1);
-        let done = self.users.fetch_update(Relaxed, Relaxed, more);
-        done.map(drop).map_err(|_| Errno::ETXTBSY)
-    }
-
-    /// The program ends.
-    pub(super) fn allow_writing(&self) {
-        self.users.fetch_add(1, Relaxed);
     }
 }
 

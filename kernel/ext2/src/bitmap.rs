@@ -65,3 +65,78 @@ pub(crate) fn clear(bits: &mut [u8], which: Range<u64>) -> u64 {
     }
     cleared
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{clear, search, set};
+
+    /// The bits that a line draws: `x` is taken.
+    fn bits(line: &str) -> [u8; 4] {
+        let mut bits = [0; 4];
+        for (at, _) in (0..).zip(line.chars()).filter(|(_, letter)| *letter == 'x') {
+            set(&mut bits, at..at + 1);
+        }
+        bits
+    }
+
+    /// Where `want` bits from the `^` on are found, drawn with dashes.
+    #[track_caller]
+    fn check(taken: &str, goal: &str, want: u64, found: &str) {
+        let goal = goal.find('^').expect("a goal is drawn") as u64;
+        let at = search(&bits(taken), goal, taken.len() as u64, want);
+        let drawn = found.find('-').map(|start| {
+            let end = found.rfind('-').unwrap_or(start) + 1;
+            start as u64..end as u64
+        });
+        assert_eq!(at, drawn);
+    }
+
+    #[test]
+    fn a_goal_that_is_taken_moves_to_room_behind_it() {
+        check(
+            "xxxx............",
+            "    ^           ",
+            3,
+            "    ---         ",
+        );
+        check(
+            "xxxx..xx........",
+            "    ^           ",
+            9,
+            "    --          ",
+        );
+        check(
+            "xxxx..xx........",
+            "  ^             ",
+            4,
+            "        ----    ",
+        );
+        check(
+            "xxxx.xxx.x......",
+            "  ^             ",
+            4,
+            "    -           ",
+        );
+        check(
+            ".xxxxxxxxxxxxxxx",
+            "  ^             ",
+            4,
+            "-               ",
+        );
+        check("xxxxxxxxxxxxxxxx", "  ^             ", 4, "");
+    }
+
+    #[test]
+    fn nothing_is_found_behind_the_last_bit() {
+        check("xxxxxxxxxx", "         ^", 4, "");
+        check("xxxxxxxxx.", "         ^", 4, "         -");
+        check("xxxxxxxxxx.", "               ^", 1, "          -");
+    }
+
+    #[test]
+    fn what_is_freed_twice_is_seen() {
+        let mut bits = bits("xxxx....");
+        assert_eq!(clear(&mut bits, 2..6), 2);
+        assert_eq!(bits, self::bits("xx......"));
+    }
+}

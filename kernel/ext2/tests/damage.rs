@@ -90,6 +90,13 @@ fn damage(bytes: &mut [u8], format: Format, random: &mut Random) {
         7 => (table + 128, 128),
         _ => (table, all - table),
     };
+    if random.chance(10) {
+        // Nothing but noise for an inode, or more.
+        let length = random.pick(&[128, 1024]).min(length);
+        let at = start + random.below(length);
+        let noise = at as usize..(at + length).min(all) as usize;
+        bytes[noise].fill_with(|| random.below(256) as u8);
+    }
     for _ in 0..1 + random.below(8) {
         let at = (start + random.below(length)).min(all - 4) as usize;
         match random.below(5) {

@@ -71,7 +71,8 @@ impl Scene {
             0..14 => self.create_file(),
             14..21 => self.create_folder(),
             21..26 => self.create_link(),
-            26..29 => self.create_device(),
+            26..28 => self.create_device(),
+            28 => self.create_unnamed(),
             29..34 => self.add_name(),
             34..46 => self.remove(),
             46..58 => self.rename(),
@@ -183,6 +184,28 @@ impl Scene {
             },
             Node::new(content, 0o600),
         )
+    }
+
+    /// A file without a name, which may get one.
+    fn create_unnamed(&mut self) -> Result<(), Error> {
+        let (folder, name) = (self.folder(), self.name());
+        let number = self.volume.create_unnamed(folder, &new(0o100_600))?;
+        let content = Content::File {
+            size: 0,
+            pages: BTreeMap::new(),
+        };
+        let node = Node::new(content, 0o600);
+        self.model.nodes.insert(number, Node { names: 0, ..node });
+        self.model.open.insert(number);
+        self.changes.removed.insert(number);
+        if self.model.entries(folder).contains_key(&name) {
+            return Ok(());
+        }
+        self.volume.link(folder, &name, number, NOW)?;
+        self.model.open.remove(&number);
+        self.model.entries_mut(folder).insert(name, number);
+        self.named(number, 1);
+        Ok(())
     }
 
     fn add_name(&mut self) -> Result<(), Error> {

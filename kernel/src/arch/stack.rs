@@ -7,9 +7,10 @@
 //! goes with its last, so a machine at rest holds no memory for stacks that were. The lowest free slot is taken, to
 //! keep the groups few. Slots 0 to 3 are the first CPU's: its boot stack and the three of emergencies.
 use core::cell::UnsafeCell;
-use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::Release;
+use core::sync::atomic::Ordering::{Relaxed, Release};
+use core::sync::atomic::{AtomicU64, AtomicUsize};
 
+use mm::machine::{PhysMem, WORDS};
 use mm::{Frame, OutOfMemory};
 use x86_64::VirtAddr;
 use x86_64::instructions::tlb;
@@ -32,6 +33,12 @@ const GROUP: usize = 64;
 const GROUPS: usize = 1024;
 /// Slots that the boot stack and the emergency stacks have.
 const BOOT_SLOTS: usize = 1 + IST_STACKS;
+
+/// Bytes of a stack that may be used. The rest is for what comes on top of the deepest way into the kernel that tests know.
+const ROOM: usize = STACK_PAGES * PAGE as usize - 2048;
+
+/// Bytes that the most used of all stacks that are gone had in use. Checked builds know.
+static DEEPEST: AtomicUsize = AtomicUsize::new(0);
 
 static SLOTS: IrqLock<Slots> = IrqLock::new(Rank::KernelTables, Slots::new());
 
@@ -90,7 +97,7 @@ impl Slots {
 
     fn add_table(&mut self, group: usize, slot: usize) -> Result<(), OutOfMemory> {
         let frame = memory().allocate(0)?;
-        mm::machine::PhysMem::zero(&memory().machine, frame);
+        memory().machine.zero(frame);
         paging::hang(bottom(slot), frame.address());
         self.tables[group] = Some(frame);
         Ok(())
@@ -111,9 +118,14 @@ impl Slots {
 }
 
 impl KernelStack {
-    /// A stack with undefined contents.
+    /// A stack with undefined contents; in checked builds zeroes, so that it shows how much of it was used.
     pub(crate) fn try_new() -> Result<Self, OutOfMemory> {
         let frames = allocate()?;
+        if cfg!(debug_assertions) {
+            frames
+                .iter()
+                .for_each(|&frame| memory().machine.zero(frame));
+        }
         match SLOTS.lock().take() {
             Ok(slot) => {
                 for (entry, frame) in pages(slot).iter().zip(frames) {
@@ -132,11 +144,33 @@ impl KernelStack {
     pub(crate) fn top(&self) -> u64 {
         top(self.slot)
     }
+
+    /// How many bytes of it were used, if it began as zeroes.
+    fn used(&self) -> usize {
+        let words = self
+            .frames
+            .iter()
+            .flat_map(|&frame| memory().machine.words(frame));
+        let untouched = words.take_while(|word| word.load(Relaxed) == 0).count();
+        (STACK_PAGES * WORDS - untouched) * size_of::<u64>()
+    }
+}
+
+/// How much the most used of all stacks that are gone had in use, as of checked builds; the number alone where that is more
+/// than may be.
+pub(crate) fn deepest() -> Result<usize, usize> {
+    match DEEPEST.load(Relaxed) {
+        deepest if deepest > ROOM => Err(deepest),
+        deepest => Ok(deepest),
+    }
 }
 
 /// The calling CPU forgets the pages; with more CPUs at work, this is where the others are told.
 impl Drop for KernelStack {
     fn drop(&mut self) {
+        if cfg!(debug_assertions) {
+            DEEPEST.fetch_max(self.used(), Relaxed);
+        }
         for (number, entry) in pages(self.slot).iter().enumerate() {
             entry.store(0, Release);
             tlb::flush(VirtAddr::new(bottom(self.slot) + number as u64 * PAGE));

@@ -8,8 +8,8 @@ use mm::fault::Path;
 use mm::frame::Use;
 use mm::stats::Counter;
 
-use crate::arch::boot;
 use crate::arch::memory::{memory, usable_frames};
+use crate::arch::{boot, stack};
 use crate::heap;
 
 /// Frames of the kernel's own when init was ready to run.
@@ -45,6 +45,9 @@ fn own_frames() -> usize {
 pub(super) fn verdict() -> Result<(), String> {
     let memory = memory();
     memory.check()?;
+    let deepest =
+        stack::deepest().map_err(|used| format!("{used} bytes of a kernel stack were in use"))?;
+    log::debug!("kernel stacks: {deepest} bytes in use at the most");
     let used = |usage| memory.frames_used_for(usage);
     let (tables, anonymous, file) = (used(Use::Table), used(Use::Anonymous), used(Use::File));
     let shared = used(Use::Shared);

@@ -66,6 +66,8 @@ fn try_fork(frame: &TrapFrame, memory: Memory, start: Start) -> Result<u32, Errn
     Ok(pid)
 }
 
+/// The child without its thread. A process is large: apart, it takes no room of the stack while the memory is copied.
+#[inline(never)]
 fn copy(parent: &Process, pid: u32, space: Arc<Space>) -> Result<Arc<Process>, Errno> {
     let files = parent.files.fork().map_err(|_| Errno::ENOMEM)?;
     let mut child = Process::new(

@@ -31,7 +31,7 @@ const SEEDS: u64 = 4;
 type Body = fn(Format) -> Result<(), Failed>;
 
 /// What needs one kind of volume only.
-const SINGLE: [(&str, Body, Format); 9] = [
+const SINGLE: [(&str, Body, Format); 10] = [
     (
         "tree::an_indexed_folder_loses_its_index",
         tree::an_indexed_folder_loses_its_index,
@@ -64,6 +64,11 @@ const SINGLE: [(&str, Body, Format); 9] = [
         "space::a_large_request_gets_what_there_is",
         space::a_large_request_gets_what_there_is,
         FORMATS[1],
+    ),
+    (
+        "space::a_page_gets_all_blocks_or_none",
+        space::a_page_gets_all_blocks_or_none,
+        SMALL,
     ),
 ];
 

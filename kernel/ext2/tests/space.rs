@@ -137,3 +137,30 @@ pub(crate) fn a_large_request_gets_what_there_is(format: Format) -> Result<(), F
     scene.volume.release(number, 0).map_err(words)?;
     tools::check(&leave(scene.volume)?)
 }
+
+/// Of a page in the middle of a file, where two blocks are left: else old bytes of the disk would be read in the file.
+pub(crate) fn a_page_gets_all_blocks_or_none(format: Format) -> Result<(), Failed> {
+    let mut scene = begin(format)?;
+    let block = u64::from(format.block_size);
+    let sparse = create(&mut scene, "sparse".into()).map_err(words)?;
+    // With an index block already, which would take one more.
+    scene.write_bytes(sparse, 30 * PAGE, &[1]).map_err(words)?;
+    let filler = create(&mut scene, "filler".into()).map_err(words)?;
+    let volume = &scene.volume;
+    let full = (0..).find(|index| volume.allocate(filler, index * block, block).is_err());
+    let end = full.ok_or("the volume is endless")? * block;
+    volume.release(filler, end - 2 * block).map_err(words)?;
+    let left = volume.statistics().map_err(words)?.free_blocks;
+    assert_eq!(left, 2);
+    for index in [20, 0] {
+        assert_eq!(
+            volume.allocate(sparse, index * PAGE, PAGE),
+            Err(Error::NoSpace)
+        );
+        let run = volume.map(sparse, index * PAGE, PAGE).map_err(words)?;
+        assert_eq!((run.at, run.length), (None, PAGE), "page {index} got some");
+        assert_eq!(volume.statistics().map_err(words)?.free_blocks, left);
+    }
+    volume.release(filler, 0).map_err(words)?;
+    tools::check(&leave(scene.volume)?)
+}

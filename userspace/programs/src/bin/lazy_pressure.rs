@@ -53,7 +53,7 @@ fn given_up() -> u8 {
     let mut gone = 0;
     for (index, page) in memory.each_page().enumerate() {
         let word = probe::load_word(page);
-        let is_kept = index % KEPT == 0;
+        let is_kept = index.is_multiple_of(KEPT);
         let old = if is_kept { 2_000_000 } else { 1_000_000 } + index as u64;
         assert!(word == old || word == 0 && !is_kept, "page {index}: {word}");
         gone += u64::from(word == 0);

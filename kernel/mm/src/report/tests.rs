@@ -364,14 +364,25 @@ fn no_page_that_a_call_wrote_is_clean() {
     drawing.fault(0, Access::Read);
     drawing.fault(1, Access::Read);
     assert_eq!(chosen(&drawing, &LABELS), "8 4 0 4 4", "the second page");
-    // The third is stored to through a mapping that goes away.
+    // The third is stored to through another mapping, the fourth through one that could be stored through before.
     map(&mut drawing, 5, RW | VmFlags::SHARED);
     drawing.fault(7, Access::Write);
+    drawing.fault(2, Access::Read);
+    assert_eq!(
+        chosen(&drawing, &LABELS),
+        "12 6 4 4 4",
+        "while both are there"
+    );
+    drawing.fault(8, Access::Read);
+    let written = drawing
+        .space
+        .write_remote(&drawing.memory, (FIRST + 8).address(), b"stored");
+    assert_eq!(written.ok(), Some(6));
     let (address, length) = ((FIRST + 5).address(), 4 * PAGE_SIZE);
     let (space, memory) = (&mut drawing.space, &drawing.memory);
     space.munmap(memory, address, length).expect("no limit");
-    drawing.fault(2, Access::Read);
-    assert_eq!(chosen(&drawing, &LABELS), "12 8 0 4 8");
+    drawing.fault(3, Access::Read);
+    assert_eq!(chosen(&drawing, &LABELS), "16 12 0 4 12");
     let (space, memory) = (&mut drawing.space, &drawing.memory);
     space
         .munmap(memory, FIRST.address(), length)

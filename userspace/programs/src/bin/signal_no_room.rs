@@ -55,7 +55,9 @@ const CUT: usize = 200;
 /// Runs first: returns to where the next signal, which waits for the return, finds no room.
 extern "C" fn corner(_: i32, _: &mut Info, context: &mut Context) {
     let stack = match NEXT_STACK.load(Relaxed) {
-        boundary if boundary.is_multiple_of(PAGE) => boundary + CUT + image_size(context) + 128 + 64,
+        boundary if boundary.is_multiple_of(PAGE) => {
+            boundary + CUT + image_size(context) + 128 + 64
+        }
         nowhere => nowhere,
     };
     context.registers.rsp = stack as u64;

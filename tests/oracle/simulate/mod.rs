@@ -78,8 +78,8 @@ fn config(random: &mut Random) -> Config {
             memory: frames.into(),
             overcommit: Overcommit::Always,
             files: Rc::from([
-                file(10 * 4096, Store::Disk),
-                file(3 * 4096 + 100, Store::Disk),
+                file(10 * 4096, Store::Archive),
+                file(3 * 4096 + 100, Store::Archive),
             ]),
         },
         stack_top: mmap_base + 0x400,

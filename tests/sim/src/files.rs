@@ -1,5 +1,5 @@
-//! What is in the simulated files: on the disk bytes that follow from file and place, so that nobody has to remember
-//! them; in memory zeroes, but for what was stored.
+//! What is in the simulated files: in an archive and on the disk bytes that follow from file and place, so that nobody has to
+//! remember them; in memory zeroes; and in all of them what was stored.
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -19,14 +19,19 @@ pub struct File {
 /// Where a file's contents are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Store {
-    /// On the disk, which is never written to.
-    Disk,
     /// In memory: it begins as zeroes.
     Memory,
+    /// In an archive, which is never written to.
+    Archive,
+    /// On the disk. Where that has no place for a block it begins as zeroes, too.
+    Disk,
 }
 
 /// A word of a file: which file, which page, which word of the page.
 type Place = (usize, u64, usize);
+
+/// All words of a page.
+pub(crate) type Page = [u64; 512];
 
 /// The files as they are now; all processes see the same.
 #[derive(Clone, Debug)]
@@ -35,7 +40,9 @@ pub struct Files(Rc<RefCell<Contents>>);
 #[derive(Clone, Debug)]
 struct Contents {
     files: Vec<File>,
-    /// What was stored in files that live in memory.
+    /// So many bytes are as they began, where nothing was stored.
+    begun: Vec<u64>,
+    /// What was stored.
     stored: BTreeMap<Place, u64>,
 }
 
@@ -44,6 +51,7 @@ impl Files {
     pub fn new(files: &[File]) -> Self {
         let contents = Contents {
             files: files.to_vec(),
+            begun: files.iter().map(|file| file.size).collect(),
             stored: BTreeMap::new(),
         };
         Self(Rc::new(RefCell::new(contents)))
@@ -61,14 +69,32 @@ impl Files {
 
     /// The word at `place`.
     pub(crate) fn word(&self, place: Place) -> u64 {
-        let (file, page, index) = place;
         let contents = self.0.borrow();
-        match contents.files[file] {
-            File {
-                store: Store::Memory,
-                ..
-            } => contents.stored.get(&place).copied().unwrap_or(0),
-            File { size, .. } => word(file, size, page * 4096 + index as u64 * 8),
+        let stored = contents.stored.get(&place).copied();
+        stored.unwrap_or_else(|| contents.original(place))
+    }
+
+    /// All words of page `page`.
+    pub(crate) fn page(&self, file: usize, page: u64) -> Page {
+        std::array::from_fn(|index| self.word((file, page, index)))
+    }
+
+    /// How many of the file's bytes are as they began, where nothing was stored.
+    pub(crate) fn begun(&self, file: usize) -> u64 {
+        self.0.borrow().begun[file]
+    }
+
+    /// Whether page `page` is as it began: then nobody need look.
+    pub(crate) fn is_untouched(&self, file: usize, page: u64) -> bool {
+        let contents = self.0.borrow();
+        let mut stored = contents.stored.range((file, page, 0)..(file, page + 1, 0));
+        stored.next().is_none()
+    }
+
+    /// Page `page` is `words` from here on.
+    pub(crate) fn store_page(&self, file: usize, page: u64, words: &Page) {
+        for (index, &word) in words.iter().enumerate() {
+            self.store((file, page, index), word);
         }
     }
 
@@ -77,7 +103,7 @@ impl Files {
         self.0.borrow_mut().stored.insert(place, word);
     }
 
-    /// The bytes of a file in memory from `start` on, as many as asked for but none behind its end.
+    /// The bytes of a file from `start` on, as many as asked for but none behind its end.
     pub(crate) fn read(&self, file: usize, start: u64, length: u64) -> Vec<u8> {
         let end = (start + length).min(self.file(file).size);
         let byte = |at: u64| {
@@ -87,7 +113,7 @@ impl Files {
         (start..end).map(byte).collect()
     }
 
-    /// Stores bytes in a file in memory, which reaches at least so far then.
+    /// Stores bytes in a file, which reaches at least so far then.
     pub(crate) fn write(&self, file: usize, start: u64, bytes: &[u8]) {
         for (at, &byte) in (start..).zip(bytes) {
             let place = (file, at / 4096, (at % 4096 / 8) as usize);
@@ -119,21 +145,57 @@ impl Files {
     /// The file is `size` bytes long. Unless it grows, what lies behind that is gone.
     pub(crate) fn resize(&self, file: usize, size: u64) {
         let before = self.file(file).size;
-        self.0.borrow_mut().files[file].size = size;
+        let contents = &mut *self.0.borrow_mut();
+        contents.files[file].size = size;
+        contents.begun[file] = contents.begun[file].min(size);
         if size <= before {
-            self.clear(file, size..u64::MAX);
+            contents.clear(file, &(size..u64::MAX));
         }
     }
 
-    /// `bytes` of the file are zeroes.
+    /// `bytes` of the file, in which nothing is left of how it began, are zeroes.
     pub(crate) fn clear(&self, file: usize, bytes: Range<u64>) {
-        let mut contents = self.0.borrow_mut();
-        for (&(other, page, index), word) in &mut contents.stored {
-            let first = page * 4096 + index as u64 * 8;
-            if other == file {
-                *word = without(*word, first, &bytes);
-            }
+        self.0.borrow_mut().clear(file, &bytes);
+    }
+
+    /// What programs stored behind the end of the file, in its last page, is gone.
+    pub(crate) fn clear_tail(&self, file: usize) {
+        let size = self.file(file).size;
+        self.clear(file, size..size.next_multiple_of(4096));
+    }
+}
+
+impl Contents {
+    /// The word at `place` as it began.
+    fn original(&self, place: Place) -> u64 {
+        let (file, page, index) = place;
+        let offset = page * 4096 + index as u64 * 8;
+        match self.files[file].store {
+            Store::Memory => 0,
+            Store::Disk if !has_place(file, offset / BLOCK) => 0,
+            Store::Archive | Store::Disk => word(file, self.begun[file], offset),
         }
+    }
+
+    fn clear(&mut self, file: usize, bytes: &Range<u64>) {
+        let first_page = (file, bytes.start / 4096, 0);
+        for (&(_, page, index), word) in self.stored.range_mut(first_page..(file + 1, 0, 0)) {
+            let first = page * 4096 + index as u64 * 8;
+            *word = without(*word, first, bytes);
+        }
+    }
+}
+
+/// Bytes of a block: the least that a file on the disk has a place for.
+pub(crate) const BLOCK: u64 = 1024;
+
+/// Whether the disk has a place for block number `block` of file number `file` from the start: one page in five is a hole, and
+/// one has holes.
+pub(crate) fn has_place(file: usize, block: u64) -> bool {
+    match mix((file as u64) << 32 | block / 4) % 5 {
+        0 => false,
+        1 => mix((file as u64) << 40 | block).is_multiple_of(2),
+        _ => true,
     }
 }
 

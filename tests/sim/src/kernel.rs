@@ -9,13 +9,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use mm::commit::Overcommit;
 use mm::fault::Denial;
 use mm::machine::WORDS;
-use mm::page_cache::{Read, ReadResult};
+use mm::page_cache::{Read, ReadResult, Room, Source};
 use mm::page_table::Levels;
 use mm::{Access, AddressSpace, Memory, OutOfMemory, Outcome};
 
-use crate::broken::{Broken, Sound};
+use crate::broken::{Broken, Sound, demand};
+use crate::disk;
 use crate::failing_heap::in_mm;
-use crate::files;
+use crate::files::{self, Files};
 use crate::machine::SoftMachine;
 use crate::mmu::{ErrorCode, Mmu, PageFault};
 use crate::op::{Disk, DiskResult, Kind, Signal, Touch};
@@ -28,6 +29,8 @@ pub struct Kernel {
     /// The world of all spaces.
     pub memory: Memory<SoftMachine>,
     reads: RefCell<VecDeque<Read>>,
+    /// The disk under files that are written back.
+    pub(crate) disk: RefCell<disk::Disk>,
 }
 
 /// How an instruction, or the kernel's own access, ended.
@@ -52,6 +55,7 @@ impl Kernel {
         free: &[std::ops::Range<u32>],
         levels: Levels,
         overcommit: Overcommit,
+        files: Files,
     ) -> Result<Self, OutOfMemory> {
         let mut memory = Memory::new(machine, free, levels)?;
         memory.set_overcommit(overcommit);
@@ -60,6 +64,7 @@ impl Kernel {
         Ok(Self {
             memory,
             reads: RefCell::default(),
+            disk: RefCell::new(disk::Disk::new(files)),
         })
     }
 
@@ -146,13 +151,7 @@ impl Kernel {
         let end = match outcome {
             Outcome::Resolved(_) => None,
             Outcome::NeedsRead(read) => self.submit(read, disk),
-            Outcome::NeedsRoom(room) => {
-                let page = room.index();
-                room.release(&self.memory);
-                return Err(Broken(format!(
-                    "nobody may store to page {page} of the disk"
-                )));
-            }
+            Outcome::NeedsRoom(room) => self.make_room(room, disk)?,
             Outcome::Busy => return self.wait(disk),
             Outcome::NeedsGrowth => self.grow(space, address),
             Outcome::OutOfMemory => Some(End::NoMemory(self.memory.free_frames())),
@@ -181,6 +180,23 @@ impl Kernel {
                 Some(End::DiskError)
             }
         }
+    }
+
+    /// Has the disk find a place for a page, unless it takes its time, or has none.
+    fn make_room(&self, room: Room, disk: Disk) -> Sound<Option<End>> {
+        let place = (room.file().id() as usize, room.index());
+        let end = match disk {
+            Disk::Prompt => {
+                self.disk.borrow_mut().find_place(place);
+                let is_there = room.file().back(&self.memory, room.index());
+                demand!(is_there, "{place:?} left memory while it was held");
+                None
+            }
+            Disk::Late => Some(End::Asleep),
+            Disk::Broken => Some(End::DiskError),
+        };
+        in_mm(|| room.release(&self.memory));
+        Ok(end)
     }
 
     /// The page is being read for somebody else.
@@ -234,14 +250,26 @@ impl Kernel {
             return in_mm(|| read.complete(&self.memory, ReadResult::Failed));
         }
         let (file, size) = (read.file().id() as usize, read.file().size());
-        let start = read.index() * 4096;
-        for index in 0..WORDS {
+        let place = (file, read.index());
+        let is_on_disk = read.file().source() == Source::Disk;
+        let content: files::Page = if is_on_disk {
+            self.disk.borrow().read(place, size)
+        } else {
+            let start = read.index() * 4096;
+            std::array::from_fn(|index| files::word(file, size, start + 8 * index as u64))
+        };
+        for (index, content) in content.into_iter().enumerate() {
             let word = self.machine().word(read.frame().number().into(), index);
-            let content = files::word(file, size, start + 8 * index as u64);
             word.expect("a read's frame is memory")
                 .store(content, Relaxed);
         }
-        in_mm(|| read.complete(&self.memory, ReadResult::Filled));
+        let has_all = !is_on_disk || self.disk.borrow().has_all(place, size);
+        let result = if has_all {
+            ReadResult::Filled
+        } else {
+            ReadResult::Hole
+        };
+        in_mm(|| read.complete(&self.memory, result));
     }
 }
 

@@ -8,6 +8,7 @@
 //! `tests/README.md` says how to replay a seed.
 pub mod broken;
 
+mod disk;
 mod drawing;
 pub mod exhaustion;
 pub mod failing_heap;
@@ -26,3 +27,4 @@ pub mod random;
 
 pub mod tlb;
 pub mod world;
+mod writes;

@@ -13,8 +13,8 @@ const ONE: u64 = 1 << 1;
 #[derive(Debug)]
 pub(super) struct Failures(AtomicU64);
 
-/// What an open file knows of the failures before it was opened, or was asked last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What an open file knows of the failures before it was opened, or was asked last. The default knows of none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen(u64);
 
 impl Failures {

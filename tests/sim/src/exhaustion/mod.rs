@@ -218,7 +218,7 @@ fn config(levels: u32) -> Config {
             locked: u64::MAX,
             memory: 64,
             overcommit: Overcommit::Heuristic,
-            files: [Store::Disk, Store::Memory]
+            files: [Store::Archive, Store::Memory]
                 .map(|store| File {
                     size: 8 * 4096,
                     store,

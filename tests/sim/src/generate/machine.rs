@@ -27,10 +27,11 @@ pub(super) fn config(random: &mut Random) -> Config {
         store,
     };
     let files = Rc::from([
-        file(4, Store::Disk),
+        file(4, Store::Archive),
         file(1, Store::Disk),
         file(1, Store::Memory),
         file(3, Store::Memory),
+        file(3, Store::Disk),
     ]);
     let limit = |random: &mut Random, low, high| match random.below(4) {
         0 => random.between(low, high) * 4096,

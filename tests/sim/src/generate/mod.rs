@@ -71,13 +71,18 @@ enum Verb {
     Limit,
     ReadFile,
     WriteFile,
+    SyncFile,
+    Flush,
+    FinishWrite,
+    GiveBack,
+    Invalidate,
     Hoard,
     Release,
     FailHeap,
 }
 
 /// How often each verb happens where a seed is average.
-const USUAL: [(u64, Verb); 30] = [
+const USUAL: [(u64, Verb); 35] = [
     (20, Verb::Spawn),
     (1, Verb::Exec),
     (10, Verb::Fork),
@@ -104,7 +109,12 @@ const USUAL: [(u64, Verb); 30] = [
     (2, Verb::Seek),
     (4, Verb::Limit),
     (3, Verb::ReadFile),
-    (6, Verb::WriteFile),
+    (8, Verb::WriteFile),
+    (3, Verb::SyncFile),
+    (10, Verb::Flush),
+    (12, Verb::FinishWrite),
+    (6, Verb::GiveBack),
+    (2, Verb::Invalidate),
     (3, Verb::Hoard),
     (8, Verb::Release),
     (3, Verb::FailHeap),
@@ -194,6 +204,14 @@ impl Author<'_> {
             Verb::Limit => self.limit(pid),
             Verb::ReadFile => Op::ReadFile(self.file(), self.hole()),
             Verb::WriteFile => Op::WriteFile(self.file(), self.hole(), self.random.word()),
+            Verb::SyncFile => Op::Sync(self.disk_file(), self.disk_result()),
+            Verb::Flush => Op::Flush(self.disk_file(), self.random.between(1, 4)),
+            Verb::FinishWrite => Op::FinishWrite {
+                skip: self.random.below(4) as usize,
+                result: self.disk_result(),
+            },
+            Verb::GiveBack => Op::GiveBack(self.disk_file(), self.random.between(1, 10)),
+            Verb::Invalidate => Op::Invalidate(self.disk_file(), self.hole()),
             Verb::Hoard => self.hoard(),
             Verb::Release => Op::Release,
             Verb::FailHeap => Op::FailHeap(self.failing()),
@@ -221,6 +239,14 @@ impl Author<'_> {
 
     fn file(&mut self) -> usize {
         self.random.below(self.config.rules.files.len() as u64) as usize
+    }
+
+    /// One that is written back.
+    fn disk_file(&mut self) -> usize {
+        let files = self.config.rules.files.iter().enumerate();
+        let on_disk = files.filter(|(_, file)| file.store == Store::Disk);
+        let numbers: Vec<usize> = on_disk.map(|(number, _)| number).collect();
+        self.random.pick(&numbers)
     }
 
     fn rights(&mut self) -> Rights {
@@ -257,7 +283,7 @@ impl Author<'_> {
             span.address = 0;
         }
         let (source, sharing) = self.source();
-        let is_read_only = sharing == Sharing::Shared && !self.is_in_memory(source);
+        let is_read_only = sharing == Sharing::Shared && self.is_archived(source);
         let rights = match self.rights() {
             // open(2) for reading, and mmap(2) would say EACCES.
             Rights(rights) if is_read_only => Rights(rights & !Rights::W.0),
@@ -291,12 +317,17 @@ impl Author<'_> {
         if !self.random.chance(35) {
             return (Source::Zero, Sharing::Private);
         }
-        let file = self.file();
+        let file = match self.random.chance(40) {
+            true => self.disk_file(),
+            false => self.file(),
+        };
         let offset = match self.random.below(40) {
             0 => u64::MAX - self.random.below(8),
             _ => self.random.below(6),
         };
-        let sharing = self.random.pick(&[Sharing::Private, Sharing::Shared]);
+        let sharing = self
+            .random
+            .pick(&[Sharing::Private, Sharing::Shared, Sharing::Shared]);
         (Source::File { file, offset }, sharing)
     }
 
@@ -314,10 +345,10 @@ impl Author<'_> {
         }
     }
 
-    fn is_in_memory(&self, source: Source) -> bool {
+    fn is_archived(&self, source: Source) -> bool {
         match source {
-            Source::Zero => true,
-            Source::File { file, .. } => self.config.rules.files[file].store == Store::Memory,
+            Source::Zero => false,
+            Source::File { file, .. } => self.config.rules.files[file].store == Store::Archive,
         }
     }
 
@@ -359,13 +390,17 @@ impl Author<'_> {
     fn finish_read(&mut self) -> Op {
         Op::FinishRead {
             skip: self.random.below(4) as usize,
-            result: self.random.pick(&[
-                DiskResult::Done,
-                DiskResult::Done,
-                DiskResult::Done,
-                DiskResult::Failed,
-            ]),
+            result: self.disk_result(),
         }
+    }
+
+    fn disk_result(&mut self) -> DiskResult {
+        self.random.pick(&[
+            DiskResult::Done,
+            DiskResult::Done,
+            DiskResult::Done,
+            DiskResult::Failed,
+        ])
     }
 
     fn hoard(&mut self) -> Op {

@@ -68,7 +68,7 @@ pub enum Op {
     },
     /// The page cache gives up a file that nobody maps.
     Evict(usize),
-    /// ftruncate(2) of a file in memory to so many bytes.
+    /// ftruncate(2) of a file in memory or on the disk to so many bytes.
     Resize(usize, u64),
     /// A hole is punched into a file in memory.
     Punch(usize, Span),
@@ -78,10 +78,25 @@ pub enum Op {
     Seek(usize, u64),
     /// setrlimit(2), in bytes.
     Limit(Pid, Limit, u64),
-    /// pread(2) of a file in memory.
+    /// pread(2) of a file in memory or on the disk.
     ReadFile(usize, Span),
-    /// pwrite(2) to a file in memory: bytes that follow from the number.
+    /// pwrite(2) to a file in memory or on the disk: bytes that follow from the number.
     WriteFile(usize, Span, u64),
+    /// fsync(2) of a file on the disk, and of what came of its writes.
+    Sync(usize, DiskResult),
+    /// The kernel begins to write so many dirty pages of a file back.
+    Flush(usize, u64),
+    /// The oldest write but `skip` ends.
+    FinishWrite {
+        /// How many older ones wait on.
+        skip: usize,
+        /// How it ends.
+        result: DiskResult,
+    },
+    /// The page cache gives up to so many pages of a file back.
+    GiveBack(usize, u64),
+    /// The page cache drops what it can of some pages of a file, as a write past it has it do.
+    Invalidate(usize, Span),
     /// The kernel takes a block of 2^order frames.
     Hoard(u32),
     /// The kernel takes single frames until so many are left.
@@ -200,7 +215,7 @@ pub enum Reserve {
 pub enum Sharing {
     /// Its process alone: MAP_PRIVATE.
     Private,
-    /// All who map the file: MAP_SHARED. A file on the disk was opened for reading.
+    /// All who map the file: MAP_SHARED. A file of an archive was opened for reading.
     Shared,
 }
 

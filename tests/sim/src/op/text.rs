@@ -2,8 +2,8 @@
 use std::fmt;
 
 use super::{
-    Disk, Extent, Failing, Growth, Kind, Op, Place, Populate, Request, Reserve, Rights, Sharing,
-    Source, Span, Step, Touch,
+    Disk, DiskResult, Extent, Failing, Growth, Kind, Op, Place, Populate, Request, Reserve, Rights,
+    Sharing, Source, Span, Step, Touch,
 };
 
 impl fmt::Display for Step {
@@ -60,6 +60,14 @@ impl fmt::Display for Op {
             Self::WriteFile(file, span, bytes) => {
                 write!(f, "file{file} pwrite({span}, bytes {bytes:#x})")
             }
+            Self::Sync(file, DiskResult::Done) => write!(f, "file{file} fsync()"),
+            Self::Sync(file, result) => write!(f, "file{file} fsync(), its writes: {result:?}"),
+            Self::Flush(file, count) => write!(f, "kernel writes {count} pages of file{file} back"),
+            Self::FinishWrite { skip, result } => {
+                write!(f, "disk ends write {skip} of those waiting: {result:?}")
+            }
+            Self::GiveBack(file, most) => write!(f, "page cache gives {most} of file{file} back"),
+            Self::Invalidate(file, span) => write!(f, "page cache invalidates file{file} ({span})"),
             Self::Hoard(order) => write!(f, "kernel takes a block of order {order}"),
             Self::LeaveFree(frames) => write!(f, "kernel takes all but {frames} frames"),
             Self::Release => write!(f, "kernel gives back what it took"),

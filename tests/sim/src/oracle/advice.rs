@@ -174,6 +174,9 @@ impl Oracle {
         if piece.sharing == Sharing::Private || !self.may_be_writable(piece) {
             return Err(Refusal::EACCES);
         }
+        if !self.is_in_memory(file) {
+            return Err(Refusal::EINVAL);
+        }
         let byte = |page: u64| page.saturating_mul(4096);
         let bytes = byte(first)..byte(first.saturating_add(piece.pages()));
         self.files.clear(file, bytes);

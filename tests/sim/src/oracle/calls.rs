@@ -157,7 +157,7 @@ impl Oracle {
     /// Whether stores may ever be allowed: not through to a file that was opened for reading.
     pub(super) fn may_be_writable(&self, area: &Area) -> bool {
         match area.source {
-            Source::File { file, .. } if area.sharing == Sharing::Shared => self.is_in_memory(file),
+            Source::File { file, .. } if area.sharing == Sharing::Shared => !self.is_archived(file),
             _ => true,
         }
     }

@@ -213,11 +213,11 @@ impl Oracle {
         self.words.insert((page, index), value);
     }
 
-    /// A store to a private page of a file in memory ends its view of what others store there.
+    /// A store to a private page of a file that may change ends its view of what others store there.
     pub fn copy_on_write(&mut self, page: u64) {
         let source = self
             .file_page(page)
-            .filter(|&(file, _)| self.is_in_memory(file));
+            .filter(|&(file, _)| !self.is_archived(file));
         let is_private = self
             .area_at(page)
             .is_some_and(|area| area.sharing == Sharing::Private);
@@ -229,6 +229,10 @@ impl Oracle {
                     .insert((page, index), self.original(self.file_page(page), index));
             }
         }
+    }
+
+    fn is_archived(&self, file: usize) -> bool {
+        self.files.file(file).store == Store::Archive
     }
 
     fn is_in_memory(&self, file: usize) -> bool {

@@ -2,7 +2,6 @@
 use std::ops::Range;
 
 use mm::madvise::advised_pages;
-use mm::page_cache::Source;
 use mm::populate::Populate;
 use mm::{Access, Outcome, Page};
 
@@ -140,7 +139,7 @@ impl World {
         while let Some((next, read)) = in_mm(|| space.next_to_read(&kernel.memory, &pages)) {
             let is_forward = pages.start < next && next <= pages.end;
             demand!(is_forward, "{span}: it goes on at {next:x?}");
-            let is_read_in = read.file().source() == Source::Disk;
+            let is_read_in = read.file().is_read_in();
             demand!(is_read_in, "a page of memory is read from the disk");
             // Some come late, so that touches meet them.
             let disk = [Disk::Prompt, Disk::Late][read.index() as usize % 2];

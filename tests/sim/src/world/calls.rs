@@ -61,11 +61,11 @@ impl World {
     }
 
     fn is_opened_for_reading(&self, request: &Request) -> bool {
-        let is_on_disk = match request.source {
+        let is_archived = match request.source {
             Source::Zero => false,
-            Source::File { file, .. } => self.contents.file(file).store == Store::Disk,
+            Source::File { file, .. } => self.contents.file(file).store == Store::Archive,
         };
-        is_on_disk && request.sharing == Sharing::Shared
+        is_archived && request.sharing == Sharing::Shared
     }
 
     pub(super) fn unmap(&mut self, pid: Pid, span: Span) -> Sound<Answer> {

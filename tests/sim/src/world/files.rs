@@ -9,7 +9,7 @@ use crate::broken::{Sound, demand};
 use crate::failing_heap::in_mm;
 use crate::files::Store;
 use crate::machine::SoftMachine;
-use crate::op::{Length, Span};
+use crate::op::{DiskResult, Length, Span};
 use crate::oracle::Refusal;
 use crate::random::mix;
 
@@ -17,19 +17,31 @@ use crate::random::mix;
 const PAGE_AND_NODES: usize = 4;
 
 impl World {
-    pub(super) fn evict(&mut self, file: usize) -> Answer {
+    /// What is on the disk comes back from there; what lives in memory is gone.
+    pub(super) fn evict(&mut self, file: usize) -> Sound<Answer> {
+        if Arc::strong_count(&self.files[file]) > 1 {
+            return Ok(Answer::Nothing);
+        }
+        let before = self.pages_there(file);
+        if self.contents.file(file).store == Store::Disk {
+            self.sync_file(file, DiskResult::Done)?;
+        }
         let Some(evicted) = self.files.get_mut(file).and_then(Arc::get_mut) else {
-            return Answer::Nothing;
+            return Ok(Answer::Nothing);
         };
         in_mm(|| evicted.evict_all(&self.kernel.memory));
-        self.contents.clear(file, 0..u64::MAX);
-        Answer::Done
+        match self.contents.file(file).store {
+            Store::Memory => self.contents.clear(file, 0..u64::MAX),
+            Store::Archive => {}
+            Store::Disk => self.come_back(file, before)?,
+        }
+        Ok(Answer::Done)
     }
 
     /// ftruncate(2).
     pub(super) fn resize(&mut self, file: usize, size: u64) -> Sound<Answer> {
         let Some(cached) = self.memory_file(file) else {
-            return Ok(Answer::Nothing);
+            return self.resize_on_disk(file, size);
         };
         let done = in_mm(|| cached.set_size(&self.kernel.memory, size));
         demand!(done == Ok(()), "ftruncate failed: {done:?}");
@@ -125,7 +137,7 @@ impl World {
     /// pread(2).
     pub(super) fn read_file(&mut self, file: usize, span: Span) -> Sound<Answer> {
         let Some(cached) = self.memory_file(file) else {
-            return Ok(Answer::Nothing);
+            return self.read_from_disk(file, span);
         };
         let mut buffer = vec![0xee; span.length as usize];
         let free = self.kernel.memory.free_frames();
@@ -145,7 +157,7 @@ impl World {
     /// pwrite(2). Where memory runs out it may come up short.
     pub(super) fn write_file(&mut self, file: usize, span: Span, bytes: u64) -> Sound<Answer> {
         let Some(cached) = self.memory_file(file) else {
-            return Ok(Answer::Nothing);
+            return self.write_to_disk(file, span, bytes);
         };
         let bytes: Vec<u8> = (0..span.length).map(|at| mix(bytes ^ at) as u8).collect();
         let memory = &self.kernel.memory;

@@ -67,7 +67,7 @@ impl World {
             }
             self.sweep_stored(process)?;
         }
-        Ok(())
+        self.sweep_disk()
     }
 
     /// What was stored in private pages is there, also where no program may look.

@@ -1,22 +1,24 @@
 //! A run as it runs: every step is done by `mm` on the soft machine and by the oracle, and the two must agree.
 //!
-//! `process.rs` begins and ends processes, `calls.rs` does the system calls, `files.rs` those on files, `access.rs` the loads and stores,
+//! `process.rs` begins and ends processes, `calls.rs` does the system calls, `files.rs` those on files, `disk.rs` what of that reaches a disk, `access.rs` the loads and stores,
 //! `advance.rs` what is fetched before it is touched, `inspect.rs` looks for contradictions after each step.
 mod access;
 mod advance;
 mod calls;
+mod disk;
 mod files;
 mod inspect;
 mod process;
 mod reverse;
 mod verbs;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use mm::Frame;
-use mm::page_cache::{self, CachedFile};
+use mm::page_cache::{self, CachedFile, Seen};
 use mm::page_table::Levels;
 
 use crate::broken::{Sound, demand};
@@ -24,7 +26,7 @@ use crate::failing_heap::{self, in_mm};
 use crate::files::{File, Files, Store};
 use crate::kernel::{End, Kernel};
 use crate::machine::SoftMachine;
-use crate::op::{Failing, Op, Pid, Step};
+use crate::op::{DiskResult, Failing, Op, Pid, Step};
 use crate::oracle::{Overcommit, Refusal};
 use crate::plan::Config;
 use process::Process;
@@ -43,6 +45,10 @@ pub struct World {
     files: Vec<Arc<CachedFile>>,
     /// What the files should be.
     contents: Files,
+    /// Files that were cut short, and have pages behind their end that are still on their way.
+    cutting: BTreeSet<usize>,
+    /// What the one who has each file open knows of writes that failed.
+    seen: Vec<Seen>,
     hoard: Vec<Frame>,
     /// What fails of the heap, until something did.
     heap_fails: Option<Failing>,
@@ -93,10 +99,17 @@ impl World {
             Overcommit::Always => mm::commit::Overcommit::Always,
             Overcommit::Never => mm::commit::Overcommit::Never,
         };
-        let kernel =
-            Kernel::new(machine, &free, levels, overcommit).expect("the kernel itself fits");
+        let kernel = Kernel::new(
+            machine,
+            &free,
+            levels,
+            overcommit,
+            Files::new(&config.rules.files),
+        )
+        .expect("the kernel itself fits");
         let file = |(id, file): (usize, &File)| {
             let source = match file.store {
+                Store::Archive => page_cache::Source::Archive,
                 Store::Disk => page_cache::Source::Disk,
                 Store::Memory => page_cache::Source::Memory,
             };
@@ -110,6 +123,8 @@ impl World {
             spaces: (0..=config.processes).map(|_| None).collect(),
             files: config.rules.files.iter().enumerate().map(file).collect(),
             contents: Files::new(&config.rules.files),
+            cutting: BTreeSet::new(),
+            seen: vec![Seen::default(); config.rules.files.len()],
             hoard: Vec::new(),
             heap_fails: None,
             config: config.clone(),
@@ -126,6 +141,7 @@ impl World {
             self.heap_fails = None;
         }
         let answer = answer?;
+        self.finish_cuts();
         if answer != Answer::Nothing {
             self.inspect()?;
         }
@@ -148,7 +164,7 @@ impl World {
             Op::Peek(pid, span, reach) => self.peek(pid, span, reach),
             Op::Poke(pid, span, bytes, reach) => self.poke(pid, (span, reach), bytes),
             Op::FinishRead { skip, result } => Ok(did(self.kernel.finish_read(skip, result))),
-            Op::Evict(file) => Ok(self.evict(file)),
+            Op::Evict(file) => self.evict(file),
             Op::Resize(file, size) => self.resize(file, size),
             Op::Punch(file, span) => self.punch(file, span),
             Op::Allocate(file, span, length) => self.allocate(file, span, length),
@@ -156,6 +172,11 @@ impl World {
             Op::Limit(pid, limit, bytes) => Ok(self.limit(pid, limit, bytes)),
             Op::ReadFile(file, span) => self.read_file(file, span),
             Op::WriteFile(file, span, bytes) => self.write_file(file, span, bytes),
+            Op::Sync(file, result) => self.sync_file(file, result),
+            Op::Flush(file, count) => self.flush(file, count),
+            Op::FinishWrite { skip, result } => Ok(did(self.kernel.finish_write(skip, result)?)),
+            Op::GiveBack(file, most) => self.give_back(file, most),
+            Op::Invalidate(file, span) => self.invalidate(file, span),
             Op::Hoard(order) => self.hoard(order),
             Op::LeaveFree(frames) => self.leave_free(frames),
             Op::Release => Ok(self.release()),
@@ -168,14 +189,16 @@ impl World {
 
     /// Ends everything; afterwards every frame must be free again.
     pub fn finish(mut self) -> Sound {
-        while self.kernel.finish_read(0, crate::op::DiskResult::Done) {}
+        while self.kernel.finish_read(0, DiskResult::Done) {}
+        self.kernel.finish_writes(DiskResult::Done)?;
+        self.finish_cuts();
         for pid in 0..self.processes.len() {
             self.exit(pid);
         }
         self.inspect()?;
         self.release();
         for file in 0..self.files.len() {
-            let evicted = self.evict(file);
+            let evicted = self.evict(file)?;
             demand!(evicted == Answer::Done, "file{file} is held, but by nobody");
         }
         self.inspect()?;

@@ -83,7 +83,8 @@ impl CachedFile {
     ) -> Result<(), String> {
         let in_tail = (self.size() % PAGE_SIZE) as usize;
         let is_clean = bits & (PRESENT | DIRTY) == PRESENT;
-        if self.source != Source::Disk || index != self.size() / PAGE_SIZE || !is_clean {
+        let is_last = in_tail > 0 && index == self.size() / PAGE_SIZE;
+        if self.source != Source::Disk || !is_last || !is_clean {
             return Ok(());
         }
         let mut stored = None;

@@ -31,7 +31,7 @@ const SEEDS: u64 = 4;
 type Body = fn(Format) -> Result<(), Failed>;
 
 /// What needs one kind of volume only.
-const SINGLE: [(&str, Body, Format); 10] = [
+const SINGLE: [(&str, Body, Format); 12] = [
     (
         "tree::an_indexed_folder_loses_its_index",
         tree::an_indexed_folder_loses_its_index,
@@ -69,6 +69,16 @@ const SINGLE: [(&str, Body, Format); 10] = [
         "space::a_page_gets_all_blocks_or_none",
         space::a_page_gets_all_blocks_or_none,
         SMALL,
+    ),
+    (
+        "power_cut::a_freed_index_block_is_reused",
+        power::a_freed_index_block_is_reused,
+        SMALL,
+    ),
+    (
+        "power_cut::a_freed_large_index_block_is_reused",
+        power::a_freed_index_block_is_reused,
+        SMALL_LARGE_BLOCKS,
     ),
 ];
 

@@ -16,6 +16,7 @@ use crate::model::{self, Model, PAGE};
 use crate::operations::mount;
 use crate::plan::{NOW, Scene};
 use crate::random::Random;
+use crate::space::create;
 use crate::tools::{self, Format};
 
 /// How the writes since the last sync reach the medium.
@@ -43,46 +44,106 @@ pub(crate) fn survive(
     seeds: std::ops::Range<u64>,
 ) -> Result<(), Failed> {
     let clean = tools::make(format, None)?;
-    let (mut cuts, mut repairs) = (0, 0);
+    let mut repairs = 0;
+    let cuts = (seeds.end - seeds.start) * SYNCS * CUTS;
     for seed in seeds {
         let mut scene = Scene::new(mount(clean.clone())?, seed);
         let mut chance = Random(!seed);
         soil(&scene.volume, &mut chance)?;
         for sync in 0..SYNCS {
-            let synced = Synced {
-                bytes: scene.volume.disk().bytes(),
-                model: scene.model.clone(),
-            };
-            scene.changes = Changes::default();
-            scene.volume.disk().record();
-            for _ in 0..STEPS {
-                match scene.step() {
-                    Ok(()) | Err(ext2::Error::NoSpace) => {}
-                    Err(error) => return Err(format!("seed {seed}, sync {sync}: {error}").into()),
-                }
-            }
-            let log = scene.volume.disk().log();
-            for _ in 0..CUTS {
-                let cut = chance.below(log.len() as u64 + 1) as usize;
-                let bytes = match order {
-                    Order::AsWritten => in_order(&synced.bytes, &log[..cut]),
-                    Order::Any => in_any_order(&synced.bytes, &log[..cut], &mut chance),
-                };
-                let name = format!(
-                    "seed {seed}, sync {sync}, cut after write {cut} of {}",
-                    log.len()
-                );
-                cuts += 1;
-                let repaired = judge(&bytes, &synced.model, &scene.changes);
-                repairs += u64::from(repaired.map_err(|failed| in_case(&name, &failed))?);
-            }
+            let tried = cut(&mut scene, (order, CUTS), &mut chance, |scene| {
+                (0..STEPS).try_for_each(|_| scene.step().or_else(full_is_fine))
+            });
+            let name = format!("seed {seed}, sync {sync}");
+            repairs += tried.map_err(|failed| in_case(&name, &failed))?;
         }
     }
-    println!(
-        "{order:?}, {} byte blocks: {cuts} cuts, {repairs} repaired",
-        format.block_size
-    );
+    let size = format.block_size;
+    println!("{order:?}, {size} byte blocks: {cuts} cuts, {repairs} repaired");
     Ok(())
+}
+
+fn full_is_fine(error: Error) -> Result<(), Error> {
+    match error {
+        Error::NoSpace => Ok(()),
+        error => Err(error),
+    }
+}
+
+/// A sync, then `work`; then so many cuts of what that wrote. How many of them left something to repair.
+fn cut(
+    scene: &mut Scene,
+    (order, cuts): (Order, u64),
+    chance: &mut Random,
+    work: impl FnOnce(&mut Scene) -> Result<(), Error>,
+) -> Result<u64, Failed> {
+    let synced = Synced {
+        bytes: scene.volume.disk().bytes(),
+        model: scene.model.clone(),
+    };
+    scene.changes = Changes::default();
+    scene.volume.disk().record();
+    work(scene).map_err(words)?;
+    let log = scene.volume.disk().log();
+    let mut repairs = 0;
+    for _ in 0..cuts {
+        let cut = chance.below(log.len() as u64 + 1) as usize;
+        let bytes = match order {
+            Order::AsWritten => in_order(&synced.bytes, &log[..cut]),
+            Order::Any => in_any_order(&synced.bytes, &log[..cut], chance),
+        };
+        let name = format!("cut after write {cut} of {}", log.len());
+        let repaired = judge(&bytes, &synced.model, &scene.changes);
+        repairs += u64::from(repaired.map_err(|failed| in_case(&name, &failed))?);
+    }
+    Ok(repairs)
+}
+
+fn words(error: Error) -> Failed {
+    error.to_string().into()
+}
+
+/// A file loses all that is behind its last index block, and another gets that, index block included, since nothing else is
+/// free: what the first has left must not go with it.
+pub(crate) fn a_freed_index_block_is_reused(format: Format) -> Result<(), Failed> {
+    let mut scene = Scene::new(mount(tools::make(format, None)?)?, 0);
+    let mut chance = Random(1);
+    soil(&scene.volume, &mut chance)?;
+    let [long, filler, next] =
+        ["long", "filler", "next"].map(|name| create(&mut scene, name.into()));
+    let (long, filler, next) = (
+        long.map_err(words)?,
+        filler.map_err(words)?,
+        next.map_err(words)?,
+    );
+    let block = u64::from(format.block_size);
+    let (start, per_index) = (12 + block / 4, block / 4);
+    let some = vec![3; 24 * block as usize];
+    for first in [start, start + per_index] {
+        scene
+            .write_bytes(long, first * block, &some)
+            .map_err(words)?;
+    }
+    scene.write_bytes(filler, 0, &[4]).map_err(words)?;
+    let fill = |index: &u64| scene.volume.allocate(filler, index * block, block).is_err();
+    let full = (0..).find(fill).ok_or("the volume is endless")?;
+    scene
+        .volume
+        .set_size(filler, full * block, NOW)
+        .map_err(words)?;
+    scene.changes.removed.insert(filler);
+    scene.model.nodes.remove(&filler);
+    scene.model.entries_mut(ROOT).remove(b"filler".as_slice());
+    cut(&mut scene, (Order::Any, 40), &mut chance, |scene| {
+        scene.truncate_to(long, (start + per_index) * block)?;
+        let full = (0..).find_map(|index| {
+            scene
+                .write_bytes(next, index * PAGE, &[5; PAGE as usize])
+                .err()
+        });
+        full.map_or(Ok(()), full_is_fine)
+    })
+    .map(drop)
 }
 
 /// Fills what is free with what e2fsck would take for pointers, wrong ones and right ones: no block is zeroes by chance.
@@ -96,7 +157,6 @@ fn soil(volume: &Volume<TestDisk>, chance: &mut Random) -> Result<(), Failed> {
         target: b"",
         device: (0, 0),
     };
-    let words = |error: Error| error.to_string();
     let number = volume.create(ROOT, b"soil", &new, NOW).map_err(words)?;
     for index in 0.. {
         let garbage = (0..PAGE / 4).flat_map(|_| (chance.below(4000) as u32).to_le_bytes());
@@ -104,7 +164,7 @@ fn soil(volume: &Volume<TestDisk>, chance: &mut Random) -> Result<(), Failed> {
         match model::write_page(volume, number, (index, &page), (index + 1) * PAGE) {
             Ok(()) => {}
             Err(Error::NoSpace) => break,
-            Err(error) => return Err(words(error).into()),
+            Err(error) => return Err(words(error)),
         }
     }
     volume.unlink(ROOT, b"soil", NOW).map_err(words)?;

@@ -24,7 +24,7 @@ fn file() -> New<'static> {
 }
 
 /// Adds an empty file to the root.
-fn create(scene: &mut Scene, name: String) -> Result<u32, Error> {
+pub(crate) fn create(scene: &mut Scene, name: String) -> Result<u32, Error> {
     let number = scene.volume.create(ROOT, name.as_bytes(), &file(), NOW)?;
     let content = Content::File {
         size: 0,

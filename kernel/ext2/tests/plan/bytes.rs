@@ -47,6 +47,18 @@ impl Scene {
         let chance = self.random.below(4);
         let up_to = self.random.pick(&[PAGE, 30 * PAGE, 600 * PAGE, 80 << 20]);
         let below = self.random.below(up_to);
+        let Content::File { size, .. } = &self.model.nodes[&number].content else {
+            panic!("inode {number} is no file");
+        };
+        let size = match chance {
+            0 => 0,
+            1 => *size / 2,
+            _ => below,
+        };
+        self.truncate_to(number, size)
+    }
+
+    pub(crate) fn truncate_to(&mut self, number: u32, new: u64) -> Result<(), Error> {
         let node = self
             .model
             .nodes
@@ -54,11 +66,6 @@ impl Scene {
             .expect("the file is there");
         let Content::File { size, pages } = &mut node.content else {
             panic!("inode {number} is no file");
-        };
-        let new = match chance {
-            0 => 0,
-            1 => *size / 2,
-            _ => below,
         };
         self.changes.of(number, new.min(*size));
         model::truncate(&self.volume, (number, size, pages), new, NOW)

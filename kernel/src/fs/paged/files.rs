@@ -144,7 +144,6 @@ fn behind((device, inode): Key) -> Option<Key> {
 }
 
 /// The first file from `from` on.
-
 fn next(from: Key) -> Option<(Key, Arc<CachedFile>)> {
     let files = FILES.lock();
     let place = place(&files, from).unwrap_or_else(|place| place);

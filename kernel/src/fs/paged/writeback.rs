@@ -108,7 +108,7 @@ impl Paged {
             drive.wait_out(|| spare.is_over());
         }
         // The request lets go of it right after it has said that it is over.
-        while !Arc::get_mut(spare).map(Batch::clear).is_some() {
+        while Arc::get_mut(spare).map(Batch::clear).is_none() {
             sched::yield_now();
         }
         any

@@ -44,7 +44,7 @@ fn main() {
 fn explore(scheduler: impl Scheduler + 'static, scene: fn()) {
     let mut config = Config::new();
     config.silence_warnings = true;
-    config.stack_size = 1 << 17;
+    config.stack_size = 1 << 18;
     // The seeds are fixed: the same command fails the same way.
     config.failure_persistence = FailurePersistence::None;
     Runner::new(scheduler, config).run(scene);

@@ -74,11 +74,11 @@ impl Disk {
     /// Finds places for all blocks of a page.
     pub(crate) fn find_place(&mut self, (file, page): Place) {
         let places = self.places((file, page));
-        for block in (0..BLOCKS).filter(|block| places & 1 << block == 0) {
+        for block in (0..BLOCKS).filter(|block| places & (1 << block) == 0) {
             let words = (BLOCK / 8) as usize;
             let first = block as usize * words;
             for index in first..first + words {
-                let rubbish = mix(page << 20 | index as u64) | 1;
+                let rubbish = mix((page << 20) | index as u64) | 1;
                 self.contents.store((file, page, index), rubbish);
             }
         }

@@ -192,9 +192,9 @@ pub(crate) const BLOCK: u64 = 1024;
 /// Whether the disk has a place for block number `block` of file number `file` from the start: one page in five is a hole, and
 /// one has holes.
 pub(crate) fn has_place(file: usize, block: u64) -> bool {
-    match mix((file as u64) << 32 | block / 4) % 5 {
+    match mix(((file as u64) << 32) | (block / 4)) % 5 {
         0 => false,
-        1 => mix((file as u64) << 40 | block).is_multiple_of(2),
+        1 => mix(((file as u64) << 40) | block).is_multiple_of(2),
         _ => true,
     }
 }

@@ -4,6 +4,7 @@
 mod advice;
 mod cache;
 mod cow;
+mod disk;
 mod faults;
 mod frames;
 mod reverse;
@@ -131,5 +132,21 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     (
         "no_walk_looks_into_a_table_that_is_gone",
         reverse::expel_beside_unmap,
+    ),
+    (
+        "no_store_is_in_no_mark_and_on_no_disk",
+        disk::stores_beside_write,
+    ),
+    (
+        "no_store_is_given_back_to_the_disk",
+        disk::give_back_beside_accesses,
+    ),
+    (
+        "no_lookup_finds_what_was_given_back",
+        disk::give_back_beside_lookups,
+    ),
+    (
+        "no_read_brings_back_what_its_file_lost",
+        disk::cut_beside_reads,
     ),
 ];

@@ -3,6 +3,7 @@
 //! Seeds differ in kind and not only in chance: each draws how often every operation happens, including never, and the
 //! few places in the address space where everything happens. Crowded places make neighbours, and neighbours make bugs.
 mod accesses;
+mod disk;
 mod forecast;
 mod machine;
 mod places;
@@ -10,8 +11,8 @@ mod verbs;
 
 use crate::files::Store;
 use crate::op::{
-    Call, DiskResult, Extent, Failing, Growth, Length, Op, Pid, Place, Populate, Reach, Request,
-    Reserve, Rights, Sharing, Source, Span, Step,
+    Call, Extent, Failing, Growth, Length, Op, Pid, Place, Populate, Reach, Request, Reserve,
+    Rights, Sharing, Source, Span, Step,
 };
 use crate::oracle::Area;
 use crate::plan::{Config, Plan};
@@ -241,14 +242,6 @@ impl Author<'_> {
         self.random.below(self.config.rules.files.len() as u64) as usize
     }
 
-    /// One that is written back.
-    fn disk_file(&mut self) -> usize {
-        let files = self.config.rules.files.iter().enumerate();
-        let on_disk = files.filter(|(_, file)| file.store == Store::Disk);
-        let numbers: Vec<usize> = on_disk.map(|(number, _)| number).collect();
-        self.random.pick(&numbers)
-    }
-
     fn rights(&mut self) -> Rights {
         self.random.weighted(&[
             (50, Rights::RW),
@@ -385,22 +378,6 @@ impl Author<'_> {
             1 => self.random.word() >> 16,
             _ => start + self.random.below(16 * 4096),
         }
-    }
-
-    fn finish_read(&mut self) -> Op {
-        Op::FinishRead {
-            skip: self.random.below(4) as usize,
-            result: self.disk_result(),
-        }
-    }
-
-    fn disk_result(&mut self) -> DiskResult {
-        self.random.pick(&[
-            DiskResult::Done,
-            DiskResult::Done,
-            DiskResult::Done,
-            DiskResult::Failed,
-        ])
     }
 
     fn hoard(&mut self) -> Op {

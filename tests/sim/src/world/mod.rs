@@ -1,13 +1,14 @@
 //! A run as it runs: every step is done by `mm` on the soft machine and by the oracle, and the two must agree.
 //!
-//! `process.rs` begins and ends processes, `calls.rs` does the system calls, `files.rs` those on files, `disk.rs` what of that reaches a disk, `access.rs` the loads and stores,
-//! `advance.rs` what is fetched before it is touched, `inspect.rs` looks for contradictions after each step.
+//! `process.rs` begins and ends processes, `calls.rs` does the system calls, `files.rs` those on files, `disk.rs` what of that
+//! reaches a disk, `leaving.rs` what leaves memory because it is there, `access.rs` the loads and stores, `advance.rs` what is fetched before it is touched, `inspect.rs` looks for contradictions after each step.
 mod access;
 mod advance;
 mod calls;
 mod disk;
 mod files;
 mod inspect;
+mod leaving;
 mod process;
 mod reverse;
 mod verbs;

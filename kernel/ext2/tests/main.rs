@@ -31,7 +31,7 @@ const SEEDS: u64 = 4;
 type Body = fn(Format) -> Result<(), Failed>;
 
 /// What needs one kind of volume only.
-const SINGLE: [(&str, Body, Format); 12] = [
+const SINGLE: [(&str, Body, Format); 13] = [
     (
         "tree::an_indexed_folder_loses_its_index",
         tree::an_indexed_folder_loses_its_index,
@@ -79,6 +79,11 @@ const SINGLE: [(&str, Body, Format); 12] = [
         "power_cut::a_freed_large_index_block_is_reused",
         power::a_freed_index_block_is_reused,
         SMALL_LARGE_BLOCKS,
+    ),
+    (
+        "tree::a_long_file_is_announced",
+        tree::a_long_file_is_announced,
+        FORMATS[3],
     ),
 ];
 

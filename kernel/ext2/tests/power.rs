@@ -175,8 +175,8 @@ fn soil(volume: &Volume<TestDisk>, chance: &mut Random) -> Result<(), Failed> {
 /// Repairs the volume and compares; whether there was something to repair.
 fn judge(bytes: &[u8], order: Order, model: &Model, changes: &Changes) -> Result<bool, Failed> {
     let (repaired, words) = tools::repair(bytes)?;
-    if order == Order::AsWritten && takes_what_is_free(&words) {
-        return Err(format!("something free is pointed to; e2fsck said\n{words}").into());
+    if order == Order::AsWritten && contradicts_itself(&words) {
+        return Err(format!("the order was wrong; e2fsck said\n{words}").into());
     }
     let volume = mount(repaired)?;
     let unchanged = || compare_unchanged(&volume, model, changes);
@@ -187,12 +187,17 @@ fn judge(bytes: &[u8], order: Order, model: &Model, changes: &Changes) -> Result
     }
 }
 
-/// Whether e2fsck found a block or inode in use that a bitmap calls free: in the order of writing there must be none.
-fn takes_what_is_free(words: &str) -> bool {
-    let differences = words
+/// Whether e2fsck found what there can't be in the order of writing: a block or inode in use that a bitmap calls free, one that
+/// two have, or one that is pointed to and holds something else yet.
+fn contradicts_itself(words: &str) -> bool {
+    let has = |word: &&str| words.contains(*word);
+    let mut differences = words
         .lines()
         .filter(|line| line.contains("bitmap differences:"));
-    differences.into_iter().any(|line| line.contains(" +"))
+    ["corrupted", "Missing '.", "llegal block", "ultiply-claimed"]
+        .iter()
+        .any(has)
+        || differences.any(|line| line.contains(" +"))
 }
 
 fn in_order(synced: &[u8], log: &[Write]) -> Vec<u8> {

@@ -73,7 +73,7 @@ pub(crate) const FORMATS: [Format; 6] = [
     Format {
         block_size: 1024,
         revision: 1,
-        options: &["-g", "1024", "-I", "128", "-O", "^resize_inode"],
+        options: &["-g", "1024", "-I", "128", "-O", "^resize_inode,ext_attr"],
         kilobytes: 5001,
     },
     Format {

@@ -6,11 +6,11 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use ext2::{Access, Error, Kind, ROOT, Volume};
+use ext2::{Access, Attributes, Error, Kind, New, ROOT, Volume};
 use libtest_mimic::Failed;
 
 use crate::disk::TestDisk;
-use crate::model::{PAGE, read_page};
+use crate::model::{self, PAGE, read_page};
 use crate::operations::{leave, mount};
 use crate::plan::NOW;
 use crate::tools::{self, Format};
@@ -183,6 +183,10 @@ pub(crate) fn attributes_go_with_their_inode(format: Format) -> Result<(), Faile
     let image = tools::make(format, Some(root.path()))?;
     let image = tools::edit(&image, "ea_set /a/4096 user.colour green")?;
     let image = tools::edit(&image, "ea_set /short user.colour green")?;
+    assert!(
+        !tools::debugfs(&image, "stat /short")?.contains("File ACL: 0\n"),
+        "it has no attributes"
+    );
     let volume = mount(image)?;
     let expected = harvest_host(root.path())?;
     assert!(
@@ -242,4 +246,31 @@ pub(crate) fn the_state_is_kept(format: Format) -> Result<(), Failed> {
         "what was not checked does not become clean"
     );
     Ok(())
+}
+
+/// A file of 2 GiB and more is announced in the superblock, which revision 0 has no word for.
+pub(crate) fn a_long_file_is_announced(format: Format) -> Result<(), Failed> {
+    let volume = mount(tools::make(format, None)?)?;
+    let attributes = Attributes {
+        mode: 0o100_644,
+        ..Attributes::default()
+    };
+    let new = New {
+        attributes,
+        target: b"",
+        device: (0, 0),
+    };
+    let number = volume.create(ROOT, b"long", &new, NOW).map_err(words)?;
+    let end = (5 << 29) + PAGE;
+    model::write_page(
+        &volume,
+        number,
+        (end / PAGE - 1, &vec![1; PAGE as usize]),
+        end,
+    )
+    .map_err(words)?;
+    volume.set_size(number, end, NOW).map_err(words)?;
+    let too_long = volume.longest_file() + 1;
+    assert_eq!(volume.set_size(number, too_long, NOW), Err(Error::TooBig));
+    tools::check(&leave(volume)?)
 }

@@ -202,3 +202,36 @@ fn remove(volume: &Volume<TestDisk>, folder: u32, name: &[u8]) -> Result<(), Err
     };
     volume.free(removed.number, NOW)
 }
+
+/// Index blocks that lead back to themselves, three deep: a billion steps for who believes them.
+pub(crate) fn a_tree_in_a_circle_ends(format: Format) -> Result<(), Failed> {
+    const BLOCK: usize = 400;
+    let volume = mount(tools::make(format, None)?)?;
+    let attributes = Attributes {
+        mode: 0o100_644,
+        ..Attributes::default()
+    };
+    let new = New {
+        attributes,
+        target: b"",
+        device: (0, 0),
+    };
+    let created = volume.create(ROOT, b"file", &new, NOW);
+    let number = created.map_err(|error| error.to_string())?;
+    let image = tools::edit(&leave(volume)?, &format!("setb {BLOCK}"))?;
+    let mut image = tools::edit(&image, &format!("sif /file block[TIND] {BLOCK}"))?;
+    let size = format.block_size as usize;
+    for word in image[BLOCK * size..][..size].chunks_exact_mut(4) {
+        word.copy_from_slice(&(BLOCK as u32).to_le_bytes());
+    }
+    let volume = mount(image)?;
+    let far = (12 + 256 + 256 * 256) * u64::from(format.block_size);
+    let run = volume.map(number, far, 1);
+    assert!(
+        run.is_ok_and(|run| run.at == Some((BLOCK * size) as u64)),
+        "{run:?}"
+    );
+    volume.disk().allow(10_000);
+    assert_eq!(volume.release(number, 0), Err(Error::Corrupt));
+    Ok(())
+}

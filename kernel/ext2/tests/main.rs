@@ -31,7 +31,7 @@ const SEEDS: u64 = 4;
 type Body = fn(Format) -> Result<(), Failed>;
 
 /// What needs one kind of volume only.
-const SINGLE: [(&str, Body, Format); 13] = [
+const SINGLE: [(&str, Body, Format); 14] = [
     (
         "tree::an_indexed_folder_loses_its_index",
         tree::an_indexed_folder_loses_its_index,
@@ -84,6 +84,11 @@ const SINGLE: [(&str, Body, Format); 13] = [
         "tree::a_long_file_is_announced",
         tree::a_long_file_is_announced,
         FORMATS[3],
+    ),
+    (
+        "damage::a_tree_in_a_circle_ends",
+        damage::a_tree_in_a_circle_ends,
+        SMALL,
     ),
 ];
 

@@ -21,6 +21,7 @@ mod scrollback;
 mod session;
 mod stick;
 mod trace;
+mod volumes;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
             .chain(foreign::trials())
             .chain(dynamic::trials())
             .chain(disks::trials())
+            .chain(volumes::trials())
             .chain([debugger::trial()])
             .chain(machine::trials())
             .chain(refusals::trials())

@@ -125,6 +125,8 @@ pub(crate) fn close() {
     for system in kinds::shared() {
         system.files.close();
     }
+    // With them go what they have of files on disks.
+    drop(mounts);
     paged::collect();
 }
 

@@ -8,7 +8,7 @@ use ext2::Kind;
 
 use super::{Node, now};
 use crate::fs::inode::{
-    self, Directory, FIRST_COOKIE, Inode, Listed, Name, New, Removal, Taken, Unnamed,
+    self, Directory, FIRST_COOKIE, Inode, Listed, New, Removal, Taken, Unnamed,
 };
 
 /// Types as `st_mode` has them.
@@ -69,10 +69,9 @@ impl Node {
         }
     }
 
-    /// Inode `number`, which is called `name` here.
-    fn child(&self, number: u32, name: &[u8]) -> Result<Arc<Self>, Errno> {
+    /// What `node` was reached by: it is called `name` here.
+    fn note_child(&self, node: Arc<Self>, name: &[u8]) -> Result<Arc<Self>, Errno> {
         let name = inode::name_of(name)?;
-        let node = self.volume().node(number)?;
         node.card.note_entry(self.me()?, name);
         Ok(node)
     }
@@ -90,18 +89,14 @@ impl Node {
             Err(Errno::EXDEV)
         }
     }
-
-    /// What lies at `number` moved to `to`, where it is called `name`.
-    fn note_move(&self, number: u32, to: &Arc<Self>, name: Name) {
-        if let Ok(node) = self.volume().node(number) {
-            node.card.note_entry(to.clone(), name);
-        }
-    }
 }
 
 impl Directory for Node {
     fn lookup(&self, name: &[u8]) -> Result<Arc<dyn Inode>, Errno> {
-        Ok(self.child(self.number_of(name)?, name)?)
+        let node = self
+            .volume()
+            .node(|volume| volume.lookup(self.number(), name))?;
+        Ok(self.note_child(node, name)?)
     }
 
     fn next(&self, from: u64) -> Result<Option<Listed>, Errno> {
@@ -139,11 +134,11 @@ impl Directory for Node {
     fn create(&self, name: &[u8], new: &New<'_>) -> Result<Arc<dyn Inode>, Errno> {
         self.check_alive()?;
         let inode = new_inode(new);
-        let number = self
+        let node = self
             .volume()
-            .with(|volume| volume.create(self.number(), name, &inode, now()))?;
+            .node(|volume| volume.create(self.number(), name, &inode, now()))?;
         self.volume().refresh(&[self.number()]);
-        Ok(self.child(number, name)?)
+        Ok(self.note_child(node, name)?)
     }
 
     fn create_unnamed(&self, mode: u32, later: Unnamed) -> Result<Arc<dyn Inode>, Errno> {
@@ -153,12 +148,12 @@ impl Directory for Node {
             special: 0,
         };
         let inode = new_inode(&new);
-        let number = self
+        let node = self
             .volume()
-            .with(|volume| volume.create_unnamed(self.number(), &inode))?;
+            .node(|volume| volume.create_unnamed(self.number(), &inode))?;
         let mut name = inode::copy(b"#")?;
-        inode::extend_number(&mut name, number.into())?;
-        let node = self.child(number, &name)?;
+        inode::extend_number(&mut name, node.number().into())?;
+        let node = self.note_child(node, &name)?;
         node.card.note_unnamed(later);
         Ok(node)
     }
@@ -212,8 +207,10 @@ impl Directory for Node {
             );
             Ok((number, volume.rename(old, new, now())?))
         })?;
-        if self.number_of(name).is_err() {
-            self.note_move(number, &to, kept);
+        if let Some(card) = self.volume().card(number)
+            && self.number_of(name).is_err()
+        {
+            card.note_entry(to.clone(), kept);
         }
         self.volume().refresh(&[from, to.number(), number]);
         removed.map_or(Ok(()), |removed| self.volume().note_removal(removed))

@@ -10,6 +10,7 @@ mod buffer;
 mod card;
 mod directory;
 mod open;
+mod recent;
 mod regular;
 mod system;
 mod volume;

@@ -130,7 +130,7 @@ fn open(
         // Whoever loses power from here on shall be told so by e2fsck.
         paged::sync_all();
     }
-    let root = volume.node(ext2::ROOT)?;
+    let root = volume.node(|_| Ok(ext2::ROOT))?;
     Arc::try_new(Ext2 { volume, root }).map_err(|_| Errno::ENOMEM)
 }
 
@@ -243,6 +243,7 @@ impl Volume {
     fn is_in_use(&self) -> bool {
         const TRIES: usize = 100;
         paged::sync_all();
+        self.forget_recent();
         for _ in 0..TRIES {
             paged::collect();
             if self.in_use() <= 1 {

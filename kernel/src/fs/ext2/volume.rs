@@ -8,6 +8,7 @@ use mm::page_cache::CachedFile;
 
 use super::buffer::Buffer;
 use super::card::Card;
+use super::recent::Recent;
 use super::regular::Regular;
 use super::{Content, Node, now};
 use crate::block::{self, Claim};
@@ -31,6 +32,7 @@ pub(super) struct Volume {
     /// The right to write to the disk, while it may be written.
     claim: IrqLock<Option<Claim>>,
     table: IrqLock<Table>,
+    recent: Recent,
 }
 
 #[derive(Default)]
@@ -88,6 +90,7 @@ impl Volume {
             inner: Gate::new(Some(inner)),
             claim: IrqLock::new(Rank::Files, claim),
             table: IrqLock::new(Rank::Files, Table::default()),
+            recent: Recent::new(),
         };
         Arc::try_new(volume).map_err(|_| Errno::ENOMEM)
     }
@@ -152,6 +155,9 @@ impl Volume {
 
     /// An inode lost a name, and has so many left: with none, and nobody who has it, it is freed.
     pub(super) fn note_removal(&self, removed: ext2::Removed) -> Result<(), Errno> {
+        if removed.links == 0 {
+            self.recent.drop_if(|node| node.number() == removed.number);
+        }
         let card = self.table.lock().find(removed.number);
         match card {
             Some(_card) => self.refresh(&[removed.number]),
@@ -164,10 +170,27 @@ impl Volume {
         self.with(|_| Ok(()))
     }
 
-    /// Inode `number`, which has a name, or was just made.
-    pub(super) fn node(self: &Arc<Self>, number: u32) -> Result<Arc<Node>, Errno> {
+    /// The inode that `find` finds, or makes: nobody can free its number in between.
+    pub(super) fn node(
+        self: &Arc<Self>,
+        find: impl FnOnce(&ext2::Volume<Buffer>) -> Result<u32, Error>,
+    ) -> Result<Arc<Node>, Errno> {
         let turn = self.inner.enter();
         let inner = turn.as_ref().ok_or(Errno::EIO)?;
+        self.free_orphans(inner);
+        let number = find(inner).map_err(errno)?;
+        let node = self.node_of(inner, number)?;
+        drop(turn);
+        self.recent.keep(&node);
+        Ok(node)
+    }
+
+    /// Inode `number`. The caller has the gate.
+    fn node_of(
+        self: &Arc<Self>,
+        inner: &ext2::Volume<Buffer>,
+        number: u32,
+    ) -> Result<Arc<Node>, Errno> {
         let there = self.table.lock().find(number);
         if let Some(node) = there.as_ref().and_then(|card| card.node.lock().upgrade()) {
             return Ok(node);
@@ -234,6 +257,16 @@ impl Volume {
         if is_orphan && table.orphans.len() < table.orphans.capacity() {
             table.orphans.push(number);
         }
+    }
+
+    /// The card of inode `number`, if that is in use.
+    pub(super) fn card(&self, number: u32) -> Option<Arc<Card>> {
+        self.table.lock().find(number)
+    }
+
+    /// Nobody who only had it a while ago has an inode any more.
+    pub(super) fn forget_recent(&self) {
+        self.recent.drop_if(|_| true);
     }
 
     /// How many inodes are in use.

@@ -9,9 +9,9 @@ use crate::vma::VmFlags;
 
 #[test]
 fn no_first_store_passes_unnoticed() {
-    let drawing = Drawing::of("ccd");
+    let drawing = Drawing::of("c.d");
     drawing.takes(0, Access::Read, Path::FileRead);
-    drawing.takes(2, Access::Read, Path::FileRead);
+    drawing.draw(1, 'c');
     drawing.is_mapped("r.r");
     drawing.takes(0, Access::Write, Path::WriteNotify);
     drawing.takes(1, Access::Write, Path::FileStore);
@@ -24,8 +24,9 @@ fn no_first_store_passes_unnoticed() {
 
 #[test]
 fn no_store_comes_before_its_place_on_the_disk() {
-    let drawing = Drawing::of("hh");
+    let drawing = Drawing::of("h.");
     drawing.takes(0, Access::Read, Path::FileRead);
+    drawing.draw(1, 'h');
     for page in [0, 1, 0] {
         let Outcome::NeedsRoom(room) = drawing.fault(page, Access::Write) else {
             panic!("page {page} has a place");
@@ -90,8 +91,9 @@ fn no_page_behind_the_end_gets_a_place() {
 
 #[test]
 fn no_right_comes_back_with_mprotect() {
-    let mut drawing = Drawing::of("ccc");
+    let mut drawing = Drawing::of("c..");
     drawing.takes(0, Access::Read, Path::FileRead);
+    (1..3).for_each(|page| drawing.draw(page, 'c'));
     drawing.takes(1, Access::Write, Path::FileStore);
     for (access, entries) in [
         (VmFlags::READ, "rr."),

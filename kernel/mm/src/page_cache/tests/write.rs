@@ -10,12 +10,12 @@ fn no_page_becomes_clean_that_can_be_stored_to() {
     let drawing = Drawing::of("cdcd");
     drawing.takes(0, Access::Write, Path::FileStore);
     drawing.takes(1, Access::Read, Path::FileRead);
-    drawing.is_mapped("wr..");
+    drawing.is_mapped("wrrr");
     let begun: Vec<Write> = core::iter::from_fn(|| drawing.begin_write()).collect();
     let pages: Vec<u64> = begun.iter().map(Write::index).collect();
     assert_eq!(pages, [0, 1, 3]);
     drawing.is_cached("wwcw");
-    drawing.is_mapped("rr..");
+    drawing.is_mapped("rrrr");
     assert_eq!(drawing.memory.pages_being_written(), 3);
     // Who stores meanwhile makes the page dirty again, and nobody writes it before it has arrived.
     drawing.takes(0, Access::Write, Path::WriteNotify);

@@ -2,6 +2,7 @@
 //! while they wait harm nobody else.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -44,6 +45,12 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("who_reads_in_order_reads_much_at_once", reads_ahead),
         trial("a_bad_sector_harms_nobody_else", a_bad_sector),
         trial("nobody_dies_late_on_a_slow_disk", a_slow_disk),
+        trial("nobody_dies_for_a_disk_larger_than_memory", || {
+            a_large_disk("virtio", "/dev/vda")
+        }),
+        trial("nobody_dies_for_a_large_disk_by_nvme", || {
+            a_large_disk("nvme", "/dev/nvme0n1")
+        }),
     ]
 }
 
@@ -141,6 +148,28 @@ fn a_bad_sector() -> Result<()> {
     let options = ["--checked", "--bad-sector", BAD_SECTOR];
     let booted = boot(&content(), &options, &["errors", "/dev/vda", BAD_SECTOR])?;
     expect(&booted, include_str!("disk_errors.txt"))?;
+    expect_all_back(&booted)
+}
+
+/// 256 MiB on a machine with 64: zeroes, but for a word at each MiB.
+fn a_large_disk(bus: &str, device: &str) -> Result<()> {
+    const MEBIBYTE: u64 = 1 << 20;
+    const MEBIBYTES: u64 = 256;
+    let (_folder, path) = file_of(&[])?;
+    let file = fs::File::options().write(true).open(&path)?;
+    file.set_len(MEBIBYTES * MEBIBYTE)?;
+    for at in (0..MEBIBYTES).map(|number| number * MEBIBYTE) {
+        let word = (at / 8 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        file.write_all_at(&word.to_le_bytes(), at)?;
+    }
+    let path = path.to_str().context("a path is not UTF-8")?;
+    let machine = ["--checked", "--memory", "64M", "--disk-bus", bus];
+    let words = ["--disk", path].into_iter().chain(machine);
+    let words = words.chain(["--", "disk", "large", device]);
+    let booted = Run::boot(words)?.end(Input::Nothing)?;
+    booted.expect_code(0)?;
+    expect(&booted, include_str!("disk_large.txt"))?;
+    ensure!(!booted.log.contains("out of memory"), "{}", booted.report());
     expect_all_back(&booted)
 }
 

@@ -203,7 +203,9 @@ impl Drive {
         let mut state = self.state.lock();
         if !state.may_send(&request) {
             drop(state);
-            log::error!("a write to a disk that nobody asked to be written was refused");
+            if may_say() {
+                log::error!("a write to a disk that nobody asked to be written was refused");
+            }
             request.finish(Answer::Failed);
             return None;
         }
@@ -219,7 +221,7 @@ impl Drive {
         }
         let batch = Batch::try_new(0)?;
         batch.send_flush(self);
-        self.wait_until(|| batch.is_over())?;
+        self.wait_out(|| batch.is_over());
         batch.result()
     }
 
@@ -303,14 +305,21 @@ impl Drive {
     }
 }
 
-/// Programs can cause such lines, by reading a bad disk again and again.
-fn tell_of(failed: &Request) {
+/// Whether there may be a line more: programs can cause them, by reading a bad disk again and again.
+fn may_say() -> bool {
     static LINES: RateLimit = RateLimit::new();
     let Some(left_out) = LINES.admit(timer::nanoseconds()) else {
-        return;
+        return false;
     };
     if left_out > 0 {
         log::warn!("{left_out} lines about disks that failed were left out");
+    }
+    true
+}
+
+fn tell_of(failed: &Request) {
+    if !may_say() {
+        return;
     }
     match failed.action() {
         Action::Read => log::warn!("a disk could not read sectors {:?}", failed.sectors()),

@@ -30,6 +30,8 @@ use crate::heap;
 pub(crate) enum Need {
     /// The page at an address.
     Page(u64),
+    /// Pages of a file, which a call reads.
+    File,
     /// The record of an area.
     Area,
     /// A new process.
@@ -42,6 +44,7 @@ impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Page(address) => write!(f, "the page at {address:#x}"),
+            Self::File => f.write_str("pages of a file"),
             Self::Area => f.write_str("the record of an area"),
             Self::Fork => f.write_str("a process"),
             Self::Space => f.write_str("an address space"),

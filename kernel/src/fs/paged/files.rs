@@ -5,6 +5,7 @@
 //! takes it out.
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use abi::Errno;
@@ -125,11 +126,19 @@ fn is_unused(file: &Arc<CachedFile>, paged: &Paged) -> bool {
 
 /// Shows each file to `see`, in the order of their keys. No lock is held meanwhile.
 pub(super) fn each(mut see: impl FnMut(&Arc<CachedFile>)) {
-    let mut from = Some((0, 0));
+    each_from((0, 0), |_, file| {
+        see(file);
+        ControlFlow::Continue(())
+    });
+}
+
+/// Shows files to `see` from `from` on, until it says that it has seen enough.
+pub(super) fn each_from(from: Key, mut see: impl FnMut(Key, &Arc<CachedFile>) -> ControlFlow<()>) {
+    let mut from = Some(from);
     while let Some((key, file)) = from.and_then(next) {
-        see(&file);
+        let seen = see(key, &file);
         file.release(memory());
-        from = behind(key);
+        from = behind(key).filter(|_| seen.is_continue());
     }
 }
 

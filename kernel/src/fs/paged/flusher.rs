@@ -53,8 +53,7 @@ fn go_round(everything: bool) {
         let since = paged.note_dirty(file, now);
         let is_old = since.is_some_and(|since| now.saturating_sub(since) >= AGE);
         if is_old || since.is_some() && everything {
-            // Nobody ends this thread, so it is not interrupted.
-            let _ = paged.begin_writing(file, &(0..u64::MAX));
+            paged.begin_writing(file, &(0..u64::MAX));
         }
     });
     files::collect();

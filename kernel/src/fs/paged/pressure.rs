@@ -1,30 +1,60 @@
 //! Memory that fills: clean pages are given back, dirty ones are written, and who writes much waits.
-use super::files;
+use core::ops::ControlFlow;
+
+use super::files::{self, Key};
 use crate::arch::memory::memory;
+use crate::lock::{IrqLock, Rank};
 
 /// Pages given back at a time.
 const ENOUGH: u64 = 64;
 
-/// Below this part of memory nobody reads ahead, and whoever reads gives pages back.
+/// Below this part of memory nobody reads ahead, and whoever reads gives pages back until twice as much is free.
 const FEW: usize = 64;
 
 /// Above this part of memory writers wait for dirty pages to be written.
 const MANY: u64 = 10;
+
+/// The file that gave pages back last: it is the next one's turn when it has given what it can.
+static HAND: IrqLock<Key> = IrqLock::new(Rank::Files, (0, 0));
 
 /// Whether so little memory is free that who reads ahead should leave it to others.
 pub(super) fn is_short() -> bool {
     memory().free_frames() < memory().managed_frames() / FEW
 }
 
+/// Has clean pages give way to those that are about to be read, where memory is short.
+pub(super) fn make_room() {
+    if !is_short() {
+        return;
+    }
+    let enough = memory().managed_frames() / FEW * 2;
+    while memory().free_frames() < enough && give_back() {}
+}
+
 /// Gives some clean pages back; false where there were none. Waits for nothing.
 pub(crate) fn give_back() -> bool {
     // Who was used lately gets away with it once.
-    give_back_round() || give_back_round()
+    go_round() || go_round()
 }
 
-fn give_back_round() -> bool {
+/// Asks each file once, from where the last round ended; true where that gave something back.
+fn go_round() -> bool {
+    let start = *HAND.lock();
     let mut left = ENOUGH;
-    files::each(|file| left -= file.give_back(memory(), left));
+    let mut ask = |from| {
+        files::each_from(from, |key, file| {
+            left -= file.give_back(memory(), left);
+            *HAND.lock() = key;
+            if left == 0 {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        left
+    };
+    if ask(start) > 0 {
+        ask((0, 0));
+    }
     left < ENOUGH
 }
 

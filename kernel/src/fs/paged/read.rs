@@ -12,6 +12,7 @@ use crate::block::{Action, Batch, MOST_FRAMES, Window, Work};
 use crate::fs::buffers::Buffers;
 use crate::fs::open::Step;
 use crate::lock::{IrqLock, Rank};
+use crate::process::oom::{self, Need};
 
 /// Bytes copied at a time.
 const PIECE: usize = 512;
@@ -27,9 +28,6 @@ impl Paged {
     /// first.
     fn fetch(&self, file: &Arc<CachedFile>, pages: Range<u64>) -> Result<Option<Fetch<'_>>, Errno> {
         let batch = new_batch(pages.end.saturating_sub(pages.start))?;
-        if pressure::is_short() {
-            pressure::give_back();
-        }
         match file.begin_read(memory(), pages.start) {
             Ok(Some(first)) => Ok(Some(self.send(batch, first, pages.start + 1..pages.end))),
             Ok(None) => Ok(None),
@@ -97,7 +95,9 @@ impl Paged {
     }
 }
 
+/// Room for up to so many pages, for which others give way where memory is short.
 fn new_batch(pages: u64) -> Result<Arc<Batch>, Errno> {
+    pressure::make_room();
     Batch::up_to(pages.clamp(1, MOST_FRAMES as u64) as usize)
 }
 
@@ -175,7 +175,7 @@ impl Reader {
             return Ok(Step::Done);
         }
         let wanted = (at % PAGE_SIZE + into.left()).div_ceil(PAGE_SIZE);
-        self.bring(file, at / PAGE_SIZE, wanted)?;
+        oom::retry(Need::File, || self.bring(file, at / PAGE_SIZE, wanted))?;
         let mut piece = [0; PIECE];
         let want = into.left().min(PIECE as u64) as usize;
         if let Some(count) = file.read_ready(memory(), at, &mut piece[..want]) {

@@ -16,13 +16,13 @@ pub(crate) fn pages_of(bytes: &Range<u64>) -> Range<u64> {
     bytes.start / PAGE_SIZE..bytes.end.div_ceil(PAGE_SIZE)
 }
 
-/// Has what was stored in `bytes` of a file survive the loss of power; files that lie on no disk never do. `EINTR` where the
-/// process has to end first. That a page of the file itself could not be written is the file's to tell.
+/// Has what was stored in `bytes` of a file survive the loss of power; files that lie on no disk never do. That a page of
+/// the file itself could not be written is the file's to tell.
 pub(crate) fn sync(file: &Arc<CachedFile>, bytes: &Range<u64>) -> Result<(), Errno> {
     let Some(paged) = of(file) else {
         return Ok(());
     };
-    paged.write_back(file, &pages_of(bytes))?;
+    paged.write_back(file, &pages_of(bytes));
     paged.owner.settle()?;
     if let Some(disk) = paged.owner.disk() {
         write_books(disk)?;
@@ -34,7 +34,7 @@ pub(crate) fn sync(file: &Arc<CachedFile>, bytes: &Range<u64>) -> Result<(), Err
 fn write_books(disk: &Arc<CachedFile>) -> Result<(), Errno> {
     let mut seen = disk.failures_seen();
     if let Some(paged) = of(disk) {
-        paged.write_back(disk, &ALL)?;
+        paged.write_back(disk, &ALL);
     }
     if disk.has_failed_since(&mut seen) {
         return Err(Errno::EIO);
@@ -44,20 +44,25 @@ fn write_books(disk: &Arc<CachedFile>) -> Result<(), Errno> {
 
 /// The same for all files at once: sync(2). What fails is told to those who ask for each file.
 pub(crate) fn sync_all() {
-    files::each(|file| {
-        if let Some(paged) = of(file).filter(|paged| paged.is_in_file_system()) {
-            let _ = paged.write_back(file, &ALL);
-            let _ = paged.owner.settle();
-        }
-    });
-    files::each(|file| {
-        if let Some(paged) = of(file).filter(|paged| !paged.is_in_file_system()) {
-            let _ = paged.write_back(file, &ALL);
-        }
-    });
+    write_files(|paged| paged.is_in_file_system());
+    write_files(|paged| !paged.is_in_file_system());
     for drive in block::drives().iter().filter(|drive| drive.is_claimed()) {
         let _ = drive.flush();
     }
+}
+
+/// Has the files of one file system written, by its device, and what it knows of them brought to the pages of the disk.
+pub(crate) fn write_files_of(device: u64) {
+    write_files(|paged| paged.owner.identity().0 == device);
+}
+
+fn write_files(is_wanted: impl Fn(&Paged) -> bool) {
+    files::each(|file| {
+        if let Some(paged) = of(file).filter(|paged| is_wanted(paged)) {
+            paged.write_back(file, &ALL);
+            let _ = paged.owner.settle();
+        }
+    });
 }
 
 impl Paged {

@@ -1,4 +1,4 @@
-//! Dirty pages go to the disk, in batches by their place in the file.
+//! Dirty pages go to the disk, in batches by their place in the file. Whoever dies meanwhile sees it through, as on Linux.
 //!
 //! Who gives memory back by writing must not need any that only writing gives back: where there is none for a batch, pages go
 //! one by one through a batch that has been there since boot, and a disk's queue has room for some requests for good.
@@ -27,53 +27,40 @@ pub(super) fn init() -> Result<(), Errno> {
 }
 
 impl Paged {
-    /// Has all that is dirty now of `pages` written. `EINTR` where the process has to end first; what fails is the file's to
-    /// tell.
-    pub(crate) fn write_back(
-        &self,
-        file: &Arc<CachedFile>,
-        pages: &Range<u64>,
-    ) -> Result<(), Errno> {
+    /// Has all that is dirty now of `pages` written. What fails is the file's to tell.
+    pub(crate) fn write_back(&self, file: &Arc<CachedFile>, pages: &Range<u64>) {
         // The second round has what was stored while an older write of the page was on its way.
         for _ in 0..2 {
-            self.begin_writing(file, pages)?;
-            self.wait_written(file, pages)?;
+            self.begin_writing(file, pages);
+            self.wait_written(file, pages);
         }
-        Ok(())
     }
 
     /// Sends what is dirty of `pages` and not on its way; returns when most of it is written.
-    pub(crate) fn begin_writing(
-        &self,
-        file: &Arc<CachedFile>,
-        pages: &Range<u64>,
-    ) -> Result<(), Errno> {
+    pub(crate) fn begin_writing(&self, file: &Arc<CachedFile>, pages: &Range<u64>) {
         let drive = self.volume().drive;
         let mut rest = pages.clone();
         let mut flying = [const { None::<Arc<Batch>> }; AHEAD];
         for turn in (0..AHEAD).cycle() {
-            wait_for(drive, flying[turn].take())?;
+            wait_for(drive, flying[turn].take());
             if file.dirty_pages() == 0 || !self.send_some(file, &mut rest, &mut flying[turn]) {
                 break;
             }
             sched::breathe();
         }
-        flying
-            .into_iter()
-            .try_for_each(|batch| wait_for(drive, batch))
+        flying.into_iter().for_each(|batch| wait_for(drive, batch));
     }
 
     /// Waits until no page of `pages` is on its way to the disk.
-    pub(crate) fn wait_written(&self, file: &CachedFile, pages: &Range<u64>) -> Result<(), Errno> {
+    pub(crate) fn wait_written(&self, file: &CachedFile, pages: &Range<u64>) {
         let drive = self.volume().drive;
         let mut rest = pages.clone();
         while file.pages_being_written() > 0
             && let Some(index) = file.first_being_written(memory(), rest.clone())
         {
-            drive.wait_until(|| !file.is_being_written(memory(), index))?;
+            drive.wait_out(|| !file.is_being_written(memory(), index));
             rest.start = index;
         }
-        Ok(())
     }
 
     /// Sends the first dirty pages of `rest`, which begins behind them then; false where there are none.
@@ -143,9 +130,8 @@ impl Paged {
     }
 }
 
-fn wait_for(drive: &Drive, batch: Option<Arc<Batch>>) -> Result<(), Errno> {
-    match batch {
-        Some(batch) => drive.wait_until(|| batch.is_over()),
-        None => Ok(()),
+fn wait_for(drive: &Drive, batch: Option<Arc<Batch>>) {
+    if let Some(batch) = batch {
+        drive.wait_out(|| batch.is_over());
     }
 }

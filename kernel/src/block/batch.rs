@@ -123,12 +123,13 @@ impl Batch {
     pub(crate) fn send(self: &Arc<Self>, drive: &Drive, action: Action) {
         let most = drive.facts().most_frames;
         let mut start = 0;
-        while start < self.pieces.len() {
-            let end = self.run_from(start, most);
-            self.left.fetch_add(1, Relaxed);
-            drive.send(Request::new(action, self.clone(), start..end));
+        drive.send(core::iter::from_fn(|| {
+            let end = self.run_from(start, action, most)?;
+            let pieces = start..end;
             start = end;
-        }
+            self.left.fetch_add(1, Relaxed);
+            Some(Request::new(action, self.clone(), pieces))
+        }));
         for page in &self.pages {
             self.end_piece(page, 0);
         }
@@ -137,14 +138,20 @@ impl Batch {
 
     /// Sends a flush, of no page.
     pub(super) fn send_flush(self: &Arc<Self>, drive: &Drive) {
-        drive.send(Request::new(Action::Flush, self.clone(), 0..0));
+        drive.send([Request::new(Action::Flush, self.clone(), 0..0)]);
     }
 
-    /// How far the pieces from `start` on lie on the disk one after another.
-    fn run_from(&self, start: usize, most: usize) -> usize {
-        let pairs = self.pieces[start..].windows(2).take(most - 1);
-        let joined = pairs.take_while(|pair| pair[0].goes_before(&pair[1]));
-        start + 1 + joined.count()
+    /// How far the pieces from `start` on go as one request: as far as they lie on the disk one after another. What is written
+    /// goes page by page, for the queue to join: what it joined it tries alone where that fails, and a page that fails here is
+    /// lost. A window that can't be read is tried again by those who need it.
+    fn run_from(&self, start: usize, action: Action, most: usize) -> Option<usize> {
+        let pieces = self.pieces.get(start..).filter(|rest| !rest.is_empty())?;
+        let pairs = pieces.windows(2).take(most - 1);
+        let goes_on = |pair: &&[Piece]| {
+            pair[0].goes_before(&pair[1])
+                && (action == Action::Read || pair[0].page == pair[1].page)
+        };
+        Some(start + 1 + pairs.take_while(goes_on).count())
     }
 
     /// A request for these pieces was answered.

@@ -189,29 +189,31 @@ impl Drive {
         self.state.lock().claims.retain(|claim| claim != sectors);
     }
 
-    /// Sends a request on its way; what writes where nobody has the right to has failed. May wait for room, for which no
-    /// memory is needed.
-    pub(super) fn send(&self, mut request: Request) {
-        while let Some(refused) = self.try_send(request) {
-            request = refused;
-            self.wait_out(|| self.state.lock().queue.has_room());
+    /// Sends requests on their way, neighbours together; what writes where nobody has the right to has failed. May wait for
+    /// room, for which no memory is needed.
+    pub(super) fn send(&self, requests: impl IntoIterator<Item = Request>) {
+        for mut request in requests {
+            while let Some(refused) = self.try_push(request) {
+                request = refused;
+                self.state.lock().go_on();
+                self.wait_out(|| self.state.lock().queue.has_room());
+            }
         }
+        self.state.lock().go_on();
     }
 
-    /// Gives the request back where there is no room now.
-    fn try_send(&self, request: Request) -> Option<Request> {
+    /// Puts a request in line; gives it back where there is no room now.
+    fn try_push(&self, request: Request) -> Option<Request> {
         let mut state = self.state.lock();
-        if !state.may_send(&request) {
-            drop(state);
-            if may_say() {
-                log::error!("a write to a disk that nobody asked to be written was refused");
-            }
-            request.finish(Answer::Failed);
-            return None;
+        if state.may_send(&request) {
+            return state.queue.push(request).err();
         }
-        let refused = state.queue.push(request).err();
-        state.go_on();
-        refused
+        drop(state);
+        if may_say() {
+            log::error!("a write to a disk that nobody asked to be written was refused");
+        }
+        request.finish(Answer::Failed);
+        None
     }
 
     /// Has what was written survive the loss of power: all that was answered before.

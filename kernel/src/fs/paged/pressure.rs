@@ -22,12 +22,13 @@ pub(super) fn is_short() -> bool {
     memory().free_frames() < memory().managed_frames() / FEW
 }
 
-/// Has clean pages give way to those that are about to be read, where memory is short.
-pub(super) fn make_room() {
-    if !is_short() {
+/// Has clean pages give way to `pages` that are about to be read, where memory would be short with those.
+pub(super) fn make_room(pages: usize) {
+    let few = memory().managed_frames() / FEW;
+    if memory().free_frames() > few + 2 * pages {
         return;
     }
-    let enough = memory().managed_frames() / FEW * 2;
+    let enough = 2 * (few + pages);
     while memory().free_frames() < enough && give_back() {}
 }
 

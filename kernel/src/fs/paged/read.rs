@@ -97,8 +97,9 @@ impl Paged {
 
 /// Room for up to so many pages, for which others give way where memory is short.
 fn new_batch(pages: u64) -> Result<Arc<Batch>, Errno> {
-    pressure::make_room();
-    Batch::up_to(pages.clamp(1, MOST_FRAMES as u64) as usize)
+    let pages = pages.clamp(1, MOST_FRAMES as u64) as usize;
+    pressure::make_room(pages);
+    Batch::up_to(pages)
 }
 
 impl Fetch<'_> {

@@ -51,11 +51,6 @@ pub(crate) fn sync_all() {
     }
 }
 
-/// Has the files of one file system written, by its device, and what it knows of them brought to the pages of the disk.
-pub(crate) fn write_files_of(device: u64) {
-    write_files(|paged| paged.owner.identity().0 == device);
-}
-
 fn write_files(is_wanted: impl Fn(&Paged) -> bool) {
     files::each(|file| {
         if let Some(paged) = of(file).filter(|paged| is_wanted(paged)) {

@@ -245,6 +245,18 @@ pub(crate) trait Directory {
     ) -> Result<(), Errno> {
         Err(Errno::EPERM)
     }
+
+    /// The same, and leaves a whiteout behind (RENAME_WHITEOUT): to a file system above this one it says that nothing is
+    /// there.
+    fn rename_from_whiteout(
+        &self,
+        _name: &[u8],
+        _to: Arc<dyn Inode>,
+        _new_name: &[u8],
+        _taken: Taken,
+    ) -> Result<(), Errno> {
+        Err(Errno::EINVAL)
+    }
 }
 
 /// Adds `bytes` to `path`.

@@ -57,10 +57,31 @@ pub(crate) enum Found {
     Missing(Last),
 }
 
+/// As [`resolve`] for O_CREAT: the last part need not exist, and a name with a slash behind it is refused, whatever it stands
+/// for.
+pub(crate) fn find_to_create(start: Place, path: &[u8], links: Links) -> Result<Found, Errno> {
+    let mut walk = Walk {
+        slash: Slash::Refused,
+        ..Walk::default()
+    };
+    walk.find(start, path, links)
+}
+
+/// What a slash behind the last name means.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Slash {
+    /// That it must be a folder.
+    #[default]
+    Allowed,
+    /// That it is no file that could be made.
+    Refused,
+}
+
 /// A path that is being walked, and what came of it.
 #[derive(Default)]
 pub(crate) struct Walk {
     followed: usize,
+    slash: Slash,
 }
 
 /// What `path` leads to from `start`.
@@ -68,14 +89,21 @@ pub(crate) fn resolve(start: Place, path: &[u8], links: Links) -> Result<Place, 
     Walk::default().go(start, path, links)
 }
 
-/// The folder that `path` leads to from `start`, with the last part.
+/// The folder that `path` leads to from `start`, with the last part, which may be too long: as any part it is looked at
+/// when it is looked up.
 pub(crate) fn to_last(start: Place, path: &[u8]) -> Result<Last, Errno> {
     Walk::default().walk_to_last(start, path)
 }
 
-/// As [`resolve`], where the last part need not exist.
-pub(crate) fn find(start: Place, path: &[u8], links: Links) -> Result<Found, Errno> {
-    Walk::default().find(start, path, links)
+impl Last {
+    /// The same, whose part is looked up by nobody else.
+    pub(crate) fn checked(self) -> Result<Self, Errno> {
+        match &self.part {
+            Part::Name(name) => check_length(name)?,
+            Part::Dot | Part::DotDot => {}
+        }
+        Ok(self)
+    }
 }
 
 impl Walk {
@@ -92,6 +120,9 @@ impl Walk {
             let Part::Name(name) = &last.part else {
                 return Ok(Found::Place(last.directory));
             };
+            if (self.slash, last.ending) == (Slash::Refused, Ending::Slash) {
+                return Err(Errno::EISDIR);
+            }
             let place = match last.directory.enter(name) {
                 Err(Errno::ENOENT) => return Ok(Found::Missing(last)),
                 found => found?,
@@ -177,7 +208,9 @@ fn go_on(start: Place, path: &[u8]) -> Result<Stop, Errno> {
     while !rest.is_empty() {
         let end = rest.iter().position(|&byte| byte == b'/');
         let (part, behind) = rest.split_at(end.unwrap_or(rest.len()));
-        check(&at, part)?;
+        if !at.inode.is_directory() {
+            return Err(Errno::ENOTDIR);
+        }
         rest = unslashed(behind);
         if rest.is_empty() {
             return last(at, part, ending).map(Stop::Last);
@@ -219,11 +252,9 @@ fn unslashed(path: &[u8]) -> &[u8] {
     &path[start.unwrap_or(path.len())..]
 }
 
-/// Whether there can be a `part` in `at`.
-fn check(at: &Place, part: &[u8]) -> Result<(), Errno> {
-    if !at.inode.is_directory() {
-        Err(Errno::ENOTDIR)
-    } else if part.len() > NAME_MAX {
+/// Whether a part of a path is short enough.
+pub(super) fn check_length(part: &[u8]) -> Result<(), Errno> {
+    if part.len() > NAME_MAX {
         Err(Errno::ENAMETOOLONG)
     } else {
         Ok(())

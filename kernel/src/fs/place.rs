@@ -6,6 +6,7 @@ use abi::Errno;
 
 use super::inode::{self, Inode, Whereabouts};
 use super::mount::{self, Mount, Start};
+use super::path;
 
 /// An inode in the tree of all mounts.
 #[derive(Clone)]
@@ -23,6 +24,7 @@ impl Place {
     /// The entry called `name`, in the mount that hangs there if one does.
     pub(crate) fn enter(&self, name: &[u8]) -> Result<Self, Errno> {
         let directory = self.inode.directory().ok_or(Errno::ENOTDIR)?;
+        path::check_length(name)?;
         let place = Self {
             mount: self.mount.clone(),
             inode: directory.lookup(name)?,

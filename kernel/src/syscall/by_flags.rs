@@ -1,6 +1,6 @@
 //! Transfers with a say of their own: `preadv2`, `pwritev2`.
 use abi::Errno;
-use abi::general::{RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC};
+use abi::general::{RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC, S_IFDIR, S_IFMT};
 
 use super::file::{
     Direction, Open, Rules, at_position_by, readable, seekable, transfer_by, writable,
@@ -56,6 +56,11 @@ fn transfer(
 fn rules(open: &Open, flags: u32) -> Result<Rules, Errno> {
     const KNOWN: u32 = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND;
     if flags & !KNOWN != 0 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    // Folders have no other way to be read than to be refused, and that one takes no flags.
+    let is_folder = open.kind.status().mode & S_IFMT == S_IFDIR;
+    if is_folder && flags & !RWF_HIPRI != 0 {
         return Err(Errno::EOPNOTSUPP);
     }
     let has = |flag| flags & flag != 0;

@@ -8,7 +8,7 @@ use super::splice::{self, Patience};
 use super::vector::MAX_COUNT;
 use super::{Answer, Arguments, user};
 use crate::fs::buffers::Buffers;
-use crate::fs::open::{OpenFile, Order};
+use crate::fs::open::{MAX_SIZE, OpenFile, Order};
 use crate::fs::pipe::{PAGE, Slot, Write};
 
 /// sendfile(2).
@@ -18,9 +18,9 @@ pub(super) fn sendfile([to, from, from_at, length, ..]: Arguments) -> Answer {
     }
     let from = readable(from)?;
     let mut source = Cursor::new(&from, from_at, Errno::ESPIPE)?;
+    source.check(length)?;
     let to = descriptor(to)?.file;
     to.check_writable()?;
-    source.check(length)?;
     let length = length.min(MAX_COUNT);
     let moved = match to.kind.pipe() {
         Some(_) if from.kind.pipe().is_some() || is_folder(&from) => return Err(Errno::EINVAL),
@@ -89,10 +89,13 @@ fn check_range(source: &Cursor<'_>, target: &Cursor<'_>, length: u64) -> Answer 
     {
         return Err(Errno::EOVERFLOW);
     }
-    source.check(0)?;
-    target.check(0)?;
     let status = source.open.kind.status();
     let length = length.min(status.size.saturating_sub(source.at));
+    if target.at == MAX_SIZE {
+        return Err(Errno::EFBIG);
+    }
+    source.check(0)?;
+    target.check(0)?;
     let is_same = status.number == target.open.kind.status().number;
     if is_same && source.at.abs_diff(target.at) < length {
         return Err(Errno::EINVAL);

@@ -6,7 +6,7 @@ use abi::close_range::{CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE};
 use abi::general::{
     F_ADD_SEALS, F_DUPFD, F_DUPFD_CLOEXEC, F_GET_SEALS, F_GETFD, F_GETFL, F_GETLK, F_GETPIPE_SZ,
     F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_SETPIPE_SZ,
-    FD_CLOEXEC, O_CLOEXEC,
+    FD_CLOEXEC, O_CLOEXEC, O_DIRECT,
 };
 
 use super::file::any_descriptor;
@@ -63,6 +63,9 @@ pub(super) fn fcntl([number, command, argument, ..]: Arguments) -> Answer {
             current().files.set_on_exec(number, on_exec).map(|()| 0)
         }
         F_GETFL => Ok(open.file.flags().into()),
+        F_SETFL if argument as u32 & O_DIRECT != 0 && !open.file.kind.may_be_direct() => {
+            Err(Errno::EINVAL)
+        }
         F_SETFL => {
             open.file.set_flags(argument as u32);
             Ok(0)

@@ -45,13 +45,15 @@ pub(super) fn write([number, buffer, length, ..]: Arguments) -> Answer {
 /// readv(2).
 pub(super) fn readv([number, vector, count, ..]: Arguments) -> Answer {
     let open = readable(number)?;
-    at_position(&open, Direction::Read, &vector::reachable(vector, count)?)
+    let buffers = vector::reachable(vector, count)?;
+    unless_empty(&buffers, || at_position(&open, Direction::Read, &buffers))
 }
 
 /// writev(2).
 pub(super) fn writev([number, vector, count, ..]: Arguments) -> Answer {
     let open = writable(number)?;
-    at_position(&open, Direction::Write, &vector::reachable(vector, count)?)
+    let buffers = vector::reachable(vector, count)?;
+    unless_empty(&buffers, || at_position(&open, Direction::Write, &buffers))
 }
 
 /// pread(2).
@@ -75,7 +77,9 @@ pub(super) fn preadv([number, vector, count, offset, ..]: Arguments) -> Answer {
     let place = seekable(number, offset)?;
     place.check_readable()?;
     let buffers = vector::reachable(vector, count)?;
-    transfer(&place, Direction::Read, offset, &buffers)
+    unless_empty(&buffers, || {
+        transfer(&place, Direction::Read, offset, &buffers)
+    })
 }
 
 /// pwritev(2).
@@ -83,7 +87,18 @@ pub(super) fn pwritev([number, vector, count, offset, ..]: Arguments) -> Answer 
     let place = seekable(number, offset)?;
     place.check_writable()?;
     let buffers = vector::reachable(vector, count)?;
-    transfer(&place, Direction::Write, offset, &buffers)
+    unless_empty(&buffers, || {
+        transfer(&place, Direction::Write, offset, &buffers)
+    })
+}
+
+/// A vector without bytes is nobody's business: the file is not asked, whatever it is.
+fn unless_empty(buffers: &[Buffer], transfer: impl FnOnce() -> Answer) -> Answer {
+    if buffers.iter().all(|[_, length]| *length == 0) {
+        Ok(0)
+    } else {
+        transfer()
+    }
 }
 
 pub(super) type Open = Arc<OpenFile>;
@@ -174,6 +189,10 @@ pub(super) fn transfer_by(
     buffers: &mut Buffers<'_>,
     rules: Rules,
 ) -> Answer {
+    // As on Linux before anything is known of where an append begins.
+    if open.kind.order() != Order::Stream && (at.wrapping_add(buffers.left()) as i64) < 0 {
+        return Err(Errno::EINVAL);
+    }
     let writers_turn = match direction {
         Direction::Write => open.kind.writers_turn(),
         Direction::Read => None,
@@ -182,9 +201,6 @@ pub(super) fn transfer_by(
         prepare_write(open, at, buffers, rules)?;
     }
     let at = *at;
-    if open.kind.order() != Order::Stream && (at.wrapping_add(buffers.left()) as i64) < 0 {
-        return Err(Errno::EINVAL);
-    }
     let soon = timer::nanoseconds() + SOON;
     let end = loop {
         let place = at + buffers.moved();

@@ -31,7 +31,8 @@ pub(super) fn flock([number, operation, ..]: Arguments) -> Answer {
         _ => return Err(Errno::EINVAL),
     };
     let open = any_descriptor(number)?.file;
-    if open.flags() & O_PATH != 0 {
+    let is_of_use = open.check_readable().is_ok() || open.check_writable().is_ok();
+    if open.flags() & O_PATH != 0 || hold.is_some() && !is_of_use {
         return Err(Errno::EBADF);
     }
     let lock = Lock {

@@ -52,12 +52,24 @@ pub(super) fn memfd_create([name, flags, ..]: Arguments) -> Answer {
 pub(super) fn add_seals(open: &OpenFile, seals: u32) -> Answer {
     open.check_writable().map_err(|_| Errno::EPERM)?;
     let seals = Seals::from_bits(seals).ok_or(Errno::EINVAL)?;
-    let file = open.kind.memfd().ok_or(Errno::EINVAL)?;
-    file.add_seals(seals).map(|()| 0).map_err(refusal)
+    match open.kind.memfd() {
+        Some(file) => file.add_seals(seals).map(|()| 0).map_err(refusal),
+        None => sealed_for_good(open).and(Err(Errno::EPERM)),
+    }
 }
 
 /// F_GET_SEALS.
 pub(super) fn seals(open: &OpenFile) -> Answer {
-    let file = open.kind.memfd().ok_or(Errno::EINVAL)?;
-    Ok(file.file().seals().bits().into())
+    let seals = match open.kind.memfd() {
+        Some(file) => file.file().seals(),
+        None => sealed_for_good(open)?,
+    };
+    Ok(seals.bits().into())
+}
+
+/// The seals of a file with a name: in memory it has the one that forbids all others, elsewhere it knows none.
+fn sealed_for_good(open: &OpenFile) -> Result<Seals, Errno> {
+    let seals = open.kind.pages().map(|pages| pages.seals());
+    let seals = seals.filter(|seals| seals.contains(Seals::SEAL));
+    seals.ok_or(Errno::EINVAL)
 }

@@ -38,7 +38,11 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
     } else {
         None
     };
-    let backing = backing(flags, length, open.as_deref(), offset / PAGE_SIZE)?;
+    let (backing, refusal) = match backing(flags, length, open.as_deref(), offset / PAGE_SIZE) {
+        // That a file can't be mapped is said last.
+        Err(Errno::ENODEV) => (Backing::Anonymous, Some(Errno::ENODEV)),
+        backing => (backing?, None),
+    };
     let mapping = Mapping {
         address,
         length,
@@ -46,7 +50,7 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
         flags: vm_flags(protection as u32, flags, open.as_deref()),
         backing,
     };
-    let mapped = map(flags, &mapping, open.as_deref());
+    let mapped = map(flags, &mapping, open.as_deref(), refusal);
     if let Backing::File { file, .. } = mapping.backing {
         // Others may have unmapped it by now: then this was the last hold on its pages.
         file.release(memory());
@@ -55,7 +59,7 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
 }
 
 /// Makes the mapping, with its pages where that is wished; its address.
-fn map(flags: u32, mapping: &Mapping, open: Option<&OpenFile>) -> Answer {
+fn map(flags: u32, mapping: &Mapping, open: Option<&OpenFile>, refusal: Option<Errno>) -> Answer {
     let kind = check_reach(mapping).and_then(|()| check_kind(flags, mapping));
     let kind = kind.and_then(|()| match open {
         Some(open) if open.check_readable().is_err() => Err(Errno::EACCES),
@@ -64,7 +68,7 @@ fn map(flags: u32, mapping: &Mapping, open: Option<&OpenFile>) -> Answer {
             Err(Errno::EINVAL)
         }
         Some(open) if is_barred(open, mapping) => Err(Errno::EPERM),
-        _ => Ok(()),
+        _ => refusal.map_or(Ok(()), Err),
     });
     let space = current().space().ok_or(Errno::ENOMEM)?;
     let (start, is_locked) = oom::retry(Need::Area, || {

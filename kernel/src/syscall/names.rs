@@ -2,7 +2,7 @@
 use abi::Errno;
 use abi::general::{
     AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, CAP_MKNOD, RENAME_EXCHANGE, RENAME_NOREPLACE,
-    S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK,
+    RENAME_WHITEOUT, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK,
 };
 
 use super::path::{self, HERE, Slash};
@@ -138,8 +138,8 @@ pub(super) fn rmdir([path, ..]: Arguments) -> Answer {
 /// unlinkat(2).
 pub(super) fn unlinkat([directory, path, flags, ..]: Arguments) -> Answer {
     match flags as u32 {
-        0 => remove_file(&path::to_last(directory, path)?),
-        AT_REMOVEDIR => remove_folder(&path::to_last(directory, path)?),
+        0 => remove_file(&path::to_last(directory, path)?.checked()?),
+        AT_REMOVEDIR => remove_folder(&path::to_last(directory, path)?.checked()?),
         _ => Err(Errno::EINVAL),
     }
 }
@@ -198,10 +198,11 @@ pub(super) fn renameat([old_directory, old, directory, new, ..]: Arguments) -> A
 
 /// renameat2(2).
 pub(super) fn renameat2([old_directory, old, directory, new, flags, ..]: Arguments) -> Answer {
-    let taken = match flags as u32 {
+    let leaves_whiteout = flags as u32 & RENAME_WHITEOUT != 0;
+    let taken = match flags as u32 & !RENAME_WHITEOUT {
         0 => Taken::Replace,
         RENAME_NOREPLACE => Taken::Refuse,
-        RENAME_EXCHANGE => Taken::Exchange,
+        RENAME_EXCHANGE if !leaves_whiteout => Taken::Exchange,
         _ => return Err(Errno::EINVAL),
     };
     let from = path::to_last(old_directory, old)?;
@@ -222,7 +223,12 @@ pub(super) fn renameat2([old_directory, old, directory, new, flags, ..]: Argumen
     check_ends(&from, name, &to, new_name, taken)?;
     let folder = folder_of(&from.directory)?;
     let target = to.directory.inode.clone();
-    folder.rename(name, target, new_name, taken).map(|()| 0)
+    let done = if leaves_whiteout {
+        folder.rename_from_whiteout(name, target, new_name, taken)
+    } else {
+        folder.rename(name, target, new_name, taken)
+    };
+    done.map(|()| 0)
 }
 
 /// What slashes and mounts forbid.

@@ -14,12 +14,20 @@ use super::{Answer, Arguments};
 use crate::fs::inode::{New, PERMISSIONS, Unnamed};
 use crate::fs::listing;
 use crate::fs::open::OpenFile;
-use crate::fs::path::{Ending, Found, Last, Links, Part};
+use crate::fs::path::{Found, Last, Links, Part};
 use crate::fs::place::Place;
 use crate::process::{current, signal};
 
 /// Flags that stay with the open file.
-const KEPT: u32 = O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | O_SYNC | O_DIRECTORY;
+const KEPT: u32 = O_ACCMODE
+    | O_APPEND
+    | O_NONBLOCK
+    | O_DIRECT
+    | O_NOATIME
+    | O_NOFOLLOW
+    | O_SYNC
+    | O_DIRECTORY
+    | __O_TMPFILE;
 
 /// Flags that mean something where O_PATH is.
 const OF_PATH: u32 = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
@@ -88,10 +96,7 @@ fn open_unnamed(directory: u64, path: u64, flags: u32, mode: u32) -> Result<Arc<
         mount: place.mount.clone(),
         inode,
     };
-    place
-        .inode
-        .clone()
-        .open(&place, flags & KEPT & !O_DIRECTORY | O_LARGEFILE)
+    place.inode.clone().open(&place, flags & KEPT | O_LARGEFILE)
 }
 
 /// O_CREAT.
@@ -106,7 +111,7 @@ fn open_or_create(
         _ => Links::Keep,
     };
     loop {
-        let made = match path::find(directory, path, links)? {
+        let made = match path::find_to_create(directory, path, links)? {
             Found::Place(_) if flags & O_EXCL != 0 => Err(Errno::EEXIST),
             Found::Place(place) if place.inode.is_directory() => Err(Errno::EISDIR),
             Found::Place(place) => return open_place(&place, flags),
@@ -124,9 +129,6 @@ fn create(last: &Last, flags: u32, mode: u32) -> Result<Arc<OpenFile>, Errno> {
     let Part::Name(name) = &last.part else {
         return Err(Errno::EISDIR);
     };
-    if last.ending == Ending::Slash {
-        return Err(Errno::EISDIR);
-    }
     let folder = last.directory.inode.directory().ok_or(Errno::ENOTDIR)?;
     let new = New {
         mode: S_IFREG | mode,
@@ -163,6 +165,9 @@ fn open_place(place: &Place, flags: u32) -> Result<Arc<OpenFile>, Errno> {
         return Err(Errno::EISDIR);
     }
     let file = inode.clone().open(place, flags & KEPT | O_LARGEFILE)?;
+    if flags & O_DIRECT != 0 && !file.kind.may_be_direct() {
+        return Err(Errno::EINVAL);
+    }
     if flags & O_TRUNC != 0 && inode.is_regular() {
         cut(place)?;
     }

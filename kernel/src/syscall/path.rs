@@ -62,10 +62,10 @@ pub(super) fn to_last(directory: u64, path: u64) -> Result<Last, Errno> {
     path::to_last(start(directory, &path)?, &path)
 }
 
-/// What the path leads to, or the folder where that would be.
-pub(super) fn find(directory: u64, path: u64, links: Links) -> Result<Found, Errno> {
+/// What the path leads to, or the folder where that would be, for O_CREAT.
+pub(super) fn find_to_create(directory: u64, path: u64, links: Links) -> Result<Found, Errno> {
     let path = user::path(path)?;
-    path::find(start(directory, &path)?, &path, links)
+    path::find_to_create(start(directory, &path)?, &path, links)
 }
 
 /// A place where something new can be.

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::Errno;
-use abi::general::S_IFREG;
+use abi::general::{S_IFCHR, S_IFREG};
 
 use super::folder::Folder;
 use super::regular::Regular;
@@ -260,6 +260,36 @@ impl Directory for Node {
         new_name: &[u8],
         taken: Taken,
     ) -> Result<(), Errno> {
+        self.move_entry(name, to, new_name, taken, None)
+    }
+
+    fn rename_from_whiteout(
+        &self,
+        name: &[u8],
+        to: Arc<dyn Inode>,
+        new_name: &[u8],
+        taken: Taken,
+    ) -> Result<(), Errno> {
+        let whiteout = New {
+            mode: S_IFCHR,
+            target: &[],
+            special: 0,
+        };
+        let whiteout = Self::try_new(&self.volume, &whiteout)?;
+        self.move_entry(name, to, new_name, taken, Some(whiteout))
+    }
+}
+
+impl Node {
+    /// Moves entry `name`; what is `left` takes its place.
+    fn move_entry(
+        &self,
+        name: &[u8],
+        to: Arc<dyn Inode>,
+        new_name: &[u8],
+        taken: Taken,
+        left: Option<Arc<Self>>,
+    ) -> Result<(), Errno> {
         let to = of_volume(self, to)?;
         let _names = self.volume.names.enter();
         let node = self.find(name)?;
@@ -293,7 +323,7 @@ impl Directory for Node {
             Some(other) if taken == Taken::Exchange => {
                 exchange((&me, name, &node), (&to, new_name, &other))
             }
-            other => replace((&me, name, &node), (&to, new_name, other)),
+            other => replace((&me, name, &node), (&to, new_name, other), left),
         }
     }
 }
@@ -323,6 +353,7 @@ fn exchange(
 fn replace(
     (from, name, node): (&Arc<Node>, &[u8], &Arc<Node>),
     (to, new_name, other): (&Arc<Node>, &[u8], Option<Arc<Node>>),
+    left: Option<Arc<Node>>,
 ) -> Result<(), Errno> {
     if let Some(other) = &other {
         match (node.is_folder(), other.is_folder()) {
@@ -332,7 +363,7 @@ fn replace(
             _ => {}
         }
     }
-    let new = inode::name_of(new_name)?;
+    let (old, new) = (inode::name_of(name)?, inode::name_of(new_name)?);
     let mut entries = to.live_entries()?;
     entries.reserve()?;
     let gone = entries.put(new.clone(), node.clone());
@@ -340,7 +371,13 @@ fn replace(
     if let Some(gone) = gone {
         gone.drop_link(to, new_name);
     }
-    from.entries()?.remove(name);
+    match left {
+        None => drop(from.entries()?.remove(name)),
+        Some(left) => {
+            from.entries()?.put(old.clone(), left.clone());
+            left.add_link(from, old);
+        }
+    }
     if node.is_folder() {
         from.attributes.lock().links -= 1;
         to.attributes.lock().links += 1;

@@ -8,6 +8,7 @@ use crate::machine::{CPUS, Deed, Machine, run_on};
 use crate::mm::machine::{PhysMem, WORDS};
 use crate::mm::mmap::{Mapping, Place};
 use crate::mm::mremap::{Remap, RemapFlags};
+use crate::mm::opening::Opening;
 use crate::mm::page_cache::{CachedFile, Read, ReadResult, Source};
 use crate::mm::page_table::Levels;
 use crate::mm::space::{Layout, Limits};
@@ -277,6 +278,7 @@ pub(crate) fn mapping(page: Page, pages: u64, backing: Backing) -> Mapping {
         place: Place::Fixed,
         flags: RW,
         backing,
+        opening: Opening::default(),
     }
 }
 

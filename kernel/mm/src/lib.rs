@@ -36,6 +36,7 @@ pub mod mremap;
 pub mod msync;
 pub mod munmap;
 pub mod oom;
+pub mod opening;
 pub mod page;
 pub mod page_cache;
 pub mod page_table;

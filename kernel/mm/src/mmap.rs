@@ -9,6 +9,7 @@ use crate::commit::Overcommit;
 use crate::error::Error;
 use crate::machine::Machine;
 use crate::memory::Memory;
+use crate::opening::Opening;
 use crate::page::{self, PAGE_SIZE, Page};
 use crate::seal::sealed_flags;
 use crate::space::{AddressSpace, MAX_AREAS, USER_END, USER_START, user_pages};
@@ -27,6 +28,8 @@ pub struct Mapping {
     pub flags: VmFlags,
     /// Source of the contents; a file's offset is that of the first page.
     pub backing: Backing,
+    /// What the file is mapped by.
+    pub opening: Opening,
 }
 
 /// How binding the address of a [`Mapping`] is.
@@ -56,7 +59,12 @@ impl AddressSpace {
             return Err(Error::Invalid);
         }
         self.may_cut(&pages)?;
-        let Mapping { flags, backing, .. } = mapping;
+        let Mapping {
+            flags,
+            backing,
+            opening,
+            ..
+        } = mapping;
         let flags = sealed_flags(flags, &backing)? | self.future;
         // Elsewhere a free place was looked for.
         let replaced = match mapping.place {
@@ -65,6 +73,7 @@ impl AddressSpace {
         };
         self.reserve(memory, &replaced, 3)?;
         let mut vma = Vma::new(pages.clone(), flags, backing);
+        vma.opening = opening;
         self.enter(memory, &vma)?;
         vma.flags = match self.promise(memory, &replaced, &vma) {
             Ok(flags) => flags,

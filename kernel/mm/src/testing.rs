@@ -14,6 +14,7 @@ use crate::machine::{Cpu, PhysMem, Tlb, WORDS};
 use crate::memory::Memory;
 use crate::mmap::{Mapping, Place};
 use crate::mprotect::Extent;
+use crate::opening::Opening;
 use crate::page::{PAGE_SIZE, Page};
 use crate::page_table::Levels;
 use crate::space::{AddressSpace, Layout, Limits};
@@ -107,6 +108,7 @@ pub(crate) fn mapping(pages: Range<Page>, place: Place, flags: VmFlags) -> Mappi
         place,
         flags,
         backing: Backing::Anonymous,
+        opening: Opening::default(),
     }
 }
 

@@ -10,6 +10,7 @@ use bitflags::bitflags;
 use crate::fault::Access;
 use crate::machine::Machine;
 use crate::memory::Memory;
+use crate::opening::Opening;
 use crate::page::{self, Page};
 use crate::page_cache::{CachedFile, Source};
 use crate::pte::PteFlags;
@@ -153,6 +154,8 @@ pub struct Vma {
     pub flags: VmFlags,
     /// Source of the contents.
     pub backing: Backing,
+    /// What its file was mapped by.
+    pub opening: Opening,
     /// See [`Vma::identity`]. Like `shift` it changes by a fault once, which shares the area with others.
     pub(crate) identity: AtomicU32,
     /// See [`Vma::shift`].
@@ -173,6 +176,7 @@ impl Vma {
             end: pages.end,
             flags,
             backing,
+            opening: Opening::default(),
             identity: AtomicU32::new(0),
             shift: AtomicU64::new(0),
         }
@@ -271,6 +275,7 @@ impl Vma {
             end: pages.end,
             flags: self.flags,
             backing,
+            opening: self.opening.clone(),
             identity: AtomicU32::new(self.identity.load(Relaxed)),
             shift: AtomicU64::new(self.shift()),
         }
@@ -313,7 +318,7 @@ impl Vma {
     /// Whether `next` begins where the area ends, and goes on with the same source: for anonymous areas that is the place
     /// where they were mapped.
     pub(crate) fn is_continued_by(&self, next: &Self) -> bool {
-        self.end == next.start && self.backing_continues(next)
+        self.end == next.start && self.opening.is(&next.opening) && self.backing_continues(next)
     }
 
     fn backing_continues(&self, next: &Self) -> bool {

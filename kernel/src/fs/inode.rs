@@ -120,6 +120,12 @@ pub(crate) enum Whereabouts {
     Removed,
 }
 
+/// The entry of a folder by which something was reached. It knows where it is, also when it has moved.
+pub(crate) trait Entry: Send + Sync {
+    /// What it is called in its file system, from a slash before the first part on.
+    fn write_path(&self, path: &mut Vec<u8>) -> Result<Whereabouts, Errno>;
+}
+
 /// A file, folder, link or device of some file system.
 pub(crate) trait Inode: Send + Sync {
     /// What stat(2) says of it.
@@ -175,6 +181,11 @@ pub(crate) trait Inode: Send + Sync {
 
     /// What it is called in its file system, from a slash before the first part on; nothing for the root.
     fn write_path(&self, path: &mut Vec<u8>) -> Result<Whereabouts, Errno>;
+
+    /// The entry by which it was last reached, where its file system knows that.
+    fn entry(&self) -> Option<Arc<dyn Entry>> {
+        None
+    }
 
     /// A program begins to run from it, which nobody may write to until [`Inode::end_execution`].
     fn begin_execution(&self) -> Result<(), Errno> {

@@ -26,6 +26,7 @@ pub(crate) mod pipe;
 pub(crate) mod place;
 pub(crate) mod proc;
 pub(crate) mod program;
+mod reached;
 pub(crate) mod signalfd;
 pub(crate) mod stream;
 pub(crate) mod system;

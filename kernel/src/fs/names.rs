@@ -2,6 +2,7 @@
 use alloc::vec::Vec;
 use core::fmt::{Error, Result, Write};
 
+use mm::opening::Opening;
 use mm::page_cache::CachedFile;
 use mm::report::{Files, Identity};
 
@@ -9,6 +10,7 @@ use super::devices;
 use super::inode::Whereabouts;
 use super::mount;
 use super::paged;
+use super::reached::Reached;
 use super::tmpfs::{self, Card};
 
 /// The names of all files.
@@ -35,9 +37,9 @@ impl Files for Names {
         }
     }
 
-    fn write_name(&self, file: &CachedFile, out: &mut dyn Write) -> Result {
+    fn write_name(&self, file: &CachedFile, opening: &Opening, out: &mut dyn Write) -> Result {
         if let Some(card) = tmpfs::of_cached(file) {
-            return write_path(card, out);
+            return write_path(card, opening, out);
         }
         if let Some(paged) = paged::of(file) {
             let mut path = Vec::new();
@@ -56,15 +58,18 @@ impl Files for Names {
 }
 
 /// The path of a file that has one, or had.
-fn write_path(card: &Card, out: &mut dyn Write) -> Result {
+fn write_path(card: &Card, opening: &Opening, out: &mut dyn Write) -> Result {
     let mounts = mount::all().map_err(|_| Error)?;
     let mut mounts = mounts.iter().map(|entry| &entry.mount);
     let mut path = Vec::new();
     if let Some(mount) = mounts.find(|mount| mount.system.files.device() == card.device) {
         mount.write_path(&mut path).map_err(|_| Error)?;
     }
-    let whereabouts = card.write_path(&mut path).map_err(|_| Error)?;
-    write_whole(&path, whereabouts, out)
+    let whereabouts = match opening.get() {
+        Some(Reached(Some(entry))) => entry.write_path(&mut path),
+        _ => card.write_path(&mut path),
+    };
+    write_whole(&path, whereabouts.map_err(|_| Error)?, out)
 }
 
 fn write_whole(path: &[u8], whereabouts: Whereabouts, out: &mut dyn Write) -> Result {

@@ -13,6 +13,7 @@ use abi::general::{
     POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM, S_IRUSR, S_IWUSR,
 };
 use mm::OutOfMemory;
+use mm::opening::Opening;
 use mm::page_cache::{CachedFile, Seen};
 
 use super::buffers::Buffers;
@@ -25,6 +26,7 @@ use super::mount::Writer;
 use super::paged;
 use super::pipe::Pipe;
 use super::place::Place;
+use super::reached::Reached;
 use super::signalfd::Signalfd;
 use super::timerfd::Timerfd;
 use crate::block::Volume;
@@ -44,6 +46,8 @@ pub(crate) const MAX_SIZE: u64 = i64::MAX as u64;
 pub(crate) struct OpenFile<K: ?Sized = dyn Kind> {
     /// What was opened, if it was by a path.
     pub(crate) place: Option<Place>,
+    /// The opening, as mappings of the file know it: with the entry by which it was reached, if its file system has that.
+    pub(crate) opening: Opening,
     /// Its mount can be written to as long as this is open, where it may be written.
     _writer: Option<Writer>,
     /// Where the next `read` begins, in bytes.
@@ -265,26 +269,29 @@ pub(crate) trait Kind: Send + Sync {
 impl<K: Kind + 'static> OpenFile<K> {
     /// An open file with open(2)'s `flags`.
     pub(crate) fn try_new(kind: K, flags: u32) -> Result<Arc<OpenFile>, OutOfMemory> {
-        Self::with_place(kind, flags, None, None)
+        Self::with_place(kind, flags, (None, Opening::default()), None)
     }
 
     /// The same, opened by a path that led to `place`.
     pub(crate) fn at(place: &Place, kind: K, flags: u32) -> Result<Arc<OpenFile>, Errno> {
         let is_writer = kind.is_regular() && flags & O_ACCMODE != O_RDONLY;
         let writer = is_writer.then(|| place.mount.begin_writing());
+        let opening = Reached::opening(place);
         let (place, writer) = (Some(place.clone()), writer.transpose()?);
-        Self::with_place(kind, flags, place, writer).map_err(|_| Errno::ENOMEM)
+        let opening = opening.map_err(|_| Errno::ENOMEM)?;
+        Self::with_place(kind, flags, (place, opening), writer).map_err(|_| Errno::ENOMEM)
     }
 
     fn with_place(
         kind: K,
         flags: u32,
-        place: Option<Place>,
+        (place, opening): (Option<Place>, Opening),
         writer: Option<Writer>,
     ) -> Result<Arc<OpenFile>, OutOfMemory> {
         let seen = kind.pages().map(|pages| pages.failures_seen());
         let file = Arc::try_new(Self {
             place,
+            opening,
             _writer: writer,
             position: AtomicU64::new(0),
             moving: Gate::new(()),

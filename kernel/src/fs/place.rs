@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use abi::Errno;
 
-use super::inode::{self, Inode, Whereabouts};
+use super::inode::{self, Entry, Inode, Whereabouts};
 use super::mount::{self, Mount, Start};
 use super::path;
 
@@ -66,7 +66,7 @@ impl Place {
     /// The path from the root; `ENOENT` for what has been removed. What no path from there leads to is said to be so.
     pub(crate) fn path_if_there(&self) -> Result<Vec<u8>, Errno> {
         let mut path = Vec::new();
-        match self.write_path(&mut path)? {
+        match self.write_path(&mut path, |path| self.write_within(path))? {
             (_, Whereabouts::Removed) => Err(Errno::ENOENT),
             (Start::Root, _) => Ok(path),
             (Start::Elsewhere, _) => {
@@ -79,17 +79,33 @@ impl Place {
 
     /// The path from the root, which says so where it has been removed.
     pub(crate) fn path(&self) -> Result<Vec<u8>, Errno> {
+        self.shown(|path| self.write_within(path))
+    }
+
+    /// The same by the entry that led here.
+    pub(crate) fn path_by(&self, entry: &dyn Entry) -> Result<Vec<u8>, Errno> {
+        self.shown(|path| self.write_entry(entry, path))
+    }
+
+    fn shown(
+        &self,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<Whereabouts, Errno>,
+    ) -> Result<Vec<u8>, Errno> {
         let mut path = Vec::new();
-        let (_, whereabouts) = self.write_path(&mut path)?;
+        let (_, whereabouts) = self.write_path(&mut path, write)?;
         if whereabouts == Whereabouts::Removed {
             inode::extend(&mut path, b" (deleted)")?;
         }
         Ok(path)
     }
 
-    fn write_path(&self, path: &mut Vec<u8>) -> Result<(Start, Whereabouts), Errno> {
+    fn write_path(
+        &self,
+        path: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<Whereabouts, Errno>,
+    ) -> Result<(Start, Whereabouts), Errno> {
         let start = self.mount.write_path(path)?;
-        let whereabouts = self.write_within(path)?;
+        let whereabouts = write(path)?;
         if path.is_empty() {
             inode::extend(path, b"/")?;
         }

@@ -8,6 +8,7 @@ use core::ops::Range;
 use abi::Errno;
 use abi::general::SIGSEGV;
 use mm::mmap::{Mapping, Place};
+use mm::opening::Opening;
 use mm::space::{Limits, USER_END};
 use mm::{Backing, PAGE_SIZE, Page, VmFlags};
 
@@ -257,6 +258,7 @@ fn map(
         place: Place::Fixed,
         flags: access,
         backing,
+        opening: Opening::default(),
     };
     oom::retry(Need::Area, || {
         let mapped = space.write().mmap(memory(), mapping.clone());

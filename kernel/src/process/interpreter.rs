@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use abi::Errno;
 use mm::PAGE_SIZE;
 use mm::mmap::{Mapping, Place};
+use mm::opening::Opening;
 use mm::{Backing, VmFlags};
 
 use super::elf::Image;
@@ -110,6 +111,7 @@ impl Loader {
             place: Place::Hint,
             flags: VmFlags::empty(),
             backing: Backing::Anonymous,
+            opening: Opening::default(),
         };
         let pages = space.read().check_mmap(&whole);
         let pages = pages.map_err(|_| Errno::ENOMEM)?;

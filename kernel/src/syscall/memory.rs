@@ -49,6 +49,10 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
         place: place(flags),
         flags: vm_flags(protection as u32, flags, open.as_deref()),
         backing,
+        opening: open
+            .as_ref()
+            .map(|open| open.opening.clone())
+            .unwrap_or_default(),
     };
     let mapped = map(flags, &mapping, open.as_deref(), refusal);
     if let Backing::File { file, .. } = mapping.backing {

@@ -248,6 +248,9 @@ fn check_ends(
     if new.is_some() && taken == Taken::Refuse {
         return Err(Errno::EEXIST);
     }
+    if new.is_none() && taken == Taken::Exchange {
+        return Err(Errno::ENOENT);
+    }
     if let (Some(new), Taken::Exchange) = (&new, taken)
         && to.ending == Ending::Slash
         && !new.inode.is_directory()

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use super::{Mapping, Place};
 use crate::error::Error;
 use crate::mprotect::Extent;
+use crate::opening::Opening;
 use crate::page::{PAGE_SIZE, Page};
 use crate::page_cache::{CachedFile, Source};
 use crate::page_table::Levels;
@@ -240,4 +241,25 @@ fn no_space_has_more_than_65531_areas() {
     space.mmap(&memory, more(2)).expect("one more");
     assert_eq!(space.mmap(&memory, more(4)), Err(Error::OutOfMemory));
     space.munmap(&memory, address, page).expect("no area more");
+}
+
+#[test]
+fn two_openings_of_a_file_are_never_one_area() {
+    //                               0123456789
+    let mut drawing = Drawing::of("..........");
+    let file = Arc::new(CachedFile::new(1, Source::Memory, 4 * PAGE_SIZE));
+    let openings = [(); 2].map(|()| Opening::new(Arc::new(())));
+    for (page, opening) in [(0, 0), (1, 0), (2, 1), (3, 1)] {
+        let backing = Backing::File {
+            file: file.clone(),
+            offset: page,
+        };
+        let request = Mapping {
+            backing,
+            opening: openings[opening].clone(),
+            ..mapping(FIRST + page..FIRST + page + 1, Place::Fixed, VmFlags::READ)
+        };
+        drawing.space.mmap(&drawing.memory, request).expect("free");
+    }
+    drawing.shows("RrRr......");
 }

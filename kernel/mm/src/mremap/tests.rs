@@ -319,6 +319,7 @@ fn shared(drawing: &mut Drawing, first: u64, count: u64) {
         address: (FIRST + first).address(),
         length: count * PAGE_SIZE,
         place: Place::Fixed,
+        opening: crate::opening::Opening::default(),
         flags: VmFlags::READ | VmFlags::WRITE | VmFlags::SHARED,
         backing: Backing::File { file, offset: 0 },
     };

@@ -40,7 +40,7 @@ pub(super) fn line(
     match &vma.backing {
         Backing::File { file, .. } => {
             row.pad(NAME)?;
-            files.write_name(file, &mut row)?;
+            files.write_name(file, &vma.opening, &mut row)?;
         }
         Backing::ZeroDevice { .. } => {
             row.pad(NAME)?;

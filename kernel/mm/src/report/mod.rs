@@ -22,6 +22,7 @@ pub use smaps::{smaps, smaps_rollup};
 pub use totals::Totals;
 pub use usage::Usage;
 
+use crate::opening::Opening;
 use crate::page_cache::CachedFile;
 
 /// Where a file is found.
@@ -41,8 +42,8 @@ pub trait Files {
     /// Where `/dev/zero` is found.
     fn zero_device(&self) -> Identity;
 
-    /// Writes the name of `file` as `maps` shows it.
-    fn write_name(&self, file: &CachedFile, out: &mut dyn Write) -> Result;
+    /// Writes the name of `file` as `maps` shows it where it is mapped by `opening`.
+    fn write_name(&self, file: &CachedFile, opening: &Opening, out: &mut dyn Write) -> Result;
 }
 
 /// A writer that knows how much went through it.

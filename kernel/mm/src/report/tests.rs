@@ -10,6 +10,7 @@ use crate::frame::Use;
 use crate::machine::{PhysMem, WORDS};
 use crate::madvise::Advice;
 use crate::mmap::{Mapping, Place};
+use crate::opening::Opening;
 use crate::page::{PAGE_SIZE, Page};
 use crate::page_cache::{CachedFile, Source};
 use crate::page_table::Levels;
@@ -37,7 +38,7 @@ impl Files for Named {
         }
     }
 
-    fn write_name(&self, _: &CachedFile, out: &mut dyn Write) -> Result {
+    fn write_name(&self, _: &CachedFile, _: &Opening, out: &mut dyn Write) -> Result {
         out.write_str("/dev/zero (deleted)")
     }
 }

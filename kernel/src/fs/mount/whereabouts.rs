@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use abi::Errno;
 
 use super::{Mount, table};
-use crate::fs::inode::{self, Whereabouts};
+use crate::fs::inode::{self, Entry, Whereabouts};
 use crate::fs::place::Place;
 
 /// Whether a path begins at the root of all, or at that of a mount which hangs nowhere any more.
@@ -56,6 +56,24 @@ impl Place {
     pub(crate) fn write_within(&self, path: &mut Vec<u8>) -> Result<Whereabouts, Errno> {
         let start = path.len();
         let whereabouts = self.inode.write_path(path)?;
+        self.leave_out_root(path, start)?;
+        Ok(whereabouts)
+    }
+
+    /// The same by the entry that led here.
+    pub(crate) fn write_entry(
+        &self,
+        entry: &dyn Entry,
+        path: &mut Vec<u8>,
+    ) -> Result<Whereabouts, Errno> {
+        let start = path.len();
+        let whereabouts = entry.write_path(path)?;
+        self.leave_out_root(path, start)?;
+        Ok(whereabouts)
+    }
+
+    /// Takes out of `path`, from `start` on, what leads to the root of the mount.
+    fn leave_out_root(&self, path: &mut Vec<u8>, start: usize) -> Result<(), Errno> {
         let mount = &self.mount;
         if mount.root.identity() != mount.system.files.root().identity() {
             let mut skipped = Vec::new();
@@ -64,7 +82,7 @@ impl Place {
                 path.drain(start..start + skipped.len());
             }
         }
-        Ok(whereabouts)
+        Ok(())
     }
 
     /// The path that leads here from the root of its file system: what `mountinfo` says of a mount's root.

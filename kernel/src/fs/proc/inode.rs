@@ -178,6 +178,19 @@ impl Inode for Node {
         }
     }
 
+    fn target(&self) -> Result<Vec<u8>, Errno> {
+        if let Kind::Descriptor(number) = self.kind {
+            let file = self.its_process()?.files.get(number.into());
+            if let Some(path) = file.map_err(|_| Errno::ENOENT)?.file.path() {
+                return path;
+            }
+        }
+        match Inode::link(self)? {
+            Link::Path(path) => Ok(path),
+            Link::Place(place) => place.path(),
+        }
+    }
+
     /// Where it would be: whoever asks has opened it.
     fn write_path(&self, path: &mut Vec<u8>) -> Result<Whereabouts, Errno> {
         if let Tree::Process(pid) = self.tree {

@@ -9,7 +9,8 @@ use core::sync::atomic::Ordering::Relaxed;
 use abi::Errno;
 use abi::general::{S_IFCHR, S_IFREG};
 
-use super::folder::Folder;
+use super::folder::{Entry, Folder};
+use super::label::Label;
 use super::regular::Regular;
 use super::{Content, Node};
 use crate::fs::gate::Turn;
@@ -19,7 +20,7 @@ use crate::fs::inode::{
 use crate::process::sched;
 
 impl Node {
-    fn entries(&self) -> Result<Turn<'_, Folder>, Errno> {
+    pub(super) fn entries(&self) -> Result<Turn<'_, Folder>, Errno> {
         match &self.content {
             Content::Folder(folder) => Ok(folder.enter()),
             _ => Err(Errno::ENOTDIR),
@@ -27,7 +28,7 @@ impl Node {
     }
 
     /// The entries, where the folder itself still has a name: others get no new ones.
-    fn live_entries(&self) -> Result<Turn<'_, Folder>, Errno> {
+    pub(super) fn live_entries(&self) -> Result<Turn<'_, Folder>, Errno> {
         if self.attributes.lock().links == 0 {
             return Err(Errno::ENOENT);
         }
@@ -35,29 +36,33 @@ impl Node {
     }
 
     pub(super) fn find(&self, name: &[u8]) -> Result<Arc<Self>, Errno> {
+        self.entry_of(name).map(|entry| entry.node)
+    }
+
+    pub(super) fn entry_of(&self, name: &[u8]) -> Result<Entry, Errno> {
         let entries = self.entries()?;
-        let entry = entries.find(name).ok_or(Errno::ENOENT)?;
-        Ok(entry.node.clone())
+        entries.find(name).cloned().ok_or(Errno::ENOENT)
     }
 
     /// Puts `node` in under a name that is free.
     pub(super) fn insert(&self, name: &[u8], node: &Arc<Self>) -> Result<(), Errno> {
         let name = inode::name_of(name)?;
+        let label = Label::try_new(self.me(), name.clone())?;
         let mut entries = self.live_entries()?;
         if entries.find(&name).is_some() {
             return Err(Errno::EEXIST);
         }
         entries.reserve()?;
-        entries.put(name.clone(), node.clone());
+        entries.put(name, node.clone(), label.clone());
         drop(entries);
-        node.add_link(self, name);
+        node.add_link(self, label);
         self.note_change();
         Ok(())
     }
 
-    /// `node` has one name more, in this folder.
-    fn add_link(&self, parent: &Self, name: Name) {
-        self.card.note_entry(parent.me(), name);
+    /// It has one name more, an entry of `parent`.
+    pub(super) fn add_link(&self, parent: &Self, label: Arc<Label>) {
+        self.card.note_entry(label);
         let is_folder = self.is_folder();
         self.attributes.lock().links += if is_folder { 2 } else { 1 };
         if is_folder {
@@ -66,9 +71,9 @@ impl Node {
         self.note_status_change();
     }
 
-    /// It has one name less, which was in `parent`.
-    fn drop_link(&self, parent: &Self, name: &[u8]) {
-        self.card.note_removal(&parent.me(), name);
+    /// It has one name less, an entry of `parent`.
+    pub(super) fn drop_link(&self, parent: &Self, label: &Label) {
+        label.remove();
         let is_folder = self.is_folder();
         let links = {
             let mut attributes = self.attributes.lock();
@@ -78,9 +83,8 @@ impl Node {
         if is_folder {
             parent.attributes.lock().links -= 1;
         }
-        match links {
-            0 => self.card.keep_parent(),
-            _ => self.volume.give_inode_back(),
+        if links != 0 {
+            self.volume.give_inode_back();
         }
         self.note_status_change();
     }
@@ -98,12 +102,12 @@ impl Node {
         }
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.entries().is_ok_and(|entries| entries.len() == 0)
     }
 
     /// Whether it is `other`, or somewhere in it.
-    fn is_within(self: &Arc<Self>, other: &Self) -> bool {
+    pub(super) fn is_within(self: &Arc<Self>, other: &Self) -> bool {
         let mut at = Some(self.clone());
         while let Some(node) = at {
             if core::ptr::eq(&*node, other) {
@@ -175,8 +179,7 @@ impl Directory for Node {
         let entry = entries.find(name).ok_or(Errno::ENOENT)?;
         // Under the folder's lock, so that a removal is noted after this.
         if !entry.node.is_folder() {
-            let card = &entry.node.card;
-            card.note_entry(self.me(), entry.name.clone());
+            entry.node.card.note_entry(entry.label.clone());
         }
         Ok(entry.node.clone())
     }
@@ -213,7 +216,9 @@ impl Directory for Node {
         };
         let node = Self::try_new(&self.volume, &new)?;
         let name = unnamed(node.card.number)?;
-        node.card.note_unnamed(self.me(), name);
+        let label = Label::try_new(self.me(), name)?;
+        label.remove();
+        node.card.note_entry(label);
         node.attributes.lock().unnamed = later;
         Ok(node)
     }
@@ -247,8 +252,10 @@ impl Directory for Node {
             Removal::Folder if !node.is_empty() => return Err(Errno::ENOTEMPTY),
             _ => {}
         }
-        self.entries()?.remove(name);
-        node.drop_link(self, name);
+        let gone = self.entries()?.remove(name);
+        if let Some(gone) = gone {
+            node.drop_link(self, &gone.label);
+        }
         self.note_change();
         Ok(())
     }
@@ -280,117 +287,8 @@ impl Directory for Node {
     }
 }
 
-impl Node {
-    /// Moves entry `name`; what is `left` takes its place.
-    fn move_entry(
-        &self,
-        name: &[u8],
-        to: Arc<dyn Inode>,
-        new_name: &[u8],
-        taken: Taken,
-        left: Option<Arc<Self>>,
-    ) -> Result<(), Errno> {
-        let to = of_volume(self, to)?;
-        let _names = self.volume.names.enter();
-        let node = self.find(name)?;
-        let other = match to.find(new_name) {
-            Err(Errno::ENOENT) => None,
-            found => Some(found?),
-        };
-        match (&other, taken) {
-            (Some(_), Taken::Refuse) => return Err(Errno::EEXIST),
-            (None, Taken::Exchange) => return Err(Errno::ENOENT),
-            _ => {}
-        }
-        if to.is_within(&node) {
-            return Err(Errno::EINVAL);
-        }
-        let Some(me) = self.me().upgrade() else {
-            return Err(Errno::ENOENT);
-        };
-        if let Some(other) = &other {
-            if me.is_within(other) && other.is_folder() {
-                return Err(match taken {
-                    Taken::Exchange => Errno::EINVAL,
-                    _ => Errno::ENOTEMPTY,
-                });
-            }
-            if Arc::ptr_eq(&node, other) {
-                return Ok(());
-            }
-        }
-        match other {
-            Some(other) if taken == Taken::Exchange => {
-                exchange((&me, name, &node), (&to, new_name, &other))
-            }
-            other => replace((&me, name, &node), (&to, new_name, other), left),
-        }
-    }
-}
-
-/// The two change places.
-fn exchange(
-    (from, name, node): (&Arc<Node>, &[u8], &Arc<Node>),
-    (to, new_name, other): (&Arc<Node>, &[u8], &Arc<Node>),
-) -> Result<(), Errno> {
-    let (name, new_name) = (inode::name_of(name)?, inode::name_of(new_name)?);
-    to.entries()?.put(new_name.clone(), node.clone());
-    from.entries()?.put(name.clone(), other.clone());
-    for (node, old, new, name) in [(node, from, to, new_name), (other, to, from, name)] {
-        node.card.note_entry(new.me(), name);
-        if node.is_folder() {
-            old.attributes.lock().links -= 1;
-            new.attributes.lock().links += 1;
-        }
-        node.note_status_change();
-    }
-    from.note_change();
-    to.note_change();
-    Ok(())
-}
-
-/// One takes the place of the other, if there is one.
-fn replace(
-    (from, name, node): (&Arc<Node>, &[u8], &Arc<Node>),
-    (to, new_name, other): (&Arc<Node>, &[u8], Option<Arc<Node>>),
-    left: Option<Arc<Node>>,
-) -> Result<(), Errno> {
-    if let Some(other) = &other {
-        match (node.is_folder(), other.is_folder()) {
-            (true, false) => return Err(Errno::ENOTDIR),
-            (false, true) => return Err(Errno::EISDIR),
-            (true, true) if !other.is_empty() => return Err(Errno::ENOTEMPTY),
-            _ => {}
-        }
-    }
-    let (old, new) = (inode::name_of(name)?, inode::name_of(new_name)?);
-    let mut entries = to.live_entries()?;
-    entries.reserve()?;
-    let gone = entries.put(new.clone(), node.clone());
-    drop(entries);
-    if let Some(gone) = gone {
-        gone.drop_link(to, new_name);
-    }
-    match left {
-        None => drop(from.entries()?.remove(name)),
-        Some(left) => {
-            from.entries()?.put(old.clone(), left.clone());
-            left.add_link(from, old);
-        }
-    }
-    if node.is_folder() {
-        from.attributes.lock().links -= 1;
-        to.attributes.lock().links += 1;
-    }
-    node.card.note_entry(to.me(), new);
-    node.note_status_change();
-    from.note_change();
-    to.note_change();
-    Ok(())
-}
-
 /// The inode, if it is one of the folder's volume.
-fn of_volume(folder: &Node, inode: Arc<dyn Inode>) -> Result<Arc<Node>, Errno> {
+pub(super) fn of_volume(folder: &Node, inode: Arc<dyn Inode>) -> Result<Arc<Node>, Errno> {
     let node: Arc<Node> = inode.into_any().downcast().map_err(|_| Errno::EXDEV)?;
     if Arc::ptr_eq(&node.volume, &folder.volume) {
         Ok(node)

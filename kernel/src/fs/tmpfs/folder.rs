@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use abi::Errno;
 
 use super::Node;
+use super::label::Label;
 use crate::fs::inode::{FIRST_COOKIE, Name};
 
 /// A folder's entries.
@@ -24,6 +25,7 @@ pub(super) struct Entry {
     pub(super) cookie: u64,
     pub(super) name: Name,
     pub(super) node: Arc<Node>,
+    pub(super) label: Arc<Label>,
 }
 
 impl Default for Folder {
@@ -60,26 +62,37 @@ impl Folder {
             .map_err(|_| Errno::ENOMEM)
     }
 
-    /// Makes `name` stand for `node`, and returns what it stood for. Room for a new name is reserved.
-    pub(super) fn put(&mut self, name: Name, node: Arc<Node>) -> Option<Arc<Node>> {
+    /// Makes `name` stand for `node`, and returns the entry that it had. Room for a new name is reserved.
+    pub(super) fn put(&mut self, name: Name, node: Arc<Node>, label: Arc<Label>) -> Option<Entry> {
         match self.place_of(&name) {
             Ok(place) => {
                 let cookie = self.by_name[place];
                 let at = self.entries.partition_point(|entry| entry.cookie < cookie);
-                Some(core::mem::replace(&mut self.entries[at].node, node))
+                let entry = Entry {
+                    cookie,
+                    name,
+                    node,
+                    label,
+                };
+                Some(core::mem::replace(&mut self.entries[at], entry))
             }
             Err(place) => {
                 let cookie = self.next_cookie;
                 self.next_cookie += 1;
                 self.by_name.insert(place, cookie);
-                self.entries.push(Entry { cookie, name, node });
+                self.entries.push(Entry {
+                    cookie,
+                    name,
+                    node,
+                    label,
+                });
                 None
             }
         }
     }
 
     /// Takes `name` out.
-    pub(super) fn remove(&mut self, name: &[u8]) -> Option<Arc<Node>> {
+    pub(super) fn remove(&mut self, name: &[u8]) -> Option<Entry> {
         let place = self.place_of(name).ok()?;
         let cookie = self.by_name.remove(place);
         let at = self.entries.partition_point(|entry| entry.cookie < cookie);
@@ -87,11 +100,11 @@ impl Folder {
         if self.entries.is_empty() {
             (self.entries, self.by_name) = (Vec::new(), Vec::new());
         }
-        Some(entry.node)
+        Some(entry)
     }
 
     /// Takes the youngest entry out.
-    pub(super) fn pop(&mut self) -> Option<Arc<Node>> {
+    pub(super) fn pop(&mut self) -> Option<Entry> {
         let name = self.entries.last()?.name.clone();
         self.remove(&name)
     }

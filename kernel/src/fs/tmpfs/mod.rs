@@ -3,12 +3,14 @@
 //! Regular files are `mm`'s cached files, so `read`, `write` and every mapping see the same pages. A file of the archive
 //! differs in one thing: pages that nobody needed yet still lie in the archive (`archived.rs`).
 //!
-//! Names are only in folders; each inode knows the last entry by which it was reached (`card.rs`), which is how paths are
-//! written. One lock of the volume is held by whatever changes names, each folder's own by whoever looks into it.
+//! Names are only in folders; what was opened or mapped knows the entry by which it was reached (`label.rs`), which is how
+//! paths are written. One lock of the volume is held by whatever changes names, each folder's own by whoever looks into it.
 mod archived;
 mod card;
 mod directory;
 mod folder;
+mod label;
+mod moving;
 mod open;
 mod regular;
 mod system;
@@ -27,7 +29,8 @@ use spin::Once;
 
 use super::gate::Gate;
 use super::inode::{
-    self, Change, Directory, Identity, Inode, Link, New, PERMISSIONS, Time, Unnamed, Whereabouts,
+    self, Change, Directory, Entry, Identity, Inode, Link, New, PERMISSIONS, Time, Unnamed,
+    Whereabouts,
 };
 use super::open::{OpenFile, Status};
 use super::pipe::Fifo;
@@ -84,7 +87,7 @@ impl Node {
             volume.device,
             volume.next_number.fetch_add(1, Relaxed),
             None,
-        );
+        )?;
         Self::with_card(volume, new, card)
     }
 
@@ -296,6 +299,10 @@ impl Inode for Node {
 
     fn write_path(&self, path: &mut Vec<u8>) -> Result<Whereabouts, Errno> {
         self.card.write_path(path)
+    }
+
+    fn entry(&self) -> Option<Arc<dyn Entry>> {
+        Some(self.card.label())
     }
 
     fn begin_execution(&self) -> Result<(), Errno> {

@@ -93,5 +93,5 @@ fn make(parent: &Arc<Node>, entry: &Entry<'static>) -> Result<Arc<Node>, Errno> 
     let number = volume
         .next_number
         .fetch_add(1, core::sync::atomic::Ordering::Relaxed);
-    Node::with_card(volume, &new, Card::new(volume.device, number, archived))
+    Node::with_card(volume, &new, Card::new(volume.device, number, archived)?)
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use mm::mmap::{self, Mapping};
 use mm::mprotect;
+use mm::opening::Opening;
 use mm::populate::Populate as Wish;
 use mm::{AddressSpace, Backing, Error, Memory, Page, VmFlags};
 
@@ -57,6 +58,7 @@ impl World {
             place,
             flags,
             backing,
+            opening: Opening::default(),
         }
     }
 

@@ -1,0 +1,31 @@
+//! By which entry something was opened: what it is called from then on, whatever else the file is called.
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use abi::Errno;
+use mm::OutOfMemory;
+use mm::opening::Opening;
+
+use super::inode::Entry;
+use super::open::OpenFile;
+use super::place::Place;
+
+/// The entry, where its file system knows it: what an [`Opening`] is known by.
+pub(super) struct Reached(pub(super) Option<Arc<dyn Entry>>);
+
+impl Reached {
+    /// The opening of what stands at `place`, which was reached just now.
+    pub(super) fn opening(place: &Place) -> Result<Opening, OutOfMemory> {
+        let reached = Arc::try_new(Self(place.inode.entry()));
+        Ok(Opening::new(reached.map_err(|_| OutOfMemory)?))
+    }
+}
+
+impl OpenFile {
+    /// The path of the entry by which it was opened.
+    pub(super) fn path(&self) -> Option<Result<Vec<u8>, Errno>> {
+        let place = self.place.as_ref()?;
+        let Reached(entry) = self.opening.get()?;
+        Some(place.path_by(entry.as_deref()?))
+    }
+}

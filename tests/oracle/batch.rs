@@ -5,10 +5,11 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use tempfile::TempDir;
+use tempfile::{Builder, TempDir};
 use test_programs::run::{self, Input};
 use test_programs::tool::{self, Booted, LATEST, Run};
 
+use crate::privilege::MEMORY_FOLDER;
 use crate::program::Program;
 
 /// How much a program's log says.
@@ -96,8 +97,10 @@ fn write(folder: &TempDir, programs: &[Program], detail: Detail) -> Result<()> {
 }
 
 fn on_linux(folder: &Path) -> Result<String> {
+    let scratch = Builder::new().tempdir_in(MEMORY_FOLDER)?;
+    let given = ["batch", "data"].map(|name| folder.join(name));
     let mut command = Command::new(tool::program("oracle")?);
-    command.args(["batch", "data"]).current_dir(folder);
+    command.args(given).arg(scratch.path()).current_dir("/");
     let ended = run::apart(command, Input::Nothing, LATEST)?;
     ensure!(
         ended.code == 0,
@@ -114,7 +117,7 @@ fn in_qemu(folder: &Path, kernel: Kernel) -> Result<Booted> {
     if kernel == Kernel::Checked {
         words.push("--checked");
     }
-    words.extend(["--", "oracle", "/given/batch", "/given/data"]);
+    words.extend(["--", "oracle", "/given/batch", "/given/data", "/scratch"]);
     Run::boot(words)?.end(Input::Nothing)
 }
 

@@ -1,8 +1,9 @@
-//! The kernel beside this machine's Linux on random programs of memory operations: every result, errno, signal, byte and
-//! minor fault must be the same.
+//! The kernel beside this machine's Linux on random programs of memory and file operations: every result, errno,
+//! signal, byte and minor fault must be the same.
 
 mod batch;
 mod generate;
+mod named;
 mod privilege;
 mod program;
 mod regressions;

@@ -71,6 +71,9 @@ const REPAIRS: [&str; 7] = [
 ];
 const MREMAP: &[(u64, &str)] = &[(1, "MAYMOVE"), (2, "FIXED"), (4, "DONTUNMAP")];
 
+/// Verbs of programs that have a folder of their own.
+const NAMED: [char; 3] = ['O', 'n', 'v'];
+
 /// One line: a letter and numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
@@ -113,7 +116,9 @@ impl Program {
     /// As the interpreter reads it.
     pub(crate) fn text(&self, name: usize, full: bool) -> String {
         let has_files = self.lines.iter().any(|line| line.verb == 'M');
-        let mode = self.shows.bits() | u64::from(full) << 1 | u64::from(has_files) << 3;
+        let has_names = self.lines.iter().any(|line| NAMED.contains(&line.verb));
+        let mode = self.shows.bits() | u64::from(full) << 1;
+        let mode = mode | u64::from(has_files) << 3 | u64::from(has_names) << 4;
         let mut text = format!("P {name:x} {mode:x}\n");
         for line in &self.lines {
             text.push(line.verb);
@@ -164,7 +169,7 @@ impl Line {
         })
     }
 
-    fn number(&self, index: usize) -> u64 {
+    pub(crate) fn number(&self, index: usize) -> u64 {
         self.numbers.get(index).copied().unwrap_or(0)
     }
 }
@@ -234,6 +239,9 @@ impl fmt::Display for Line {
             }
             'y' => self.show_limit(f),
             'M' | 'D' | 'T' | 'F' | 'S' | 'W' | 'i' | 'o' | 'Z' => self.show_file(f),
+            'O' | 'n' | 'd' | 'R' | 'B' | 'j' | 'x' | 'z' | 'N' | 'E' | 'Q' | 'v' => {
+                self.show_named(f)
+            }
             'f' => write!(f, "fork"),
             'e' => write!(f, "end of the child"),
             'X' => write!(f, "exec, and go on"),
@@ -292,14 +300,14 @@ fn place(number: u64) -> String {
     }
 }
 
-fn pages(bytes: u64) -> String {
+pub(crate) fn pages(bytes: u64) -> String {
     match bytes % 4096 {
         0 => format!("{}p", bytes / 4096),
         rest => format!("{}p+{rest:#x}", bytes / 4096),
     }
 }
 
-fn flags(value: u64, names: &[(u64, &str)]) -> String {
+pub(crate) fn flags(value: u64, names: &[(u64, &str)]) -> String {
     let known = names.iter().filter(|(bit, _)| value & bit != 0);
     let words: Vec<_> = known.map(|&(_, name)| name).collect();
     let rest = names.iter().fold(value, |rest, (bit, _)| rest & !bit);
@@ -309,7 +317,7 @@ fn flags(value: u64, names: &[(u64, &str)]) -> String {
     }
 }
 
-fn name(value: u64, names: &[(u64, &str)]) -> String {
+pub(crate) fn name(value: u64, names: &[(u64, &str)]) -> String {
     let found = names.iter().find(|(number, _)| *number == value);
     found.map_or_else(|| value.to_string(), |(_, name)| (*name).to_owned())
 }

@@ -213,12 +213,6 @@ pub(crate) trait Kind: Send + Sync {
         None
     }
 
-    /// Whether O_DIRECT makes sense.
-    fn may_be_direct(&self) -> bool {
-        let has_name = self.is_regular() && self.memfd().is_none();
-        has_name || self.pipe().is_some() || self.volume().is_some()
-    }
-
     /// The disk, or the part of one, that it is.
     fn volume(&self) -> Option<&Volume> {
         None

@@ -10,6 +10,7 @@ use abi::general::{
 };
 
 use super::file::any_descriptor;
+use super::open::may_be_direct;
 use super::{Answer, Arguments, locks, memfd};
 use crate::fs::files::{Descriptor, OnExec};
 use crate::fs::open::OpenFile;
@@ -63,7 +64,7 @@ pub(super) fn fcntl([number, command, argument, ..]: Arguments) -> Answer {
             current().files.set_on_exec(number, on_exec).map(|()| 0)
         }
         F_GETFL => Ok(open.file.flags().into()),
-        F_SETFL if argument as u32 & O_DIRECT != 0 && !open.file.kind.may_be_direct() => {
+        F_SETFL if argument as u32 & O_DIRECT != 0 && !may_be_direct(&open.file) => {
             Err(Errno::EINVAL)
         }
         F_SETFL => {

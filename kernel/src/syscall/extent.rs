@@ -1,8 +1,8 @@
 //! Where a file's bytes are, and how many: `lseek`, `ftruncate`, `fallocate`, and `fsync`.
 use abi::Errno;
 use abi::general::{
-    FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, S_IFDIR, S_IFMT, SEEK_CUR, SEEK_DATA, SEEK_END,
-    SEEK_HOLE, SEEK_SET, SIGXFSZ,
+    FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET,
+    SIGXFSZ,
 };
 
 use super::file::descriptor;

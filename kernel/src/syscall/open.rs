@@ -165,7 +165,7 @@ fn open_place(place: &Place, flags: u32) -> Result<Arc<OpenFile>, Errno> {
         return Err(Errno::EISDIR);
     }
     let file = inode.clone().open(place, flags & KEPT | O_LARGEFILE)?;
-    if flags & O_DIRECT != 0 && !file.kind.may_be_direct() {
+    if flags & O_DIRECT != 0 && !may_be_direct(&file) {
         return Err(Errno::EINVAL);
     }
     if flags & O_TRUNC != 0 && inode.is_regular() {
@@ -182,4 +182,11 @@ fn cut(place: &Place) -> Result<(), Errno> {
         Err(Errno::EINVAL) => Ok(()),
         cut => cut,
     }
+}
+
+/// Whether O_DIRECT makes sense for it.
+pub(super) fn may_be_direct(open: &OpenFile) -> bool {
+    let kind = &open.kind;
+    let has_name = kind.is_regular() && kind.memfd().is_none();
+    has_name || kind.pipe().is_some() || kind.volume().is_some()
 }

@@ -2,6 +2,7 @@
 //!
 //! What Linux answers by its version or by chance is not drawn, or not compared: README.md has the list.
 
+mod named;
 mod subject;
 mod wide;
 
@@ -70,6 +71,18 @@ enum Verb {
     Files,
     Repaired,
     Limit,
+    Open,
+    Duplicate,
+    ReadBytes,
+    WriteBytes,
+    Seek,
+    Names,
+    Copy,
+    HoldLock,
+    SettleBytes,
+    Mark,
+    Describe,
+    Tree,
 }
 
 const VERBS: &[(u64, Verb)] = &[
@@ -112,8 +125,14 @@ pub(crate) fn generate(seed: u64) -> Program {
         .map(|_| drawing.random.below(WINDOW_PAGES))
         .collect();
     let length = drawing.random.between(50, 200) as usize;
+    if drawing.has_slots() {
+        drawing.reserves = drawing.random.chance(40);
+    }
     if drawing.has(Subject::MemoryFiles) {
         drawing.begin_with_files();
+    }
+    if drawing.has(Subject::NamedFiles) {
+        drawing.begin_with_names();
     }
     drawing.draw(length);
     Program {
@@ -142,7 +161,12 @@ impl Drawing {
 
     /// Whether some of its memory is an object that others may see.
     fn has_objects(&self) -> bool {
-        self.has(Subject::SharedMemory) || self.has(Subject::MemoryFiles)
+        self.has(Subject::SharedMemory) || self.has_slots()
+    }
+
+    /// Whether it has files that it may map.
+    fn has_slots(&self) -> bool {
+        self.has(Subject::MemoryFiles) || self.has(Subject::NamedFiles)
     }
 
     fn shows(&self) -> Shows {
@@ -210,6 +234,24 @@ impl Drawing {
             Verb::Files => Line::new('Z', []),
             Verb::Repaired => self.repaired(),
             Verb::Limit => self.limit(),
+            other => self.line_of_files(other),
+        }
+    }
+
+    fn line_of_files(&mut self, verb: Verb) -> Line {
+        match verb {
+            Verb::Open => self.open(),
+            Verb::Duplicate => self.duplicate(),
+            Verb::ReadBytes => self.bytes('R'),
+            Verb::WriteBytes => self.bytes('B'),
+            Verb::Seek => self.seek(),
+            Verb::Names => self.names(),
+            Verb::Copy => self.copy(),
+            Verb::HoldLock => self.lock(),
+            Verb::SettleBytes => self.settle_bytes(),
+            Verb::Mark => self.mark(),
+            Verb::Describe => Line::new('Q', [self.slot()]),
+            _ => Line::new('v', []),
         }
     }
 
@@ -266,8 +308,10 @@ impl Drawing {
                 [at, length, rights, how | extra | PRIVATE, offset, DATA],
             );
         }
-        if self.has(Subject::MemoryFiles) && self.random.chance(50) {
-            let kind = self.random.pick(&[SHARED, SHARED, PRIVATE]);
+        if self.has_slots() && self.random.chance(50) {
+            let kind = self
+                .random
+                .weighted(&[(12, SHARED), (6, PRIVATE), (1, SHARED | PRIVATE)]);
             let [offset, slot] = [self.file_offset(), DATA + 1 + self.slot()];
             return Line::new('m', [at, length, rights, how | extra | kind, offset, slot]);
         }

@@ -11,6 +11,8 @@ pub(super) enum Subject {
     SharedMemory,
     /// Files made by `memfd_create`.
     MemoryFiles,
+    /// Files with names.
+    NamedFiles,
     /// Areas that grow down.
     Growth,
     /// Handlers that repair a mapping and return.
@@ -19,12 +21,14 @@ pub(super) enum Subject {
     Limits,
 }
 
-const ALL: [Subject; 5] = [
-    Subject::SharedMemory,
-    Subject::MemoryFiles,
-    Subject::Growth,
-    Subject::Repair,
-    Subject::Limits,
+/// Each, and in how many of a hundred programs that have subjects it is.
+const ALL: [(Subject, u64); 6] = [
+    (Subject::SharedMemory, 35),
+    (Subject::MemoryFiles, 35),
+    (Subject::NamedFiles, 55),
+    (Subject::Growth, 35),
+    (Subject::Repair, 35),
+    (Subject::Limits, 35),
 ];
 
 impl Subject {
@@ -34,8 +38,9 @@ impl Subject {
         if random.chance(33) {
             return Vec::new();
         }
-        let is_drawn = |_: &Self| random.chance(35);
-        ALL.into_iter().filter(is_drawn).collect()
+        let is_drawn = |&(_, chance): &(Self, u64)| random.chance(chance);
+        let drawn = ALL.into_iter().filter(is_drawn);
+        drawn.map(|(subject, _)| subject).collect()
     }
 
     /// How often each of its verbs happens.
@@ -52,6 +57,28 @@ impl Subject {
                 (5, Verb::WriteFrom),
                 (1, Verb::Close),
                 (2, Verb::Files),
+            ],
+            Self::NamedFiles => &[
+                (10, Verb::Open),
+                (3, Verb::Duplicate),
+                (1, Verb::Close),
+                (8, Verb::ReadBytes),
+                (12, Verb::WriteBytes),
+                (5, Verb::Seek),
+                (6, Verb::Truncate),
+                (6, Verb::Allocate),
+                (4, Verb::ReadInto),
+                (4, Verb::WriteFrom),
+                (14, Verb::Names),
+                (7, Verb::Copy),
+                (5, Verb::HoldLock),
+                (2, Verb::SettleBytes),
+                (3, Verb::Mark),
+                (3, Verb::Describe),
+                (1, Verb::Seal),
+                (1, Verb::Files),
+                (2, Verb::Tree),
+                (3, Verb::Rows),
             ],
             Self::Repair => &[(20, Verb::Repaired)],
             Self::Limits => &[(8, Verb::Limit)],

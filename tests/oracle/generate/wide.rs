@@ -1,8 +1,11 @@
 //! Lines about what most programs do without: files in memory, repairs, limits, the pages below the window.
 
+use super::named::SLOT;
+use super::subject::Subject;
 use super::{Drawing, PAGE};
 use crate::program::{BELOW, LIFTED, Line};
 
+/// Slots of programs whose files have no names.
 const SLOTS: u64 = 3;
 
 /// Pages below the window at which something happens: near it, and around the guard gap and the limit of a stack.
@@ -16,12 +19,13 @@ impl Drawing {
     }
 
     pub(super) fn slot(&mut self) -> u64 {
-        self.random.weighted(&[(6, 0), (3, 1), (1, SLOTS - 1)])
+        let few = &[(6, 0), (3, 1), (1, SLOTS - 1)];
+        let is_named = self.has(Subject::NamedFiles);
+        self.random.weighted(if is_named { SLOT } else { few })
     }
 
     /// Most slots hold a file from the start.
     pub(super) fn begin_with_files(&mut self) {
-        self.reserves = self.random.chance(40);
         for slot in 0..self.random.between(1, SLOTS) {
             self.lines.push(Line::new('M', [slot, 2]));
             let length = self.offset();
@@ -72,7 +76,7 @@ impl Drawing {
     }
 
     /// A place in a file, or the length of a piece of it.
-    fn offset(&mut self) -> u64 {
+    pub(super) fn offset(&mut self) -> u64 {
         let pages =
             self.random
                 .weighted(&[(2, 0), (4, 1), (4, 2), (4, 3), (2, 5), (2, 8), (1, 12)]);

@@ -83,7 +83,9 @@ impl Author {
             'b' => return self.add(Op::Brk(pid, HEAP_START + number(0))),
             't' => return self.touch(span.address, number(1)),
             'w' => return self.touch_repaired(span.address, number(1), number(2)),
-            'M' | 'T' | 'F' | 'W' | 'i' | 'o' | 'Z' => return self.file(line),
+            'M' | 'T' | 'F' | 'W' | 'i' | 'o' | 'Z' | 'O' | 'n' | 'd' | 'R' | 'B' => {
+                return self.file(line);
+            }
             'h' => {
                 let pages = (0..number(1)).map(|page| span.address + page * 4096);
                 return pages.for_each(|page| self.touch(page, 0));

@@ -6,19 +6,28 @@ use sim::files::{File, Store};
 use sim::op::{Op, Reach, Sharing, Source, Span};
 
 use super::author::{Author, address};
+use crate::named::SLOTS;
 use crate::program::{DATA, Line};
 
 /// The file of data; the simulator's first is the program itself.
 const DATA_FILE: usize = 1;
 
 /// Which file each slot holds, if any.
-type Slots = [Option<usize>; 3];
+type Slots = [Option<usize>; SLOTS as usize];
+
+/// As many names as programs have.
+const NAMES: usize = 18;
+
+/// Sizes and places from here on are nothing that the simulator has room for.
+const TOO_FAR: u64 = 1 << 20;
 
 pub(super) struct Files {
     files: Vec<File>,
     /// Those on the disk come first.
     on_disk: usize,
-    slots: Slots,
+    pub(super) slots: Slots,
+    /// What each name stands for; all processes see the same.
+    names: [Option<usize>; NAMES],
     /// The slots of the processes that wait for this one.
     waiting: Vec<Slots>,
 }
@@ -29,6 +38,7 @@ impl Files {
             files: files.to_vec(),
             on_disk: files.len(),
             slots: Slots::default(),
+            names: Default::default(),
             waiting: Vec::new(),
         }
     }
@@ -56,6 +66,30 @@ impl Files {
             store: Store::Memory,
         });
         self.files.len() - 1
+    }
+
+    /// What opening a file by name has in the slot; the path that it has is all that counts here.
+    fn open(&mut self, name: usize, flags: u64) -> Option<usize> {
+        const CREAT: u64 = 0o100;
+        const PATH: u64 = 0o1000_0000;
+        const TMPFILE: u64 = 0o2000_0000;
+        if flags & TMPFILE != 0 {
+            return Some(self.add(0));
+        }
+        if flags & CREAT != 0 && self.names[name].is_none() {
+            self.names[name] = Some(self.add(0));
+        }
+        self.names[name].filter(|_| flags & PATH == 0)
+    }
+
+    /// Lines that change names alone.
+    fn rename(&mut self, kind: u64, first: usize, second: usize) {
+        match kind {
+            0 => self.names[first] = None,
+            3 => self.names[second] = self.names[first].take(),
+            4 => self.names[second] = self.names[first],
+            _ => {}
+        }
     }
 
     /// Where the contents of a mapping come from; nowhere if its file is not open.
@@ -86,15 +120,25 @@ impl Author {
     pub(super) fn file(&mut self, line: &Line) {
         let number = |index: usize| line.numbers.get(index).copied().unwrap_or(0);
         let slot = number(0) as usize;
-        if line.verb == 'M' {
-            self.files.slots[slot] = Some(self.files.add(0));
-            return;
+        match line.verb {
+            'M' => {
+                self.files.slots[slot] = Some(self.files.add(0));
+                return;
+            }
+            'O' | 'n' | 'd' => return self.named(line.verb, [0, 1, 2, 3].map(number)),
+            _ => {}
         }
         let Some(file) = self.files.slots[slot] else {
             return;
         };
         let piece = |address, length| Span { address, length };
-        let bytes = line.numbers.iter().sum();
+        let bytes = line
+            .numbers
+            .iter()
+            .fold(0, |sum: u64, number| sum.wrapping_add(*number));
+        if line.numbers.iter().any(|&number| number >= TOO_FAR) && !matches!(line.verb, 'i' | 'o') {
+            return;
+        }
         match line.verb {
             'T' => self.add(Op::Resize(file, number(1))),
             'F' if number(1) == 3 && number(3) > 0 => {
@@ -112,7 +156,36 @@ impl Author {
                 self.add(Op::WriteFile(file, piece(number(3), number(2)), bytes));
             }
             'Z' => self.add(Op::ReadFile(file, piece(0, 12 * 4096))),
+            'R' => self.add(Op::ReadFile(file, piece(number(3), number(2)))),
+            'B' => self.add(Op::WriteFile(file, piece(number(3), number(2)), bytes)),
             _ => {}
+        }
+    }
+
+    /// Lines that open files by name, and that change what names and slots stand for.
+    fn named(&mut self, verb: char, [first, second, third, fourth]: [u64; 4]) {
+        const TRUNC: u64 = 0o1000;
+        const TRUNCATE: u64 = 6;
+        let [one, other] = [first, second].map(|number| number as usize);
+        let cut = match verb {
+            'O' => {
+                self.files.slots[one] = self.files.open(other, third);
+                self.files.slots[one]
+                    .filter(|_| third & TRUNC != 0)
+                    .map(|file| (file, 0))
+            }
+            'd' => {
+                self.files.slots[other] = self.files.slots[one];
+                None
+            }
+            _ if first == TRUNCATE => self.files.names[other].map(|file| (file, fourth)),
+            _ => {
+                self.files.rename(first, other, third as usize);
+                None
+            }
+        };
+        if let Some((file, size)) = cut.filter(|&(_, size)| size < TOO_FAR) {
+            self.add(Op::Resize(file, size));
         }
     }
 }

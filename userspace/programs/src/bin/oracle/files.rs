@@ -1,4 +1,4 @@
-//! Files in memory: made, cut, filled, punched, sealed, read and written, each behind a descriptor of its own.
+//! Open files, with names or in memory: made, cut, filled, punched, sealed, read and written where memory is mapped.
 //!
 //! A program names them by slot, and a slot is always the same descriptor: children and programs that replace this one
 //! find them where they were.
@@ -11,14 +11,14 @@ use rt::abi::Sysno;
 use rt::abi::general::{F_ADD_SEALS, F_GET_SEALS};
 use rt::attempt;
 use rt::memory::PAGE;
-use rt::{Errno, file, syscall};
+use rt::{Errno, file};
 
 use crate::machine::Machine;
-use crate::picture::{MEMORY_FILE, ROOM, fold};
+use crate::picture::{ROOM, fold};
 
 /// The descriptor of the first slot, above all that somebody may have left open.
-const FIRST: usize = 40;
-const SLOTS: usize = 3;
+pub(crate) const FIRST: usize = 40;
+pub(crate) const SLOTS: usize = 6;
 
 /// The most that is written at once.
 const CHUNK: usize = 2 * PAGE;
@@ -34,13 +34,8 @@ pub(crate) fn descriptor(slot: usize) -> usize {
 impl Machine {
     /// Puts a new file into a slot.
     pub(crate) fn make_file(&mut self, slot: usize, flags: usize) {
-        let made = file::memfd(c"memory", flags as u32).map(|new| {
-            let words = [new as usize, descriptor(slot), 0, 0, 0, 0];
-            syscall::raw(Sysno::dup2 as usize, words).expect("dup2");
-            file::close(new).expect("close");
-            0
-        });
-        self.say(made);
+        let made = file::memfd(c"memory", flags as u32);
+        self.put(slot, made, 0);
     }
 
     /// Adds seals, and says which there are.
@@ -91,18 +86,19 @@ impl Machine {
             match file::status(descriptor(slot) as u32) {
                 Err(errno) => self.say(Err(errno)),
                 Ok(about) => {
-                    let _ = write!(self.log, " {:x}/{:x}", about.st_size, about.st_blocks);
-                    self.show_file(slot);
+                    self.say_status(&about);
+                    self.show_bytes(descriptor(slot) as u32);
                 }
             }
         }
     }
 
+    /// Contents of an open file.
     #[inline(never)]
-    fn show_file(&mut self, slot: usize) {
+    pub(crate) fn show_bytes(&mut self, opened: u32) {
         let mut page = [0; PAGE];
         for index in 0..SHOWN {
-            match file::read_at(descriptor(slot) as u32, &mut page, index * PAGE) {
+            match file::read_at(opened, &mut page, index * PAGE) {
                 Ok(0) => return,
                 Ok(count) => {
                     let words = page[..count].iter().enumerate();
@@ -133,7 +129,15 @@ fn meet(slot: usize, memory: Range<usize>, offset: usize) -> bool {
         let start = area.start.max(memory.start);
         let shown = area.offset + start.wrapping_sub(area.start);
         let length = area.end.min(memory.end).saturating_sub(start);
-        let is_it = area.name.starts_with(MEMORY_FILE) && area.inode == about.st_ino;
+        let is_it = area.inode == about.st_ino && device(area.device) == Some(about.st_dev);
         is_it && length > 0 && shown < end && offset < shown + length
     })
+}
+
+/// A device's number as stat(2) has it, from the two that `maps` shows.
+fn device(shown: &str) -> Option<u64> {
+    let (major, minor) = shown.split_once(':')?;
+    let [major, minor] = [major, minor].map(|digits| u64::from_str_radix(digits, 16).ok());
+    let (major, minor) = (major?, minor?);
+    Some(minor & 0xff | (major & 0xfff) << 8 | (minor & !0xff) << 12 | (major & !0xfff) << 32)
 }

@@ -18,6 +18,8 @@ pub(crate) mod mode {
     pub(crate) const RESIDENT: usize = 4;
     /// Files in memory are shown at the end.
     pub(crate) const MEMORY_FILES: usize = 8;
+    /// There is a folder for files with names, shown at the end.
+    pub(crate) const NAMES: usize = 16;
 }
 
 /// The text since it was last written, or its digest.

@@ -34,7 +34,7 @@ const BELOW: usize = 0x200_0000;
 pub(crate) const REACH: usize = 0x100_0000;
 
 /// The number that stands for the address 0: the kernel may choose.
-const ANYWHERE: usize = 0xffff_ffff;
+pub(crate) const ANYWHERE: usize = 0xffff_ffff;
 
 /// No file.
 const NONE: usize = usize::MAX;
@@ -112,10 +112,14 @@ impl Machine {
         let mut rest = [0; crate::READ];
         rest[..lines.rest().len()].copy_from_slice(lines.rest());
         let word = |bytes| CStr::from_bytes_until_nul(bytes).expect("it ends");
-        let data = env::args().nth(2).expect("the file of data");
+        let [data, folder] = [2, 3].map(|at| env::args().nth(at).expect("data and a folder"));
         let path = env::program_path();
         let [first, mode] = [&words[0], &words[1]].map(|bytes| word(&bytes[..]));
-        let errno = execve(path, &[path, REST, data, first, mode, word(&rest)], &[]);
+        let errno = execve(
+            path,
+            &[path, REST, data, folder, first, mode, word(&rest)],
+            &[],
+        );
         let _ = write!(self.log, " {errno:?}");
     }
 
@@ -175,6 +179,27 @@ impl Machine {
             b'i' => self.read_into([first, second, third, fourth]),
             b'o' => self.write_from([first, second, third, fourth]),
             b'Z' => self.show_files(),
+            _ => self.act_on_names(step, index),
+        }
+    }
+
+    /// The verbs of files with names, and of what is open as such.
+    fn act_on_names(&mut self, step: &Step, index: usize) {
+        let [first, second, third, fourth, fifth, _] = step.numbers;
+        let four = [first, second, third, fourth];
+        match step.verb {
+            b'O' => self.open(four),
+            b'n' => self.names(four),
+            b'd' => self.duplicate(four),
+            b'R' => self.read_bytes(step.numbers),
+            b'B' => self.write_bytes(step.numbers, index),
+            b'j' => self.plain(Sysno::lseek, [descriptor(first), second, third]),
+            b'x' => self.copy(step.numbers),
+            b'z' => self.lock(step.numbers),
+            b'N' => self.settle_bytes(four, fifth),
+            b'E' => self.plain(Sysno::fcntl, [descriptor(first), second, third]),
+            b'Q' => self.describe(first),
+            b'v' => self.show_tree(),
             _ => panic!("step {index:x} is unknown"),
         }
     }
@@ -260,7 +285,7 @@ impl Machine {
 }
 
 /// A place for a short text.
-struct Text<'a>(&'a mut [u8]);
+pub(crate) struct Text<'a>(pub(crate) &'a mut [u8]);
 
 impl Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> core::fmt::Result {

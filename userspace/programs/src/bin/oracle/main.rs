@@ -1,18 +1,23 @@
-//! Carries out random programs of memory operations and logs what came of each: `oracle BATCH DATA`.
+//! Carries out random programs of memory and file operations and logs what came of each: `oracle BATCH DATA FOLDER`.
 //!
 //! One interpreter for Linux and for the kernel, whose logs `tests/oracle` compares. Each program of the file BATCH runs
-//! in a fresh child, so that none sees another's memory; DATA is the file that they map. Nothing is logged that may differ
-//! between two right kernels: an address only where the program chose it, a minor fault only where no file is involved.
+//! in a fresh child, so that none sees another's memory; DATA is the file that they map, and FOLDER where they have files
+//! with names. Nothing is logged that may differ between two right kernels: an address only where the program chose it, a
+//! minor fault only where no file is involved.
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod bytes;
 mod files;
+mod holds;
 mod limits;
 mod log;
 mod machine;
+mod names;
 mod picture;
 mod step;
 mod touch;
+mod tree;
 
 use core::ffi::CStr;
 
@@ -20,7 +25,7 @@ use rt::abi::Sysno;
 use rt::abi::general::O_RDONLY;
 use rt::memory::PAGE;
 use rt::process::run_in_child;
-use rt::{env, print, probe, syscall};
+use rt::{env, path, print, probe, syscall};
 
 use log::Log;
 use machine::Machine;
@@ -43,12 +48,16 @@ fn main() -> u8 {
     let words = [1, 2].map(|index| env::args().nth(index).expect("a batch and a file of data"));
     let data = open(words[1]);
     if words[0] == REST {
-        let [first, mode] = [3, 4].map(|index| env::arg(index).expect("where and how to go on"));
+        let [first, mode] = [4, 5].map(|index| env::arg(index).expect("where and how to go on"));
         let [first, mode] = [first, mode].map(|word| number(word.as_bytes()).expect("a number"));
-        let rest = env::arg(5).expect("what to go on with");
+        let rest = env::arg(6).expect("what to go on with");
         return Machine::new(data, Log::new(mode)).run(rest.as_bytes(), first);
     }
-    run_all(open(words[0]), data);
+    let batch = open(words[0]);
+    let folder = env::args().nth(3).expect("a folder for scratch files");
+    let _ = path::make_folder(folder, 0o755);
+    path::go(folder).expect("chdir");
+    run_all(batch, data);
     0
 }
 
@@ -75,7 +84,16 @@ fn run_one(text: &[u8], data: usize) {
     let mut words = text[..end].split(|byte| *byte == b' ').skip(1);
     let mut next = || words.next().and_then(number).expect("a number");
     let (name, mode) = (next(), next());
-    let status = run_in_child(|| Machine::new(data, Log::new(mode)).run(&text[end + 1..], 0));
+    let has_names = mode & log::mode::NAMES != 0;
+    let status = run_in_child(|| {
+        if has_names {
+            tree::enter();
+        }
+        Machine::new(data, Log::new(mode)).run(&text[end + 1..], 0)
+    });
+    if has_names {
+        tree::empty();
+    }
     print!("P {name:x} {status}\n");
 }
 

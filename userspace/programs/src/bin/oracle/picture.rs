@@ -10,6 +10,7 @@ use rt::{Errno, syscall};
 
 use crate::log::mode;
 use crate::machine::{GUARD, HEAP, HEAP_PAGES, Machine, REACH, WINDOW, WINDOW_PAGES};
+use crate::names::scratch;
 
 /// More than any program may have.
 const TOO_LONG: usize = 1 << 46;
@@ -18,7 +19,7 @@ const TOO_LONG: usize = 1 << 46;
 pub(crate) const ROOM: usize = 12 << 10;
 
 /// Begins the names of files that have none, whatever follows.
-pub(crate) const MEMORY_FILE: &str = "/memfd:";
+const MEMORY_FILE: &str = "/memfd:";
 const SHARED_MEMORY: &str = "/dev/zero";
 
 impl Machine {
@@ -28,9 +29,13 @@ impl Machine {
         self.log.line();
         self.show_pages(WINDOW, WINDOW_PAGES);
         self.show_pages(self.heap, HEAP_PAGES);
-        if self.log.is(mode::MEMORY_FILES) {
+        if self.log.is(mode::MEMORY_FILES) || self.log.is(mode::NAMES) {
             self.log.line();
             self.show_files();
+        }
+        if self.log.is(mode::NAMES) {
+            self.log.line();
+            self.show_tree();
         }
     }
 
@@ -73,16 +78,26 @@ impl Machine {
             } else {
                 continue;
             };
-            let names = [MEMORY_FILE, SHARED_MEMORY];
-            let name = names.into_iter().find(|name| area.name.starts_with(name));
             let _ = write!(
                 self.log,
-                " {place:x}+{:x}{}{:x}{}",
+                " {place:x}+{:x}{}{:x}",
                 area.end - area.start,
                 area.rights,
-                area.offset,
-                name.unwrap_or_default()
+                area.offset
             );
+            self.say_name(area.name);
+        }
+    }
+}
+
+impl Machine {
+    /// What a row says of a file's name. That of the file of data is chance.
+    fn say_name(&mut self, name: &str) {
+        let names = [MEMORY_FILE, SHARED_MEMORY];
+        if name.starts_with(scratch()) {
+            self.say_path(name.as_bytes());
+        } else if let Some(known) = names.into_iter().find(|known| name.starts_with(known)) {
+            let _ = write!(self.log, "{known}");
         }
     }
 }

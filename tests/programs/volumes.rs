@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
 use tempfile::TempDir;
 
+use crate::needs;
 use crate::run::{self, Input};
 use crate::tool::{self, Booted, LATEST, Run};
 use crate::transcript;
@@ -19,10 +20,9 @@ const VIRTIO: (&str, &str) = ("virtio", "/dev/vda");
 const NVME: (&str, &str) = ("nvme", "/dev/nvme0n1");
 
 pub(crate) fn trials() -> Vec<Trial> {
+    let missing = missing();
     let trial = |name: &str, body: fn() -> Result<()>| {
-        Trial::test(format!("volume::{name}"), move || {
-            body().map_err(|error| format!("{error:#}").into())
-        })
+        needs::trial(format!("volume::{name}"), missing, body)
     };
     vec![
         trial("bios_keeps_files_by_virtio", || {
@@ -41,6 +41,26 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_disk_to_be_read_is_only_read", only_reads),
         trial("stores_of_two_processes_outlive_both", shared_writeback),
     ]
+}
+
+/// Where Debian has e2fsprogs, which need not be in an ordinary user's PATH.
+const FOLDERS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/bin"];
+
+fn e2fs_path(tool: &str) -> Option<PathBuf> {
+    let paths = FOLDERS.iter().map(|folder| Path::new(folder).join(tool));
+    paths.into_iter().find(|path| path.exists())
+}
+
+/// A tool of e2fsprogs.
+fn e2fs(tool: &str) -> Command {
+    Command::new(e2fs_path(tool).unwrap_or_else(|| tool.into()))
+}
+
+/// Why these trials can't be tried here, if they can't.
+fn missing() -> Option<&'static str> {
+    let found = ["mke2fs", "e2fsck", "debugfs"].map(e2fs_path);
+    (!found.iter().all(Option::is_some))
+        .then_some("e2fsprogs is not installed: boot/setup.sh installs it")
 }
 
 /// Where a program ran on the workstation, and what it printed.
@@ -80,7 +100,7 @@ impl Image {
         let image = Self {
             folder: tempfile::tempdir()?,
         };
-        let mut command = Command::new("mke2fs");
+        let mut command = e2fs("mke2fs");
         command.args(["-q", "-t", "ext2", "-b", &block_size.to_string(), "-d"]);
         perform(command.arg(tree).arg(image.path()).arg("16M"))?;
         Ok(image)
@@ -105,7 +125,7 @@ impl Image {
 
     /// Nothing is wrong with it.
     fn check(&self) -> Result<()> {
-        perform(Command::new("e2fsck").arg("-fn").arg(self.path()))
+        perform(e2fs("e2fsck").arg("-fn").arg(self.path()))
     }
 
     /// Copies what is below `place` to a folder.
@@ -113,7 +133,7 @@ impl Image {
         let folder = tempfile::tempdir()?;
         let request = format!("rdump {place} {}", folder.path().display());
         perform(
-            Command::new("debugfs")
+            e2fs("debugfs")
                 .args(["-R", &request])
                 .arg(self.path()),
         )?;

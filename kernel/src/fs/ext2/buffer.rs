@@ -146,7 +146,7 @@ impl ext2::Disk for Buffer {
         for (at, _) in self.parts(at, bytes.len()) {
             let index = at / PAGE_SIZE;
             // Who has to die waits all the same.
-            let _ = paged.begin_writing(&self.file, &(index..index + 1));
+            paged.begin_writing(&self.file, &(index..index + 1));
             self.wait_written(index);
         }
         let flushed = paged.owner().volume().drive.flush();

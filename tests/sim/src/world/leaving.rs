@@ -56,7 +56,10 @@ impl World {
             .flatten()
             .flat_map(|process| process.oracle.areas());
         areas.any(|area| {
-            let shown = (area.start..area.end).any(|at| area.file_page(at) == Some((file, page)));
+            let first = area.file_page(area.start);
+            let shown = first.is_some_and(|(other, first)| {
+                other == file && first <= page && page - first < area.pages()
+            });
             area.lock.is_some() && shown
         })
     }

@@ -132,11 +132,7 @@ impl Image {
     fn dump(&self, place: &str) -> Result<TempDir> {
         let folder = tempfile::tempdir()?;
         let request = format!("rdump {place} {}", folder.path().display());
-        perform(
-            e2fs("debugfs")
-                .args(["-R", &request])
-                .arg(self.path()),
-        )?;
+        perform(e2fs("debugfs").args(["-R", &request]).arg(self.path()))?;
         Ok(folder)
     }
 }

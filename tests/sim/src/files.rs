@@ -30,8 +30,11 @@ pub enum Store {
 /// A word of a file: which file, which page, which word of the page.
 type Place = (usize, u64, usize);
 
+/// Words of a page.
+const WORDS: usize = 512;
+
 /// All words of a page.
-pub(crate) type Page = [u64; 512];
+pub(crate) type Page = [u64; WORDS];
 
 /// The files as they are now; all processes see the same.
 #[derive(Clone, Debug)]
@@ -42,8 +45,8 @@ struct Contents {
     files: Vec<File>,
     /// So many bytes are as they began, where nothing was stored.
     begun: Vec<u64>,
-    /// What was stored.
-    stored: BTreeMap<Place, u64>,
+    /// The pages in which something was stored, by file and number. Whoever keeps the files as they were shares them.
+    stored: BTreeMap<(usize, u64), Rc<Page>>,
 }
 
 impl Files {
@@ -69,14 +72,15 @@ impl Files {
 
     /// The word at `place`.
     pub(crate) fn word(&self, place: Place) -> u64 {
+        let (file, page, index) = place;
         let contents = self.0.borrow();
-        let stored = contents.stored.get(&place).copied();
-        stored.unwrap_or_else(|| contents.original(place))
+        let stored = contents.stored.get(&(file, page));
+        stored.map_or_else(|| contents.original(place), |words| words[index])
     }
 
     /// All words of page `page`.
     pub(crate) fn page(&self, file: usize, page: u64) -> Page {
-        std::array::from_fn(|index| self.word((file, page, index)))
+        self.0.borrow().page(file, page)
     }
 
     /// How many of the file's bytes are as they began, where nothing was stored.
@@ -86,21 +90,18 @@ impl Files {
 
     /// Whether page `page` is as it began: then nobody need look.
     pub(crate) fn is_untouched(&self, file: usize, page: u64) -> bool {
-        let contents = self.0.borrow();
-        let mut stored = contents.stored.range((file, page, 0)..(file, page + 1, 0));
-        stored.next().is_none()
+        !self.0.borrow().stored.contains_key(&(file, page))
     }
 
     /// Page `page` is `words` from here on.
     pub(crate) fn store_page(&self, file: usize, page: u64, words: &Page) {
-        for (index, &word) in words.iter().enumerate() {
-            self.store((file, page, index), word);
-        }
+        let stored = &mut self.0.borrow_mut().stored;
+        stored.insert((file, page), Rc::new(*words));
     }
 
     /// Stores a word.
-    pub(crate) fn store(&self, place: Place, word: u64) {
-        self.0.borrow_mut().stored.insert(place, word);
+    pub(crate) fn store(&self, (file, page, index): Place, word: u64) {
+        self.0.borrow_mut().touch(file, page)[index] = word;
     }
 
     /// The bytes of a file from `start` on, as many as asked for but none behind its end.
@@ -137,9 +138,9 @@ impl Files {
     /// The pages of a file in memory that hold anything.
     pub(crate) fn stored_pages(&self, file: usize) -> Vec<u64> {
         let contents = self.0.borrow();
-        let stored = contents.stored.range((file, 0, 0)..(file + 1, 0, 0));
-        let words = stored.filter(|&(_, &word)| word != 0);
-        words.map(|(&(_, page, _), _)| page).collect()
+        let stored = contents.stored.range((file, 0)..(file + 1, 0));
+        let holding = stored.filter(|(_, words)| words.iter().any(|&word| word != 0));
+        holding.map(|(&(_, page), _)| page).collect()
     }
 
     /// The file is `size` bytes long. Unless it grows, what lies behind that is gone.
@@ -177,11 +178,29 @@ impl Contents {
         }
     }
 
+    fn page(&self, file: usize, page: u64) -> Page {
+        match self.stored.get(&(file, page)) {
+            Some(words) => **words,
+            None => std::array::from_fn(|index| self.original((file, page, index))),
+        }
+    }
+
+    /// The words of a page, to be changed.
+    fn touch(&mut self, file: usize, page: u64) -> &mut Page {
+        if !self.stored.contains_key(&(file, page)) {
+            let words = Rc::new(self.page(file, page));
+            self.stored.insert((file, page), words);
+        }
+        let words = self.stored.get_mut(&(file, page));
+        Rc::make_mut(words.expect("it was put there"))
+    }
+
     fn clear(&mut self, file: usize, bytes: &Range<u64>) {
-        let first_page = (file, bytes.start / 4096, 0);
-        for (&(_, page, index), word) in self.stored.range_mut(first_page..(file + 1, 0, 0)) {
-            let first = page * 4096 + index as u64 * 8;
-            *word = without(*word, first, bytes);
+        let pages = (file, bytes.start / 4096)..(file, bytes.end.div_ceil(4096));
+        for (&(_, page), words) in self.stored.range_mut(pages) {
+            for (index, word) in Rc::make_mut(words).iter_mut().enumerate() {
+                *word = without(*word, page * 4096 + index as u64 * 8, bytes);
+            }
         }
     }
 }
@@ -201,6 +220,9 @@ pub(crate) fn has_place(file: usize, block: u64) -> bool {
 
 /// `word`, which begins at byte `first`, with zeroes in place of `bytes`.
 fn without(word: u64, first: u64, bytes: &Range<u64>) -> u64 {
+    if word == 0 || first >= bytes.end || first + 8 <= bytes.start {
+        return word;
+    }
     let mut left = word.to_le_bytes();
     for (at, byte) in (first..).zip(&mut left) {
         if bytes.contains(&at) {

@@ -100,8 +100,9 @@ impl CachedFile {
     fn take_in<M: Machine>(&self, memory: &Memory<M>, at: u64, frame: Frame, copied: usize) {
         if self.source() == Source::Disk {
             let end = self.size().max(at + copied as u64);
-            self.clear_behind(memory, at / PAGE_SIZE, frame, end);
-            self.lent_end.store(0, Relaxed);
+            if self.lent_end.swap(0, Relaxed) > end {
+                self.clear_behind(memory, at / PAGE_SIZE, frame, end);
+            }
             let _ = self.make_dirty(memory, at / PAGE_SIZE, frame);
         }
     }

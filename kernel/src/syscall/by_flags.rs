@@ -6,7 +6,8 @@ use super::file::{
     Direction, Open, Rules, at_position_by, readable, seekable, transfer_by, writable,
 };
 use super::{Answer, Arguments, vector};
-use crate::fs::buffers::Buffers;
+use crate::fs::buffers::{Buffer, Buffers};
+use crate::fs::open::Order;
 
 /// Not to append although the file was opened so: as in Linux's `linux/fs.h`, newer than the crate that has the others.
 const RWF_NOAPPEND: u32 = 0x20;
@@ -44,12 +45,24 @@ fn transfer(
     if list.iter().all(|[_, length]| *length == 0) {
         return Ok(0);
     }
+    check_reach(open, at, &list)?;
     let rules = rules(open, flags)?;
     if at == OWN {
         return at_position_by(open, direction, &list, rules);
     }
     let (mut at, mut buffers) = (at, Buffers::new(&list));
     transfer_by(open, direction, &mut at, &mut buffers, rules)
+}
+
+/// A place behind all that files can have is refused before any flag is looked at.
+fn check_reach(open: &Open, at: u64, list: &[Buffer]) -> Result<(), Errno> {
+    let at = if at == OWN { open.position() } else { at };
+    let length: u64 = list.iter().map(|[_, length]| length).sum();
+    let is_stream = open.kind.order() == Order::Stream;
+    if !is_stream && (at.wrapping_add(length) as i64) < 0 {
+        return Err(Errno::EINVAL);
+    }
+    Ok(())
 }
 
 /// What the flags change. To be quick, or written through, is nothing more for files in memory.

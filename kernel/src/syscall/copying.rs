@@ -30,7 +30,7 @@ pub(super) fn sendfile([to, from, from_at, length, ..]: Arguments) -> Answer {
     source.keep().map(|()| moved)
 }
 
-fn is_folder(open: &OpenFile) -> bool {
+pub(super) fn is_folder(open: &OpenFile) -> bool {
     open.kind.status().mode & S_IFMT == S_IFDIR
 }
 

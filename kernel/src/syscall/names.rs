@@ -1,8 +1,9 @@
 //! Names that come, go and move: `mkdir`, `rmdir`, `unlink`, `rename`, `link`, `symlink`, `mknod`.
 use abi::Errno;
 use abi::general::{
-    AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, CAP_MKNOD, RENAME_EXCHANGE, RENAME_NOREPLACE,
-    RENAME_WHITEOUT, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK,
+    AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, CAP_MKNOD,
+    RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO,
+    S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK,
 };
 
 use super::path::{self, HERE, Slash};
@@ -108,7 +109,12 @@ pub(super) fn linkat([old_directory, old, directory, path, flags, ..]: Arguments
         return Err(Errno::EINVAL);
     }
     let old = if flags & AT_EMPTY_PATH != 0 {
-        path::resolve_or_own(old_directory, old, flags)?
+        // Unlike most calls, this one follows links only where it is told to.
+        let kept = match flags & AT_SYMLINK_FOLLOW {
+            0 => AT_SYMLINK_NOFOLLOW,
+            _ => 0,
+        };
+        path::resolve_or_own(old_directory, old, flags | kept)?
     } else {
         path::resolve(old_directory, old, path::links_if(flags))?
     };

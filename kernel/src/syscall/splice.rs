@@ -7,7 +7,7 @@ use abi::general::{
 
 use super::cursor::Cursor;
 use super::file::{Direction, Rules, at_position_by, descriptor};
-use super::{Answer, Arguments, vector};
+use super::{Answer, Arguments, copying, vector};
 use crate::fs::buffers::Buffers;
 use crate::fs::open::{OpenFile, Step};
 use crate::fs::pipe::{Lent, PAGE, Pipe, Put, Slot, Write};
@@ -58,13 +58,16 @@ pub(super) fn splice([from, from_at, to, to_at, length, flags]: Arguments) -> An
             if to.flags() & O_APPEND != 0 {
                 return Err(Errno::EINVAL);
             }
-            cursor.check(0)?;
+            cursor.check(length)?;
             let moved = out(pipe, &mut cursor, length, Patience::of(flags, &[from]))?;
             cursor.keep().map(|()| moved)
         }
         (None, Some(pipe)) => {
             let mut cursor = Cursor::new(from, from_at, Errno::EINVAL)?;
-            cursor.check(0)?;
+            cursor.check(length)?;
+            if copying::is_folder(from) {
+                return Err(Errno::EINVAL);
+            }
             let moved = into(&mut cursor, pipe, length, Patience::of(flags, &[to]))?;
             cursor.keep().map(|()| moved)
         }

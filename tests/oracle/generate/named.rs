@@ -177,7 +177,11 @@ impl Drawing {
             self.random
                 .weighted(&[(4, 0), (2, 1), (2, 2), (looks, 3), (looks, 4), (1, 5)]);
         let back = whence < 3 && self.random.chance(30);
-        let offset = self.far_or_near();
+        let offset = if whence < 3 {
+            self.far_or_near()
+        } else {
+            self.offset()
+        };
         let offset = if back { offset.wrapping_neg() } else { offset };
         Line::new('j', [self.slot(), offset, whence])
     }

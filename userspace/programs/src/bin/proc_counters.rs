@@ -47,6 +47,9 @@ fn meminfo(name: &str) -> i64 {
     number(read(MEMINFO, &mut room), name) as i64 * 1024 / PAGE as i64
 }
 
+/// How one of the numbers is read.
+type Count = fn() -> i64;
+
 /// Says whether `count` moved by `expected` pages while `action` ran.
 fn moved(name: &str, expected: i64, count: impl Fn() -> i64, action: impl FnOnce()) {
     let before = count();
@@ -62,7 +65,7 @@ fn moved(name: &str, expected: i64, count: impl Fn() -> i64, action: impl FnOnce
 fn locks(memory: Mapping) {
     let (start, length) = (memory.page(0), memory.length());
     let all = PAGES as i64;
-    let counts: [(&str, fn() -> i64); 5] = [
+    let counts: [(&str, Count); 5] = [
         ("Mlocked", || meminfo("Mlocked")),
         ("Unevictable", || meminfo("Unevictable")),
         ("nr_mlock", || vmstat("nr_mlock")),

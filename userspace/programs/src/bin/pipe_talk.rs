@@ -156,7 +156,9 @@ fn broken() {
     .expect("fork");
     close(from).expect("close");
     act(Signal::PIPE, Action::IGNORE).expect("sigaction");
-    let wrote = write(to, &[0; 3 * CAPACITY]);
+    // On the stack: a constant would stand in the program's file.
+    let zeroes = [0; 3 * CAPACITY];
+    let wrote = write(to, &zeroes);
     println!(
         "the reader went away meanwhile: {}",
         wrote.is_err() || wrote < Ok(3 * CAPACITY)
@@ -183,7 +185,8 @@ fn sizes() {
     for size in [5000, 0, PAGE, 3 * PAGE, 1 << 20] {
         println!("set to {size}: {:?}", fcntl(to, F_SETPIPE_SZ, size));
     }
-    write_all(to, &[0; 5 * PAGE]).expect("write");
+    let zeroes = [0; 5 * PAGE];
+    write_all(to, &zeroes).expect("write");
     println!(
         "too small for what is there: {:?}",
         fcntl(to, F_SETPIPE_SZ, PAGE)

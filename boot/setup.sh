@@ -119,10 +119,28 @@ provide_compiler() {
     fail "Rust $channel is installed in /usr/bin, but plain cargo means $(command -v cargo || echo nothing) here: put the right one first in PATH"
 }
 
+# QEMU's packages are of one version, and a newer qemu-utils (from backports, say) bars the emulator. Where the archive has
+# the emulator in that version, that one is taken; where not, qemu-utils goes to the archive's: its tools stay, older.
+name_qemu_packages() {
+    local utils archive
+    qemu_packages=(qemu-system-x86)
+    has apt-get || return 0
+    apt_update
+    utils=$(dpkg-query -Wf '${Version}' qemu-utils 2>/dev/null || true)
+    archive=$(apt-cache policy qemu-system-x86 | sed -n 's/^ *Candidate: //p')
+    [[ -n $utils ]] && dpkg --compare-versions "$utils" gt "$archive" || return 0
+    if apt-cache madison qemu-system-x86 | grep -qF " $utils "; then
+        qemu_packages=(qemu-system-{x86,common,data}="$utils")
+    else
+        say "qemu-utils $utils does not go with the archive's QEMU $archive, so it becomes $archive too"
+        qemu_packages+=(qemu-utils="$archive" --allow-downgrades)
+    fi
+}
+
 provide_tools() {
-    local packages=() names=()
+    local packages=() names=() qemu_packages
     has cc || { packages+=(gcc libc6-dev); names+=("a C compiler, which Rust needs to link"); }
-    has qemu-system-x86_64 || { packages+=(qemu-system-x86); names+=("QEMU for x86 (qemu-system-x86_64)"); }
+    has qemu-system-x86_64 || { name_qemu_packages; packages+=("${qemu_packages[@]}"); names+=("QEMU for x86 (qemu-system-x86_64)"); }
     ovmf_is_there || { packages+=(ovmf); names+=("OVMF, UEFI firmware for QEMU (or name it in the variable OVMF)"); }
     [[ ${#packages[@]} == 0 ]] && return
     has apt-get || fail "this system has no apt-get, so please install by hand: $(printf '%s; ' "${names[@]}")then try again"

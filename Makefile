@@ -1,6 +1,6 @@
 # Faultline's commands, a target each. Every one sets up the machine by itself where something is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test sim oracle bugs qemu bochs lives fuzz check image usb debug clean
+.PHONY: help setup run test sim oracle bugs qemu bochs cuts lives fuzz check image usb debug clean
 
 # For shells that were open before rustup was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -36,6 +36,9 @@ oracle: setup ## Compare the kernel with Linux on random programs: SEED=0 RUNS=1
 bochs: setup ## Boot in Bochs, a second emulator, or fail where it can't be installed; make test does so where it is there
 	boot/setup.sh bochs
 	cargo test $(LOCKED) -p test-programs -- bochs::
+
+cuts: setup ## Cut the power of machines that write, some 500 times for each of RUNS=10
+	CUT_RUNS=$(or $(RUNS),10) cargo test $(LOCKED) -p test-programs -- --nocapture cut::
 
 lives: setup ## Fork, execute and end 100,000 processes, then count every frame (some minutes)
 	cargo run $(LOCKED) -- --checked --quiet fork_tree 100000

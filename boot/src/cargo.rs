@@ -56,7 +56,7 @@ impl Package {
     fn profile(self) -> &'static str {
         match self {
             Self::Kernel(flavour) => flavour.name(),
-            Self::Programs => Flavour::Release.name(),
+            Self::Programs => "programs",
         }
     }
 

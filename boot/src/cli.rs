@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cargo::Flavour;
-pub(crate) use values::{Board, Device, DiskBus, Memory, TraceKind, Video};
+pub(crate) use values::{Board, Device, DiskBus, Memory, Sectors, TraceKind, Video};
 use values::{kernel_option, seconds};
 
 /// Faultline: builds the kernel and its programs, and boots them in QEMU.
@@ -147,9 +147,12 @@ pub(crate) struct MachineArgs {
     /// Have this sector of each such disk fail when it is read.
     #[arg(long, value_name = "SECTOR", requires = "disks")]
     pub bad_sector: Option<u64>,
-    /// Have this sector of each disk of --disk-write fail when it is written.
+    /// Have this sector of each disk of --disk-write fail when it is written, or all of them (all).
     #[arg(long, value_name = "SECTOR", requires = "disk_write")]
-    pub bad_write_sector: Option<u64>,
+    pub bad_write_sector: Option<Sectors>,
+    /// Log each write and flush of the disk of --disk-write to this file, which is there, as dm-log-writes does.
+    #[arg(long, value_name = "FILE", requires = "disk_write", conflicts_with_all = ["bad_sector", "bad_write_sector"])]
+    pub write_log: Option<PathBuf>,
     /// Have each such disk carry out so many reads a second, and so many writes.
     #[arg(long, value_name = "COMMANDS", requires = "disks", value_parser = clap::value_parser!(u32).range(1..))]
     pub slow_disk: Option<u32>,

@@ -1,4 +1,5 @@
-//! QEMU's control socket (QMP): says why the machine shut down and what its processor has, and takes pictures of the screen.
+//! QEMU's control socket (QMP): says why the machine shut down and what its processor has, and takes pictures of the
+//! screen.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;

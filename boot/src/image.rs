@@ -65,9 +65,9 @@ fn please_picky_firmware(disk: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Lets the loader on BIOS read file systems of more than 32 MiB. It takes whatever counts its sectors in 32 bits for FAT32,
-/// whose size of a table stands where FAT16 has its drive, a mark that says that a label follows, and the label's number.
-/// With zeroes there it finds FAT16's own, and nobody else misses them.
+/// Lets the loader on BIOS read file systems of more than 32 MiB. It takes whatever counts its sectors in 32 bits for
+/// FAT32, whose size of a table stands where FAT16 has its drive, a mark that says that a label follows, and the label's
+/// number. With zeroes there it finds FAT16's own, and nobody else misses them.
 fn please_loader(disk: &Path) -> Result<()> {
     const TABLE_SECTORS_16: usize = 22;
     const TABLE_SECTORS_32: usize = 36;

@@ -1,4 +1,5 @@
-//! ACPI's tables: how to switch the machine off, how to reset it, and a clock of known rate, read from what firmware left in memory.
+//! ACPI's tables: how to switch the machine off, how to reset it, and a clock of known rate, read from what firmware left
+//! in memory.
 //!
 //! Pure: bytes in, facts out, and `arch::firmware` brings the one and acts on the other. Firmware's tables are believed
 //! only as far as their lengths and sums agree. Which value switches off stands in code that is interpreted (AML), as

@@ -7,7 +7,8 @@ use core::ops::Range;
 use abi::Errno;
 use mm::fault::Path;
 use mm::foreign::Right;
-use mm::page_cache::Room;
+use mm::page_cache::{Reached, Room};
+use mm::pin::Pin;
 use mm::populate::Populate;
 use mm::{Access, Backing, Denial, Outcome, Page};
 use x86_64::structures::idt::PageFaultErrorCode as Code;
@@ -136,6 +137,7 @@ fn carry_out(space: &Space, address: u64, outcome: Outcome) -> Served {
         Outcome::Resolved(change) if is_stored_to(change.path) => waited(flusher::balance()),
         Outcome::Resolved(_) => Served::Retry,
         Outcome::NeedsRead(read) => waited(fs::complete(read)),
+        Outcome::ReadAhead(reached) => read_on(reached),
         Outcome::NeedsRoom(room) => waited(make_room(room)),
         Outcome::Busy => waited(wait_for_page(space, address)),
         Outcome::NeedsGrowth => match space.write().grow_stack(memory(), address) {
@@ -150,6 +152,13 @@ fn carry_out(space: &Space, address: u64, outcome: Outcome) -> Served {
 /// Whether a page that lies on a disk has become dirty.
 fn is_stored_to(path: Path) -> bool {
     matches!(path, Path::FileStore | Path::WriteNotify)
+}
+
+/// Has more of a file read, as far as nobody has to wait for that.
+fn read_on(reached: Reached) -> Served {
+    fs::read_on(reached.file(), reached.index());
+    reached.release(memory());
+    Served::Retry
 }
 
 /// Has the file system find a place for the page of a file that is about to be stored to.
@@ -228,15 +237,23 @@ pub(crate) fn populate(
 
 /// Has the pages of files read that are not in memory, as far as that goes.
 pub(crate) fn read_ahead(space: &Space, mut pages: Range<Page>) {
-    loop {
-        let next = space.read().next_to_read(memory(), &pages);
-        let Some((behind, read)) = next else { return };
-        pages.start = behind;
-        if fs::complete(read).is_err() || signal::is_dying() {
+    while !pages.is_empty() {
+        let shared = space.read();
+        let next = shared.next_to_read(memory(), &mut pages);
+        let more = left_in_area(&shared, &pages);
+        drop(shared);
+        if next.is_some_and(|read| fs::read_soon(read, more).is_err()) || signal::is_dying() {
             return;
         }
         sched::breathe();
     }
+}
+
+/// How many of `pages` belong to the area of the page before them.
+fn left_in_area(space: &mm::AddressSpace, pages: &Range<Page>) -> u64 {
+    let vma = space.find_vma(pages.start.address() - 1);
+    let end = vma.map_or(pages.start, |vma| vma.end.min(pages.end));
+    end.number().saturating_sub(pages.start.number())
 }
 
 /// Reads from a space that need not be the running process's, as far as the page of `address` goes.
@@ -282,17 +299,22 @@ pub(crate) fn write_foreign(
     })
 }
 
+/// Keeps the page of `address` where it is, for a disk that reads it, or fills it where `access` is to write.
+pub(crate) fn pin(space: &Space, address: u64, access: Access) -> Result<Pin, Errno> {
+    reach(space, address, |space| space.pin(memory(), address, access))
+}
+
 /// Makes an attempt at the bytes at `address` until nothing has to be seen to first.
-fn reach(
+fn reach<T>(
     space: &Space,
     address: u64,
-    mut attempt: impl FnMut(&mm::AddressSpace) -> Result<usize, Outcome>,
-) -> Result<usize, Errno> {
+    mut attempt: impl FnMut(&mm::AddressSpace) -> Result<T, Outcome>,
+) -> Result<T, Errno> {
     loop {
         let attempted = attempt(&space.read());
         match attempted.map_err(|outcome| carry_out(space, address, outcome)) {
-            Ok(count) => return Ok(count),
-            Err(Served::Retry) => {}
+            Ok(done) => return Ok(done),
+            Err(Served::Retry) => sched::breathe(),
             Err(Served::Denied(_) | Served::Ends) => return Err(Errno::EFAULT),
             Err(Served::OutOfMemory) => match oom::relieve(Need::Page(address)) {
                 Relief::Retry => {}

@@ -1,6 +1,6 @@
-//! Whether this Linux lets programs lock all the memory that they like, as the kernel does: a limit shows in `mlock`, and in
-//! how the interpreter looks at areas. And whether it has files in memory where they are expected: other file systems give
-//! other answers.
+//! Whether this Linux lets programs lock all the memory that they like, as the kernel does: a limit shows in `mlock`, and
+//! in how the interpreter looks at areas. And whether it has files in memory where they are expected: other file systems
+//! give other answers.
 
 use std::fs;
 

@@ -230,7 +230,7 @@ fn trial(name: String, body: impl FnOnce() -> Result<()> + Send + 'static) -> Tr
 /// Boots a small machine with a bug and demands the panic's exit code: a reset has another one.
 fn boot(kind: &str, options: &[&str]) -> Result<Booted> {
     let bug = format!("bug={kind}");
-    let common = ["--memory", "64M", "--option", &bug];
+    let common = ["--uefi", "--memory", "64M", "--option", &bug];
     let words = common.iter().chain(options).chain(&["--", "clock"]);
     let booted = Run::boot(words)?.end(Input::Nothing)?;
     booted.expect_code(250)?;
@@ -317,7 +317,7 @@ fn is_on_the_screen() -> Result<()> {
 }
 
 /// Programs whose lives are all faults and system calls.
-const LIVES: [&str; 4] = ["--checked", "--", "fork_tree", "300"];
+const LIVES: [&str; 5] = ["--uefi", "--checked", "--", "fork_tree", "300"];
 
 fn too_little_memory() -> Result<()> {
     const SENTENCE: &str =
@@ -369,7 +369,7 @@ fn storm() -> Result<()> {
 
 fn flood() -> Result<()> {
     const MOST: usize = 30;
-    let booted = Run::boot(["privileged"])?.end(Input::Nothing)?;
+    let booted = Run::boot(["--uefi", "privileged"])?.end(Input::Nothing)?;
     booted.expect_code(0)?;
     let lines = booted.log.matches(": SIG").count();
     ensure!(

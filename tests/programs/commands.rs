@@ -127,7 +127,7 @@ fn a_machine_that_qemu_does_not_know() -> Result<()> {
 
 fn exit_codes_pass_through() -> Result<()> {
     for code in [1, 17, 250, 255] {
-        let ended = Run::boot(["exit_code", &code.to_string()])?.end(Input::Nothing)?;
+        let ended = Run::boot(["--uefi", "exit_code", &code.to_string()])?.end(Input::Nothing)?;
         ended.expect_code(code)?;
         ended.expect_words(&[&format!("exit code {code}")])?;
     }
@@ -136,7 +136,7 @@ fn exit_codes_pass_through() -> Result<()> {
 
 fn a_signal_is_an_exit_code_and_a_name() -> Result<()> {
     for (signal, name) in [(9, "SIGKILL"), (11, "SIGSEGV")] {
-        let ended = Run::boot(["kill_self", &signal.to_string()])?.end(Input::Nothing)?;
+        let ended = Run::boot(["--uefi", "kill_self", &signal.to_string()])?.end(Input::Nothing)?;
         ended.expect_code(128 + signal)?;
         ended.expect_words(&[name])?;
     }

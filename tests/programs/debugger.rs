@@ -31,8 +31,8 @@ fn symbols_and_frames() -> Result<()> {
     ended.expect_code(0)?;
     let text = String::from_utf8_lossy(&ended.ended.output);
     let mut rest = &*text;
-    // In this order: the kernel's start, the program's main, the fault, the trap, and main again. What lies between trap and
-    // fault only calls on, so it is a frame of its own or none, as the compiler likes.
+    // In this order: the kernel's start, the program's main, the fault, the trap, and main again. What lies between trap
+    // and fault only calls on, so it is a frame of its own or none, as the compiler likes.
     for part in [
         "file kernel/src/main.rs, line ",
         "main () at userspace/programs/src/bin/lazy_zero.rs:",

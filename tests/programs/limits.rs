@@ -128,8 +128,8 @@ fn the_image_is_small() -> Result<()> {
     Ok(())
 }
 
-/// By the battery clock, over some seconds, and measured against the clock that the machine has. A busy workstation disturbs the clock's calibration, and when the change of a
-/// second is seen, so a twentieth is forgiven.
+/// By the battery clock, over some seconds, and measured against the clock that the machine has. A busy workstation
+/// disturbs the clock's calibration, and when the change of a second is seen, so a twentieth is forgiven.
 fn the_clock_keeps_time(judge: &str, machine: &[&str]) -> Result<()> {
     const LIMIT: i64 = 50_000;
     const PROGRAM: [&str; 4] = ["--checked", "--option", "drift=6", "hello"];

@@ -4,11 +4,14 @@
 mod bochs;
 mod bugs;
 mod commands;
+mod cuts;
 mod debugger;
 mod disks;
 mod dynamic;
+mod e2fs;
 mod ends;
 mod foreign;
+mod io_errors;
 mod limits;
 mod machine;
 mod machine_check;
@@ -45,6 +48,8 @@ fn main() -> ExitCode {
             .chain(dynamic::trials())
             .chain(disks::trials())
             .chain(volumes::trials())
+            .chain(cuts::trials())
+            .chain(io_errors::trials())
             .chain([debugger::trial()])
             .chain(machine::trials())
             .chain(refusals::trials())

@@ -1,13 +1,18 @@
-//! Each ring-3 program three times: on the workstation's Linux, which is the oracle, and in QEMU on BIOS and on UEFI. The
-//! programs assert what they show; here their transcripts must match byte for byte as well.
+//! Each ring-3 program on the workstation's Linux, which is the oracle, and in QEMU. The programs assert what they show;
+//! here their transcripts must match byte for byte as well.
+//!
+//! In QEMU each has a boot of its own, on UEFI, which is there sooner than BIOS, and with every debug assertion. In rows,
+//! on both firmwares and both kernels, they run in `matrix`; those that can't stand in a row have a boot on BIOS too.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
 
+use crate::matrix;
 use crate::run::{self, Ended, Input};
 use crate::tool::{self, Booted, LATEST, Run};
 use crate::transcript;
@@ -16,15 +21,19 @@ use crate::transcript;
 const HELPERS: &[&str] = &[
     "area_cost",
     "cat",
+    "cuts",
     "disk",
     "echo",
     "exec",
     "exit_code",
     "fuzz_calls",
     "init",
+    "io_three_ways",
+    "io_errors",
     "kill_self",
     "mount",
     "oracle",
+    "readahead",
     "reboot",
     "series",
     "shell",
@@ -41,8 +50,8 @@ const QEMU_ONLY: &[&str] = &[
     "touch_everything",
 ];
 
-/// BIOS boots the kernel with every debug assertion, UEFI the one that people run.
-const MACHINES: [(&str, &str); 2] = [("bios", "--checked"), ("uefi", "--uefi")];
+/// One program at a time on the workstation: some look at what the whole of it counts, such as locked pages.
+static NATIVE: Mutex<()> = Mutex::new(());
 
 /// The trials of all programs, native ones first: they are the fastest.
 pub(crate) fn trials() -> Result<Vec<Trial>> {
@@ -51,13 +60,17 @@ pub(crate) fn trials() -> Result<Vec<Trial>> {
         .iter()
         .map(|name| trial("native", name, |name| native(name).map(drop)));
     let mut trials: Vec<_> = native.collect();
-    for (firmware, option) in MACHINES {
-        trials.extend(
-            names
-                .iter()
-                .map(|name| trial(firmware, name, move |name| in_qemu(name, option))),
-        );
-    }
+    let alone = names
+        .iter()
+        .map(|name| trial("uefi", name, |name| in_qemu(name, &["--uefi", "--checked"])));
+    trials.extend(alone);
+    let on_bios = |name: &&str| trial("bios", name, |name| in_qemu(name, &[]));
+    trials.extend(matrix::LEFT_OUT.iter().map(on_bios));
+    let unsteady = ["--uefi", "--checked", "--cpu", "qemu64,-hypervisor"];
+    trials.push(Trial::test(
+        "uefi::the_vdso_without_a_steady_counter",
+        move || in_qemu("vdso_clock", &unsteady).map_err(|error| format!("{error:#}").into()),
+    ));
     trials.push(trial("bios", "strict_overcommit", |_| strict_overcommit()));
     trials.push(trial("bios", "overcommit_always", |_| overcommit_always()));
     trials.push(trial("bios", "twenty_thousand_lives", |_| many_lives()));
@@ -145,6 +158,7 @@ pub(crate) fn native_words(words: &[String]) -> Result<Ended> {
         .arg0(name)
         .args(arguments)
         .current_dir(folder.path());
+    let _alone = NATIVE.lock().unwrap_or_else(PoisonError::into_inner);
     let ended = run::together(command, Input::Nothing, LATEST)?;
     let transcript = String::from_utf8_lossy(&ended.output);
     ensure!(
@@ -155,8 +169,9 @@ pub(crate) fn native_words(words: &[String]) -> Result<Ended> {
     Ok(ended)
 }
 
-fn in_qemu(name: &str, option: &str) -> Result<()> {
-    let faultline = Run::boot([option, "--", name])?.end(Input::Nothing)?;
+fn in_qemu(name: &str, options: &[&str]) -> Result<()> {
+    let program = ["--", name];
+    let faultline = Run::boot(options.iter().chain(&program))?.end(Input::Nothing)?;
     expect_transcript(name, &faultline)
 }
 

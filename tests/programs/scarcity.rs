@@ -1,5 +1,5 @@
-//! A kernel that is refused memory at random (`failheap=N`, `failframes=N`) under a program that makes every call: the kernel
-//! goes on, the calls say so, and at the end every frame is back.
+//! A kernel that is refused memory at random (`failheap=N`, `failframes=N`) under a program that makes every call: the
+//! kernel goes on, the calls say so, and at the end every frame is back.
 
 use anyhow::{Result, ensure};
 use libtest_mimic::Trial;
@@ -26,7 +26,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
 
 fn survives(option: &str, rate: u32) -> Result<()> {
     let option = format!("{option}={rate}");
-    let words = ["--checked", "--option", &option, "--", "scarcity"];
+    let words = ["--uefi", "--checked", "--option", &option, "--", "scarcity"];
     let booted = Run::boot(words)?.end(Input::Nothing)?;
     expect_transcript("scarcity", &booted)?;
     let all_back = booted

@@ -34,7 +34,8 @@ fn expect_lines(booted: &Booted, parts: &[&str]) -> Result<()> {
 }
 
 fn calls_and_switches() -> Result<()> {
-    let booted = Run::boot(["--trace=syscalls,sched", "cow_fork"])?.end(Input::Nothing)?;
+    let booted =
+        Run::boot(["--uefi", "--trace=syscalls,sched", "cow_fork"])?.end(Input::Nothing)?;
     booted.expect_code(0)?;
     expect_lines(
         &booted,
@@ -60,7 +61,7 @@ fn calls_and_switches() -> Result<()> {
 }
 
 fn only_what_was_asked_for() -> Result<()> {
-    let booted = Run::boot(["--trace", "lazy_zero"])?.end(Input::Nothing)?;
+    let booted = Run::boot(["--uefi", "--trace", "lazy_zero"])?.end(Input::Nothing)?;
     booted.expect_code(0)?;
     expect_lines(
         &booted,
@@ -82,7 +83,7 @@ fn only_what_was_asked_for() -> Result<()> {
 fn a_file() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("trace.jsonl");
-    let options = ["--trace=faults,syscalls,sched", "--trace-file"].map(AsRef::as_ref);
+    let options = ["--uefi", "--trace=faults,syscalls,sched", "--trace-file"].map(AsRef::as_ref);
     let program = [file.as_os_str(), "fork_tree".as_ref()];
     let booted = Run::boot(options.into_iter().chain(program))?.end(Input::Nothing)?;
     booted.expect_code(0)?;

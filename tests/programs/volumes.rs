@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
 use tempfile::TempDir;
 
+use crate::e2fs::{e2fs, missing, perform};
 use crate::needs;
 use crate::run::{self, Input};
 use crate::tool::{self, Booted, LATEST, Run};
@@ -40,27 +41,15 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("what_the_host_wrote_is_read", reads_the_hosts_files),
         trial("a_disk_to_be_read_is_only_read", only_reads),
         trial("stores_of_two_processes_outlive_both", shared_writeback),
+        trial("virtio_by_three_ways", || {
+            three_ways("--checked", VIRTIO, 4096)
+        }),
+        trial("nvme_by_three_ways", || three_ways("--uefi", NVME, 1024)),
+        trial("virtio_reads_ahead_as_linux", || {
+            reads_ahead("--checked", VIRTIO)
+        }),
+        trial("nvme_reads_ahead_as_linux", || reads_ahead("--uefi", NVME)),
     ]
-}
-
-/// Where Debian has e2fsprogs, which need not be in an ordinary user's PATH.
-const FOLDERS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/bin"];
-
-fn e2fs_path(tool: &str) -> Option<PathBuf> {
-    let paths = FOLDERS.iter().map(|folder| Path::new(folder).join(tool));
-    paths.into_iter().find(|path| path.exists())
-}
-
-/// A tool of e2fsprogs.
-fn e2fs(tool: &str) -> Command {
-    Command::new(e2fs_path(tool).unwrap_or_else(|| tool.into()))
-}
-
-/// Why these trials can't be tried here, if they can't.
-fn missing() -> Option<&'static str> {
-    let found = ["mke2fs", "e2fsck", "debugfs"].map(e2fs_path);
-    (!found.iter().all(Option::is_some))
-        .then_some("e2fsprogs is not installed: boot/setup.sh installs it")
 }
 
 /// Where a program ran on the workstation, and what it printed.
@@ -71,7 +60,10 @@ struct Native {
 
 impl Native {
     fn run(program: &str) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+        Self::run_in(program, tempfile::tempdir()?)
+    }
+
+    fn run_in(program: &str, folder: TempDir) -> Result<Self> {
         let mut command = Command::new(tool::program(program)?);
         command.arg0(program).current_dir(folder.path());
         let ended = run::together(command, Input::Nothing, LATEST)?;
@@ -135,20 +127,6 @@ impl Image {
         perform(e2fs("debugfs").args(["-R", &request]).arg(self.path()))?;
         Ok(folder)
     }
-}
-
-/// Runs a program of the host that must succeed.
-fn perform(command: &mut Command) -> Result<()> {
-    let output = command
-        .output()
-        .with_context(|| format!("{command:?} can't be run"))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "{command:?} fails:\n{said}{complained}"
-    );
-    Ok(())
 }
 
 fn expect(booted: &Booted, expected: &[u8]) -> Result<()> {
@@ -228,4 +206,37 @@ fn shared_writeback() -> Result<()> {
     image.check()?;
     let again = image.boot(&["--checked"], &["shared_writeback", VIRTIO.1, "again"])?;
     expect(&again, &native.printed_from("all of it")?)
+}
+
+/// A run on the workstation beside what is built: temporary files may live in memory, where O_DIRECT takes anything and
+/// nothing is read ahead.
+fn native_on_disk(program: &str) -> Result<Native> {
+    let built = tool::program(program)?;
+    let beside = built.parent().context("a program is in a folder")?;
+    Native::run_in(program, tempfile::tempdir_in(beside)?)
+}
+
+/// Calls, mappings and O_DIRECT agree.
+fn three_ways(option: &str, disk: (&str, &str), block_size: u32) -> Result<()> {
+    as_on_linux("io_three_ways", option, disk, block_size)
+}
+
+/// How far a kernel reads ahead differs; what advice about it does is the same.
+fn reads_ahead(option: &str, disk: (&str, &str)) -> Result<()> {
+    as_on_linux("readahead", option, disk, 4096)
+}
+
+/// The transcripts of a program that needs a disk are equal.
+fn as_on_linux(
+    program: &str,
+    option: &str,
+    (bus, device): (&str, &str),
+    block_size: u32,
+) -> Result<()> {
+    let native = native_on_disk(program)?;
+    let image = Image::new(block_size, &tool::root().join("kernel/abi/src"))?;
+    let options = [option, "--disk-bus", bus];
+    let booted = image.boot(&options, &[program, device])?;
+    expect(&booted, &native.printed)?;
+    image.check()
 }

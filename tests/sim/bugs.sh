@@ -50,9 +50,13 @@ ring_of() {
     sed -n 's/^Ring: //p' "$here/bugs/$1.patch"
 }
 
-# Runs tests of the broken copy; what they say is in the log.
+# Runs tests of the broken copy; what they say is in the log, and how long it took in `lasted`.
 ask() {
-    timeout "$patience" cargo test --quiet --profile bugs "$@" >"$log" 2>&1
+    began=$(date +%s.%N)
+    answer=0
+    timeout "$patience" cargo test --quiet --profile bugs "$@" >"$log" 2>&1 || answer=$?
+    lasted=$(echo "$began $(date +%s.%N)" | awk '{ printf "%.2f s", $2 - $1 }')
+    return "$answer"
 }
 
 # The row of a bug, which the copy in this folder has or SEEDED_BUG picks; fails where nothing finds it.
@@ -70,7 +74,7 @@ find_by_seeds() {
     builds --package sim --test sim || return 1
     if ! ask --package sim --test sim -- --ignored hunt; then
         sed -n 's/^found by \(seed .*, step .*\), after \(.* s\): .*/\1 | \2 |/p' "$log" | grep . ||
-            echo "the clock, or the end of the process | |"
+            echo "the clock, or the end of the process | $lasted |"
     elif ! ask --package sim --test sim -- _without_; then
         first_failure scene
     else
@@ -103,11 +107,12 @@ survived() {
     return 1
 }
 
-# The test that failed first, or that ended the process; a thread's panic doesn't name its scene, which was asked alone.
+# The test that failed first, or that ended the process, and the ring's clock with it; a thread's panic doesn't name its
+# scene, which was asked alone.
 first_failure() {
     name=$(sed -n -e 's/^---- \([^ ]*\) .*----$/\1/p' -e "s/^thread '\([^<'][^']*\)'.* panicked at .*/\1/p" "$log" | head -n 1)
     time=$(sed -n 's/^test result: FAILED.* finished in \(.*\)s$/\1 s/p' "$log" | head -n 1)
-    echo "$1 \`${2:-${name:-none by name}}\` | $time |"
+    echo "$1 \`${2:-${name:-none by name}}\` | ${time:-$lasted} |"
 }
 
 # Counts the row that `find_bug` prints.

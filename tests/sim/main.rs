@@ -125,9 +125,10 @@ fn simulate(seed: u64) -> Result<(), Failed> {
 }
 
 /// A verb that runs out of frames, and of heap.
-fn scene_trials(scene: Scene) -> [Trial; 2] {
+fn scene_trials(scene: Scene) -> [Trial; 3] {
     let frames = Arc::new(scene);
     let heap = frames.clone();
+    let single = frames.clone();
     let asked = if heap.asks_the_heap() {
         "heap"
     } else {
@@ -136,6 +137,9 @@ fn scene_trials(scene: Scene) -> [Trial; 2] {
     [
         Trial::test(format!("{}_without_frames", heap.name), move || {
             Ok(frames.starve_of_frames()?)
+        }),
+        Trial::test(format!("{}_without_a_frame", single.name), move || {
+            Ok(single.refuse_single_frames()?)
         }),
         Trial::test(format!("{}_without_{asked}", heap.name), move || {
             Ok(heap.starve_of_heap()?)
@@ -153,7 +157,7 @@ fn areas() -> Result<(), Failed> {
 /// A path that no seed takes is a path that nobody tests, and so are the ways out of calls that the heap fails.
 fn coverage() -> Result<(), Failed> {
     let mut sum = Tally::default();
-    for seed in 0..40 {
+    for seed in 0..100 {
         sum.add(&run(&plan(seed)).map_err(|failure| failure.to_string())?);
     }
     for (path, count) in Path::ALL.into_iter().zip(sum.paths) {

@@ -24,6 +24,27 @@ pub(crate) enum DiskBus {
     Nvme,
 }
 
+/// Sectors of a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sectors {
+    One(u64),
+    All,
+}
+
+impl FromStr for Sectors {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Self::All),
+            number => number
+                .parse()
+                .map(Self::One)
+                .map_err(|_| "a sector's number is wanted, or all".to_owned()),
+        }
+    }
+}
+
 /// What a trace shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TraceKind {

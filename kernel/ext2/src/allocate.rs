@@ -49,8 +49,8 @@ impl Fresh {
 
 impl<D: Disk> Volume<D> {
     /// Gives bytes `offset` to `offset + length` of file `number` blocks, and returns how many bytes from `offset` on have
-    /// them now: fewer where space ran out behind a page of 4 KiB, of which each gets all or nothing. What is in new blocks is
-    /// anybody's old bytes: the caller writes all of them, and calls `release` if it does not make the file that long.
+    /// them now: fewer where space ran out behind a page of 4 KiB, of which each gets all or nothing. What is in new blocks
+    /// is anybody's old bytes: the caller writes all of them, and calls `release` if it does not make the file that long.
     pub fn allocate(&self, number: u32, offset: u64, length: u64) -> Result<u64, Error> {
         self.demand_write()?;
         let mut inode = self.inode(number)?;
@@ -95,8 +95,8 @@ impl<D: Disk> Volume<D> {
         Ok(next)
     }
 
-    /// Sees to it that `block` has a block of the disk, and as many behind it as are as easily had, at most `most`. Returns how
-    /// many those are, and whether they are new.
+    /// Sees to it that `block` has a block of the disk, and as many behind it as are as easily had, at most `most`. Returns
+    /// how many those are, and whether they are new.
     fn allocate_run(&self, inode: &mut Inode, block: u64, most: u64) -> Result<(u64, bool), Error> {
         let way = self.way(block).ok_or(Error::TooBig)?;
         let pointers = self.reach(inode, way)?;
@@ -116,7 +116,8 @@ impl<D: Disk> Volume<D> {
         Ok((count, true))
     }
 
-    /// Adds a block with `content` behind the last one of a folder or long link, which is `size` bytes long then.
+    /// Adds a block with `content` behind the last one of a folder or long link, which is `size` bytes long then. It is on
+    /// the medium before anything can point to it: whatever was there before, e2fsck would take for entries.
     pub(crate) fn append_block(
         &self,
         inode: &mut Inode,
@@ -132,7 +133,8 @@ impl<D: Disk> Volume<D> {
         let goal = self.goal(inode, pointers)?;
         self.count_sectors(inode, 1)?;
         let taken = self.take_blocks(goal, 1)?;
-        if let Err(error) = self.disk.write(self.byte_of(taken.start), content) {
+        let written = self.disk.write_through(self.byte_of(taken.start), content);
+        if let Err(error) = written {
             return Err(self.abandon(taken, error));
         }
         inode.size = size;

@@ -16,6 +16,13 @@ impl<D: Disk> Volume<D> {
     /// wherever there are some.
     pub(crate) fn take_blocks(&self, goal: u64, want: u64) -> Result<Range<u64>, Error> {
         let mut bits = self.block_buffer()?;
+        match self.take_anywhere(goal, want, &mut bits) {
+            Err(Error::NoSpace) if self.disk.settle()? => self.take_anywhere(goal, want, &mut bits),
+            taken => taken,
+        }
+    }
+
+    fn take_anywhere(&self, goal: u64, want: u64, bits: &mut [u8]) -> Result<Range<u64>, Error> {
         let first = self.geometry.group_of(goal);
         for group in self.groups_from(first) {
             let start = self.geometry.start_of(group);
@@ -24,7 +31,7 @@ impl<D: Disk> Volume<D> {
             } else {
                 0
             };
-            if let Some(taken) = self.take_in(group, bit, want, &mut bits)? {
+            if let Some(taken) = self.take_in(group, bit, want, bits)? {
                 return Ok(start + taken.start..start + taken.end);
             }
         }
@@ -44,17 +51,23 @@ impl<D: Disk> Volume<D> {
             return Ok(None);
         }
         let bitmap_at = self.byte_of(descriptor.block_bitmap);
+        let start = self.geometry.start_of(group);
         self.disk.read(bitmap_at, bits)?;
+        self.disk.withhold(start, bits);
         let Some(taken) = bitmap::search(bits, goal, self.geometry.blocks_in(group), want) else {
             return Ok(None);
         };
-        let start = self.geometry.start_of(group);
         if self.is_owned(group, &descriptor, start + taken.start..start + taken.end) {
             return Err(self.corrupt());
         }
-        bitmap::set(bits, taken.clone());
         let changed = taken.start / 8..taken.end.div_ceil(8);
-        let bytes = &bits[changed.start as usize..changed.end as usize];
+        let bytes = &mut bits[changed.start as usize..changed.end as usize];
+        // What is withheld is free on the disk.
+        self.disk.read(bitmap_at + changed.start, bytes)?;
+        bitmap::set(
+            bytes,
+            taken.start % 8..taken.start % 8 + (taken.end - taken.start),
+        );
         self.disk.write(bitmap_at + changed.start, bytes)?;
         let count = (taken.end - taken.start) as u16;
         descriptor.free_blocks = descriptor.free_blocks.saturating_sub(count);
@@ -91,10 +104,11 @@ impl<D: Disk> Volume<D> {
             return Err(self.corrupt());
         }
         let count = blocks.end - blocks.start;
-        let cleared = self.clear_bits(self.byte_of(descriptor.block_bitmap), blocks)?;
+        let cleared = self.clear_bits(self.byte_of(descriptor.block_bitmap), blocks.clone())?;
         descriptor.free_blocks = descriptor.free_blocks.saturating_add(cleared as u16);
         self.write_counts(group, &descriptor)?;
         self.change_count(Count::FreeBlocks, cleared as i64)?;
+        self.disk.freed(start + blocks.start..start + blocks.end)?;
         if cleared == count {
             Ok(())
         } else {

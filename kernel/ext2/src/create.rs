@@ -55,8 +55,8 @@ impl<D: Disk> Volume<D> {
         }
     }
 
-    /// Makes a file that has no name, and that `link` may give one. After a power cut e2fsck gives it back, as it does with what
-    /// was open when its last name went.
+    /// Makes a file that has no name, and that `link` may give one. After a power cut e2fsck gives it back, as it does with
+    /// what was open when its last name went.
     pub fn create_unnamed(&self, folder: u32, new: &New<'_>) -> Result<u32, Error> {
         self.demand_write()?;
         let folder = self.folder(folder)?;

@@ -132,8 +132,8 @@ impl<D: Disk> Volume<D> {
         Ok(bytes)
     }
 
-    /// Shows `visit` the entries from block number `first` of `folder` on, each with the number of its block, until it breaks.
-    /// Then `block` is that in which it broke.
+    /// Shows `visit` the entries from block number `first` of `folder` on, each with the number of its block, until it
+    /// breaks. Then `block` is that in which it broke.
     pub(crate) fn scan<T>(
         &self,
         folder: &Inode,

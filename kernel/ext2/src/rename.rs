@@ -1,8 +1,8 @@
 //! A name moves: the new entry is made before the old one goes, so that a power cut in between leaves two, never none.
 //!
-//! What is moved counts a link more meanwhile, and a folder counts the `..` of those in it: one more before the entry comes,
-//! one less after it went. A folder that gets another parent has its `..` changed last; until then
-//! e2fsck sees the old parent, and puts it right.
+//! What is moved counts a link more meanwhile, and a folder counts the `..` of those in it: one more before the entry
+//! comes, one less after it went. A folder that gets another parent has its `..` changed last; until then e2fsck sees the
+//! old parent, and puts it right.
 use crate::create::MOST_LINKS;
 use crate::disk::Disk;
 use crate::error::Error;
@@ -41,8 +41,8 @@ impl Move<'_> {
 }
 
 impl<D: Disk> Volume<D> {
-    /// Moves what `from` names to `to`. What that named is replaced, if both are folders and that one is empty, or neither is
-    /// one; it is returned. Two names of one inode stay as they are.
+    /// Moves what `from` names to `to`. What that named is replaced, if both are folders and that one is empty, or neither
+    /// is one; it is returned. Two names of one inode stay as they are.
     pub fn rename(&self, from: Name<'_>, to: Name<'_>, now: u32) -> Result<Option<Removed>, Error> {
         self.demand_write()?;
         check_name(from.name)?;

@@ -1,8 +1,8 @@
 //! Blocks that a file loses.
 //!
-//! First the pointers go, then the blocks: a power cut in between leaves blocks that nobody has. A pointer to an index block
-//! goes through to the medium before the block can be another's, or e2fsck would take the other's bytes for pointers and
-//! give up what the file still has.
+//! First the pointers go, then the blocks: a power cut in between leaves blocks that nobody has. A pointer to an index
+//! block goes through to the medium before the block can be another's, or e2fsck would take the other's bytes for pointers
+//! and give up what the file still has. The same holds for all blocks of a folder: another's bytes are no entries.
 use crate::disk::Disk;
 use crate::error::Error;
 use crate::inode::{Inode, Kind, POINTERS};
@@ -37,9 +37,11 @@ impl<D: Disk> Volume<D> {
             }
         }
         let (direct, trees) = lost.split_at(DIRECT as usize);
-        if trees.iter().any(|&tree| tree != 0) && inode.links > 0 {
+        let goes = lost.iter().any(|&pointer| pointer != 0);
+        let loses_tree = trees.iter().any(|&tree| tree != 0) && inode.links > 0;
+        if loses_tree || goes && inode.kind != Kind::File {
             self.write_inode_through(inode)?;
-        } else if lost.iter().any(|&pointer| pointer != 0) {
+        } else if goes {
             self.write_inode(inode)?;
         }
         let mut loss = Loss {

@@ -105,8 +105,8 @@ impl<D: Disk> Volume<D> {
         self.discard(&mut inode, now)
     }
 
-    /// The same for an inode at hand: it is marked as deleted, loses its blocks, then its number. Where something is wrong with
-    /// its blocks, the others are left to e2fsck, and the inode goes all the same.
+    /// The same for an inode at hand: it is marked as deleted, loses its blocks, then its number. Where something is wrong
+    /// with its blocks, the others are left to e2fsck, and the inode goes all the same.
     pub(crate) fn discard(&self, inode: &mut Inode, now: u32) -> Result<(), Error> {
         let has_blocks = self.has_blocks(inode);
         // A time that e2fsck does not take for the number of an inode.

@@ -15,8 +15,8 @@ pub(crate) fn compare(volume: &Volume<TestDisk>, model: &Model) {
     }
 }
 
-/// After a power cut or an error, and e2fsck: what was there before and has not been changed since must be as it was, under its
-/// old name. Folders may have more entries, and fewer, if those are of what was changed.
+/// After a power cut or an error, and e2fsck: what was there before and has not been changed since must be as it was, under
+/// its old name. Folders may have more entries, and fewer, if those are of what was changed.
 pub(crate) fn compare_unchanged(volume: &Volume<TestDisk>, model: &Model, changes: &Changes) {
     let stays = |number: &u32| !changes.removed.contains(number);
     for (&number, node) in model.nodes.iter().filter(|(number, _)| stays(number)) {

@@ -1,5 +1,5 @@
-//! Images that lie: random bytes where the superblock, descriptors, bitmaps, inodes, folders and index blocks are. Whatever the
-//! file system is asked then, it answers, in a bounded number of requests; it never panics.
+//! Images that lie: random bytes where the superblock, descriptors, bitmaps, inodes, folders and index blocks are. Whatever
+//! the file system is asked then, it answers, in a bounded number of requests; it never panics.
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -207,16 +207,7 @@ fn remove(volume: &Volume<TestDisk>, folder: u32, name: &[u8]) -> Result<(), Err
 pub(crate) fn a_tree_in_a_circle_ends(format: Format) -> Result<(), Failed> {
     const BLOCK: usize = 400;
     let volume = mount(tools::make(format, None)?)?;
-    let attributes = Attributes {
-        mode: 0o100_644,
-        ..Attributes::default()
-    };
-    let new = New {
-        attributes,
-        target: b"",
-        device: (0, 0),
-    };
-    let created = volume.create(ROOT, b"file", &new, NOW);
+    let created = model::create_file(&volume, b"file", NOW);
     let number = created.map_err(|error| error.to_string())?;
     let image = tools::edit(&leave(volume)?, &format!("setb {BLOCK}"))?;
     let mut image = tools::edit(&image, &format!("sif /file block[TIND] {BLOCK}"))?;

@@ -1,5 +1,5 @@
-//! A request to the disk, or an allocation, fails in the middle of an operation: that is an error and never a panic, what the
-//! operation was not about is untouched, and the volume goes on.
+//! A request to the disk, or an allocation, fails in the middle of an operation: that is an error and never a panic, what
+//! the operation was not about is untouched, and the volume goes on.
 use std::collections::BTreeMap;
 
 use ext2::{Error, New, Volume};

@@ -1,7 +1,7 @@
 //! A heap that fails when told to, for what the file system asks for: a block's worth of bytes.
 //!
-//! Which allocations are the file system's is told by their size, exactly a small volume's block: nothing else here asks for
-//! that.
+//! Which allocations are the file system's is told by their size, exactly a small volume's block: nothing else here asks
+//! for that.
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 

@@ -1,7 +1,7 @@
 //! What a volume should hold, without blocks or bitmaps; and the files' side of the volume, as a kernel does it: pages.
 use std::collections::{BTreeMap, BTreeSet};
 
-use ext2::{Error, Volume};
+use ext2::{Attributes, Error, New, ROOT, Volume};
 
 use crate::disk::TestDisk;
 
@@ -9,6 +9,24 @@ use crate::disk::TestDisk;
 pub(crate) const PAGE: u64 = 4096;
 
 pub(crate) type Page = Vec<u8>;
+
+/// What `create` wants to know of an empty file.
+fn file() -> New<'static> {
+    let attributes = Attributes {
+        mode: 0o100_644,
+        ..Attributes::default()
+    };
+    New {
+        attributes,
+        target: b"",
+        device: (0, 0),
+    }
+}
+
+/// Adds an empty file to the root.
+pub(crate) fn create_file(volume: &Volume<TestDisk>, name: &[u8], now: u32) -> Result<u32, Error> {
+    volume.create(ROOT, name, &file(), now)
+}
 
 /// What an inode holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! The power goes at any write: e2fsck repairs the volume, and all that was synced before and not changed since is there.
 //!
-//! A sync is a moment at which all writes are on the medium. After it the writes of some operations are remembered; then they
-//! are played up to each of many points, in order, or with each page of the disk as it was at some moment of its own before that
-//! point, which is what a cache of pages and a disk's own cache make of them.
+//! A sync is a moment at which all writes are on the medium. After it the writes of some operations are remembered; then
+//! they are played up to each of many points, in order, or with each page of the disk as it was at some moment of its own
+//! before that point, which is what a cache of pages and a disk's own cache make of them.
 use std::collections::BTreeMap;
 
 use ext2::{Attributes, Error, New, ROOT, Volume};
@@ -187,8 +187,8 @@ fn judge(bytes: &[u8], order: Order, model: &Model, changes: &Changes) -> Result
     }
 }
 
-/// Whether e2fsck found what there can't be in the order of writing: a block or inode in use that a bitmap calls free, one that
-/// two have, or one that is pointed to and holds something else yet.
+/// Whether e2fsck found what there can't be in the order of writing: a block or inode in use that a bitmap calls free, one
+/// that two have, or one that is pointed to and holds something else yet.
 fn contradicts_itself(words: &str) -> bool {
     let has = |word: &&str| words.contains(*word);
     let mut differences = words

@@ -1,7 +1,7 @@
 //! Until nothing is left, and back: what is refused changes nothing, what is removed is free again.
 use std::collections::BTreeMap;
 
-use ext2::{Access, Attributes, Error, New, ROOT, Volume};
+use ext2::{Access, Error, ROOT, Volume};
 use libtest_mimic::Failed;
 
 use crate::compare::compare;
@@ -11,21 +11,9 @@ use crate::operations::{leave, mount};
 use crate::plan::{NOW, Scene};
 use crate::tools::{self, Format};
 
-fn file() -> New<'static> {
-    let attributes = Attributes {
-        mode: 0o100_644,
-        ..Attributes::default()
-    };
-    New {
-        attributes,
-        target: b"",
-        device: (0, 0),
-    }
-}
-
 /// Adds an empty file to the root.
 pub(crate) fn create(scene: &mut Scene, name: String) -> Result<u32, Error> {
-    let number = scene.volume.create(ROOT, name.as_bytes(), &file(), NOW)?;
+    let number = model::create_file(&scene.volume, name.as_bytes(), NOW)?;
     let content = Content::File {
         size: 0,
         pages: BTreeMap::new(),

@@ -1,12 +1,12 @@
-//! A tree of the host's, put into an image by mke2fs: read to the last byte, then changed; and what debugfs reads back of what
-//! was written here.
+//! A tree of the host's, put into an image by mke2fs: read to the last byte, then changed; and what debugfs reads back of
+//! what was written here.
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use ext2::{Access, Attributes, Error, Kind, New, ROOT, Volume};
+use ext2::{Access, Error, Kind, ROOT, Volume};
 use libtest_mimic::Failed;
 
 use crate::disk::TestDisk;
@@ -251,16 +251,7 @@ pub(crate) fn the_state_is_kept(format: Format) -> Result<(), Failed> {
 /// A file of 2 GiB and more is announced in the superblock, which revision 0 has no word for.
 pub(crate) fn a_long_file_is_announced(format: Format) -> Result<(), Failed> {
     let volume = mount(tools::make(format, None)?)?;
-    let attributes = Attributes {
-        mode: 0o100_644,
-        ..Attributes::default()
-    };
-    let new = New {
-        attributes,
-        target: b"",
-        device: (0, 0),
-    };
-    let number = volume.create(ROOT, b"long", &new, NOW).map_err(words)?;
+    let number = model::create_file(&volume, b"long", NOW).map_err(words)?;
     let end = (5 << 29) + PAGE;
     model::write_page(
         &volume,

@@ -68,6 +68,7 @@ fn page_behind(address: u64) -> Page {
 
 #[cfg(test)]
 mod tests {
+    use crate::error::Error;
     use crate::page::PAGE_SIZE;
     use crate::testing::{Drawing, FIRST};
 
@@ -157,6 +158,16 @@ mod tests {
         it.space.limits.address_space = 3 * PAGE_SIZE;
         assert_eq!(brk(&mut it, 36, 0), (34, 0));
         assert_eq!(it.space.brk(&it.memory, u64::MAX), (FIRST + 34).address());
+    }
+
+    #[test]
+    fn a_limit_of_nothing_stops_the_heap_and_nothing_else() {
+        let mut it = drawing('.');
+        it.space.limits.data = 0;
+        assert_eq!(brk(&mut it, 33, 0), (32, 0));
+        it.map("-         ", 'w').expect("the hard limit counts");
+        it.space.limits.data_hard = PAGE_SIZE;
+        assert_eq!(it.map(" -        ", 'w'), Err(Error::OutOfMemory));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::page_table::Seen;
 use crate::pte::{Leaf, Pte, PteFlags};
 use crate::rmap::Mapping;
 use crate::space::AddressSpace;
+use crate::special::check_special;
 use crate::tree::Item;
 use crate::vma::{Backing, VmFlags, Vma};
 
@@ -187,6 +188,7 @@ impl AddressSpace {
         let mut sums = Books::default();
         for vma in self.areas.iter() {
             sums.add(vma.len(), vma.flags);
+            check_special(vma)?;
         }
         if sums != self.books {
             return Err(format!(
@@ -233,7 +235,7 @@ impl AddressSpace {
         let may_be_written = if vma.flags.contains(VmFlags::SHARED) {
             record.usage().is_cached()
         } else {
-            record.usage() == Use::Anonymous && record.references() == 1
+            record.usage() == Use::Anonymous && is_alone(record)
         };
         if record.usage() == Use::Anonymous {
             self.check_home(memory, page, leaf.frame)?;
@@ -262,10 +264,15 @@ fn check_noticed<M: Machine>(memory: &Memory<M>, vma: &Vma, page: Page, leaf: Le
     }
 }
 
+/// Whether one has the frame, devices apart.
+fn is_alone(record: &FrameRecord) -> bool {
+    record.references() == 1 + record.pins()
+}
+
 /// What says that it is this space's alone is, and of private pages all that can be written says so.
 fn check_exclusive(record: &FrameRecord, vma: &Vma, page: Page, leaf: Leaf) -> Verdict {
     let is_private = !vma.flags.contains(VmFlags::SHARED);
-    let is_alone = is_private && record.usage() == Use::Anonymous && record.references() == 1;
+    let is_alone = is_private && record.usage() == Use::Anonymous && is_alone(record);
     let is_exclusive = leaf.flags.contains(PteFlags::EXCLUSIVE);
     if is_exclusive && !is_alone || leaf.is_writable() && is_private && !is_exclusive {
         return Err(format!(
@@ -332,18 +339,30 @@ fn check_frame<M: Machine>(memory: &Memory<M>, frame: Frame, claim: Claim) -> Ve
         Use::File | Use::Shared => tables + indexes,
         _ => tables + mappings + caches + indexes,
     };
-    let number = frame.number();
+    let (number, pins) = (frame.number(), record.pins());
+    let may_be_pinned = record.usage() == Use::Anonymous || record.usage().is_cached();
+    if pins > 0 && !may_be_pinned {
+        return Err(format!(
+            "frame {number} is {:?}, but has {pins} pins",
+            record.usage()
+        ));
+    }
     if strangers != 0 {
         return Err(format!(
             "frame {number} is {:?}, but {tables} tables, {mappings} entries, {caches} caches and {indexes} indexes lead to it",
             record.usage()
         ));
     }
+    if record.is_ahead() && mappings != 0 {
+        return Err(format!(
+            "{mappings} entries lead to frame {number}, but nobody has come to its mark"
+        ));
+    }
     let counted = (record.references(), record.mappings());
     let held = !matches!(record.usage(), Use::Kernel | Use::Reserved);
-    if held && counted != expected {
+    if held && counted != (expected.0 + pins, expected.1) {
         return Err(format!(
-            "frame {number} ({:?}): {} holders and {} entries lead to it, the record says {} and {}",
+            "frame {number} ({:?}): {} holders, {pins} pins and {} entries lead to it, the record says {} and {}",
             record.usage(),
             expected.0,
             expected.1,

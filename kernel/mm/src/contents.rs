@@ -1,8 +1,8 @@
 //! Bytes of a file that lives in memory, as calls read, write and reserve them.
 //!
-//! A page at a time. A hole reads as zeroes and stays a hole; a write makes the page, fills it, and only then lets the file
-//! reach so far: a reader who sees the new length sees the bytes. Whatever fails, no page stays behind the end, unless a
-//! call reserved it there.
+//! A page at a time. A hole reads as zeroes and stays a hole, with a frame or without; a write makes the page, fills it,
+//! and only then lets the file reach so far: a reader who sees the new length sees the bytes. Whatever fails, no page stays
+//! behind the end, unless a call reserved it there.
 mod lent;
 
 use core::ops::Range;
@@ -51,7 +51,7 @@ impl CachedFile {
                 memory.put(frame);
                 count
             }
-            Lookup::Absent | Lookup::Reading => {
+            Lookup::Absent | Lookup::Reading | Lookup::Reserved => {
                 buffer.fill(0);
                 count
             }
@@ -101,7 +101,8 @@ impl CachedFile {
         Ok(count)
     }
 
-    /// Makes every page of `bytes` present: fallocate(2). Either all pages find memory, or as good as none is taken for them.
+    /// Has memory for every page of `bytes`: fallocate(2). What was a hole looks like one until somebody stores there, or
+    /// faults. Either all pages find memory, or none is taken for them.
     pub fn allocate<M: Machine>(
         &self,
         memory: &Memory<M>,
@@ -119,12 +120,11 @@ impl CachedFile {
             return Err(Error::OutOfMemory);
         }
         for index in pages.clone() {
-            match self.page_to_write(memory, index) {
-                Ok(frame) => memory.put(frame),
-                Err(error) => {
-                    self.drop_pages(memory, &(self.reach()..u64::MAX));
-                    return Err(error.into());
-                }
+            if let Err(error) = self.reserve(memory, index) {
+                self.drop_reserved(memory, pages.start..index);
+                // A fault that came for a page which the file then lost may just have found this one instead.
+                self.drop_pages(memory, &(self.reach()..u64::MAX));
+                return Err(error.into());
             }
         }
         match reach {
@@ -136,7 +136,10 @@ impl CachedFile {
 
     /// The first byte from `offset` on that is in memory: SEEK_DATA. `None` where only a hole, or nothing, is left.
     pub fn next_data<M: Machine>(&self, memory: &Memory<M>, offset: u64) -> Option<u64> {
-        let index = self.next_page(memory, offset / PAGE_SIZE)?;
+        let mut index = self.next_page(memory, offset / PAGE_SIZE)?;
+        while self.is_reserved(memory, index) {
+            index = self.next_page(memory, index + 1)?;
+        }
         let at = offset.max(index.checked_mul(PAGE_SIZE)?);
         (at < self.size()).then_some(at)
     }

@@ -10,7 +10,6 @@ impl AddressSpace {
     /// Gives up areas, frames and tables. The space must not be active on any CPU.
     pub fn destroy<M: Machine>(mut self, memory: &Memory<M>) {
         let everything = Page::new(0)..self.table.user_end();
-        self.leave(&everything);
         memory.families.leave(memory, self.table.root());
         self.empty(memory, &everything.clone(), everything);
         memory.uncommit(self.books.promised);

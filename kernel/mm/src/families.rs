@@ -1,11 +1,11 @@
 //! The reverse map of private pages: from a frame to every entry that maps it, however often its process has forked.
 //!
-//! The spaces that descend from one `execve` by `fork` are a family. A private page knows its family and its home, the place
-//! where it was mapped; each member of the family has it there or nowhere, or as far from there as areas of that member
-//! have moved (`mremap`). So a walk takes one look into the tables of each member, from the one that mapped the page first
-//! on, and ends as soon as it has found as many entries as there are. Faults pay two stores for it, `fork` a link; Linux's
-//! `anon_vma`s, of which each area has a chain through all generations, pay at both. What it costs is a longer walk in a
-//! large family, for pages that are all over it.
+//! The spaces that descend from one `execve` by `fork` are a family. A private page knows its family and its home, the
+//! place where it was mapped; each member of the family has it there or nowhere, or as far from there as areas of that
+//! member have moved (`mremap`). So a walk takes one look into the tables of each member, from the one that mapped the page
+//! first on, and ends as soon as it has found as many entries as there are. Faults pay two stores for it, `fork` a link;
+//! Linux's `anon_vma`s, of which each area has a chain through all generations, pay at both. What it costs is a longer walk
+//! in a large family, for pages that are all over it.
 //!
 //! ```text
 //!  frame: family 3, home 0x7f00, first mapped by member 5
@@ -13,8 +13,8 @@
 //!             |     |     |
 //!           0x7f00 0x7f00 0x7f00, 0x7f20
 //! ```
-//! The lock is held while a walk looks into tables, hence: a member leaves before its tables go, entries move under the lock,
-//! and tables that a living space gives up are free only after a moment in which nobody held it (`gather.rs`).
+//! The lock is held while a walk looks into tables, hence: a member leaves before its tables go, entries move under the
+//! lock, and tables that a living space gives up are free only after a moment in which nobody held it (`gather.rs`).
 mod check;
 mod walk;
 
@@ -72,8 +72,8 @@ pub(crate) struct Home {
 }
 
 impl AddressSpace {
-    /// A frame that no entry leads to yet learns where it is about to be mapped, if it is a private page's. The number of the
-    /// member is a hint, for members change theirs.
+    /// A frame that no entry leads to yet learns where it is about to be mapped, if it is a private page's. The number of
+    /// the member is a hint, for members change theirs.
     #[inline]
     pub(crate) fn note_home<M: Machine>(&self, memory: &Memory<M>, frame: Frame, place: u64) {
         let record = memory.record(frame);
@@ -252,7 +252,8 @@ impl Families {
         Ok(())
     }
 
-    /// The space of `root` maps nothing that a walk may come upon any more; it may never have been a member.
+    /// The space of `root` is about to give up all that it maps: no walk comes to it from now on. It may never have been a
+    /// member.
     pub(crate) fn leave<M: Machine>(&self, memory: &Memory<M>, root: Frame) {
         let mut registry = self.0.lock();
         let number = member_number(memory, root);

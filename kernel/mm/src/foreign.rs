@@ -95,7 +95,13 @@ impl AddressSpace {
     fn foreign_area(&self, address: u64) -> Result<&Vma, Outcome> {
         let page = Page::containing(address);
         let vma = self.areas.at(page).filter(|_| page < USER_END);
-        vma.ok_or(Outcome::Denied(Denial::Unmapped))
+        match vma {
+            Some(vma) if vma.flags.contains(VmFlags::RAW) => {
+                Err(Outcome::Denied(Denial::Forbidden))
+            }
+            Some(vma) => Ok(vma),
+            None => Err(Outcome::Denied(Denial::Unmapped)),
+        }
     }
 
     /// The frame behind a page of an area that allows nothing, held: what an entry hides, or else what a first access would
@@ -153,7 +159,7 @@ fn file_frame<M: Machine>(
 ) -> Result<Frame, Outcome> {
     match file.find_or_create(memory, index)? {
         Lookup::Ready(frame) => Ok(frame),
-        Lookup::Reading => Err(Outcome::Busy),
+        Lookup::Reading | Lookup::Reserved => Err(Outcome::Busy),
         Lookup::PastEnd => Err(Outcome::Denied(Denial::PastEnd)),
         Lookup::Absent => {
             let read = file.begin_read(memory, index)?;

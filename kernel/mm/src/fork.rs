@@ -1,8 +1,8 @@
 //! `fork`: a second space with the same areas, which shares every private frame until one side writes.
 //!
 //! Both sides' entries become read-only; the reference count of the frame says how many share it, and the first store
-//! on either side copies (see `fault/cow.rs`). Pages of files that were only read need no entry: they can fault again. So
-//! can whole areas in which nothing was stored.
+//! on either side copies (see `fault/cow.rs`); what a device may be filling is copied at once (see `pin.rs`). Pages of
+//! files that were only read need no entry: they can fault again. So can whole areas in which nothing was stored.
 use crate::areas::Areas;
 use crate::error::OutOfMemory;
 use crate::frame::Use;
@@ -12,7 +12,7 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::Page;
 use crate::page_table::{PageTable, exchange};
-use crate::pte::{Pte, PteFlags};
+use crate::pte::{Leaf, Pte, PteFlags};
 use crate::space::AddressSpace;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -97,7 +97,7 @@ impl AddressSpace {
             // Who cuts the file short could come by the child too early and by the parent too late.
             let _books = vma.file().map(|file| file.mappings.lock());
             for (first, entries) in self.table.stretches(memory, vma.pages()) {
-                child.share_entries(&mut gather, entries, first)?;
+                child.share_entries(&mut gather, vma, entries, first)?;
             }
         }
         Ok(())
@@ -107,12 +107,14 @@ impl AddressSpace {
     fn share_entries<M: Machine>(
         &self,
         gather: &mut Gather<'_, M>,
+        vma: &Vma,
         entries: &[AtomicU64],
         first: Page,
     ) -> Result<(), OutOfMemory> {
         let memory = gather.memory();
         let mut own: Option<&[AtomicU64]> = None;
         let mut shared = 0;
+        let mut ended = Ok(());
         for (number, entry) in entries.iter().enumerate() {
             let Some(leaf) = Pte::decode(entry.load(Relaxed)).leaf() else {
                 continue;
@@ -124,14 +126,58 @@ impl AddressSpace {
                 Some(own) => own,
                 None => *own.insert(self.table.entries_or_create(memory, first, entries.len())?),
             };
+            let page = first + number as u64;
+            let is_ours = leaf.flags.contains(PteFlags::EXCLUSIVE);
+            if is_ours && memory.record(leaf.frame).pins() > 0 {
+                match self.copy_pinned(memory, entry, &own[number], vma.home(page)) {
+                    Ok(copied) => shared += copied,
+                    Err(error) => {
+                        ended = Err(error);
+                        break;
+                    }
+                }
+                continue;
+            }
             if leaf.is_writable() {
-                gather.changed(first + number as u64);
+                gather.changed(page);
             }
             shared += share_leaf(memory, entry, &own[number]);
         }
         // Nobody can ask for the child's count yet.
         memory.count_resident(self.table.root(), Use::Anonymous, shared);
-        Ok(())
+        ended
+    }
+}
+
+impl AddressSpace {
+    /// Gives this space, the child, a copy of what `entry` leads to and a device may be filling: that is for the parent,
+    /// who keeps frame and right. The copy is from some moment before the device is done. Returns how many frames that is.
+    fn copy_pinned<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        entry: &AtomicU64,
+        own: &AtomicU64,
+        home: u64,
+    ) -> Result<u32, OutOfMemory> {
+        let bits = entry.load(Acquire);
+        let pte = Pte::decode(bits);
+        let Some(leaf) = pte.leaf() else {
+            return Ok(0);
+        };
+        let frame = memory.allocate_uncleared(Use::Anonymous)?;
+        // Whoever finds the entry by the reverse map may take the frame away meanwhile.
+        if !memory.hold_if(leaf.frame, || entry.load(Acquire) == bits) {
+            memory.put(frame);
+            return Ok(0);
+        }
+        memory.machine.copy(leaf.frame, frame);
+        memory.put(leaf.frame);
+        let flags = leaf.flags - (PteFlags::WRITABLE | PteFlags::EXCLUSIVE);
+        let copy = Leaf { frame, flags };
+        memory.mapped(copy);
+        self.note_home(memory, frame, home);
+        own.store(pte.with_leaf(copy).encode(), Release);
+        Ok(1)
     }
 }
 

@@ -87,7 +87,8 @@ pub struct FrameRecord {
     refs: AtomicU32,
     /// User entries that map the frame.
     maps: AtomicU32,
-    /// [`Use`] in the low byte, order of the block in the next; [`WRITTEN`].
+    /// [`Use`] in the low byte, order of the block in the next; [`WRITTEN`], [`AHEAD`]; how many of the holders are pins,
+    /// above that.
     state: AtomicU32,
     /// Neighbours in a list of the buddy; guarded by its lock. In a top-level table, with `private`, how many pages its
     /// space has in memory: whoever empties an entry through the reverse map knows of the space only its root.
@@ -104,6 +105,12 @@ const _: () = assert!(size_of::<FrameRecord>() == 32);
 
 /// In a record's state: the page of a file that lives in memory alone was written since it was made.
 const WRITTEN: u32 = 1 << 16;
+
+/// In a record's state: the page of a file was read before anybody asked for it, and nobody has come to it yet.
+const AHEAD: u32 = 1 << 17;
+
+/// In a record's state: one pin.
+const PIN: u32 = 1 << 18;
 
 impl FrameRecord {
     /// The record of a reserved frame, as every frame begins.
@@ -143,6 +150,23 @@ impl FrameRecord {
         }
     }
 
+    /// Whether the page begins what was read before anybody asked for it (`page_cache/ahead.rs`).
+    #[inline]
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.state.load(Relaxed) & AHEAD != 0
+    }
+
+    /// Notes that it does. The caller is about to have the frame filled.
+    pub(crate) fn note_ahead(&self) {
+        self.state.fetch_or(AHEAD, Relaxed);
+    }
+
+    /// Somebody has come to the page: true for the first who says so. The caller holds the frame.
+    #[inline]
+    pub(crate) fn take_ahead(&self) -> bool {
+        self.is_ahead() && self.state.fetch_and(!AHEAD, Relaxed) & AHEAD != 0
+    }
+
     pub(crate) fn set(&self, usage: Use, order: u32) {
         self.state.store(usage as u32 | order << 8, Relaxed);
     }
@@ -155,6 +179,25 @@ impl FrameRecord {
             Use::Shared => Some(&self.private),
             _ => None,
         }
+    }
+
+    /// How many of those who hold the frame are pins.
+    #[inline]
+    pub fn pins(&self) -> u32 {
+        self.state.load(Relaxed) / PIN
+    }
+
+    /// One of the holders, the caller, is a pin from here on. False where there are too many.
+    #[must_use]
+    pub(crate) fn pin(&self) -> bool {
+        let more = |state: u32| state.checked_add(PIN);
+        self.state.fetch_update(Relaxed, Relaxed, more).is_ok()
+    }
+
+    /// The caller, who still holds the frame, is no pin any more.
+    pub(crate) fn unpin(&self) {
+        let before = self.state.fetch_sub(PIN, Relaxed);
+        debug_assert!(before >= PIN, "a frame lost a pin that it did not have");
     }
 
     /// How many hold the frame.
@@ -196,7 +239,8 @@ impl FrameRecord {
         before == 1 && self.refs.load(Acquire) == 0
     }
 
-    /// From one holder, the caller, to none that anybody could join, until the count is set again. False where there are others.
+    /// From one holder, the caller, to none that anybody could join, until the count is set again. False where there are
+    /// others.
     #[must_use]
     pub(crate) fn freeze(&self) -> bool {
         self.refs.compare_exchange(1, 0, AcqRel, Relaxed).is_ok()

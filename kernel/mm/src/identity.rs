@@ -2,8 +2,8 @@
 //!
 //! Linux finds the entries of a private page through the `anon_vma` of its area, and joins two areas only where one will do
 //! for both. Programs can tell, so areas have an identity here too, though the reverse map does without: none until the
-//! first private page, then the neighbour's where the two might be joined one day, else a new one. After `fork` each area of
-//! the child has one of its own, inherited, which no other area may take on.
+//! first private page, then the neighbour's where the two might be joined one day, else a new one. After `fork` each area
+//! of the child has one of its own, inherited, which no other area may take on.
 use crate::page::Page;
 use crate::space::AddressSpace;
 use crate::sync::Mutex;

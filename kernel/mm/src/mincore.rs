@@ -9,7 +9,7 @@ use crate::page::Page;
 use crate::pte::Pte;
 use crate::space::AddressSpace;
 use crate::sync::atomic::Ordering::Acquire;
-use crate::vma::{Backing, Vma};
+use crate::vma::{Backing, VmFlags, Vma};
 
 impl AddressSpace {
     /// Says for pages from `start` on whether each is in memory, as far as `resident` has room and the first area goes;
@@ -22,6 +22,11 @@ impl AddressSpace {
     ) -> Result<usize, Error> {
         let vma = self.areas.at(start).ok_or(Error::OutOfMemory)?;
         let count = resident.len().min((vma.end - start) as usize);
+        if vma.flags.contains(VmFlags::SPECIAL) {
+            // As on Linux, which has nobody to ask.
+            resident[..count].fill(1);
+            return Ok(count);
+        }
         for (number, byte) in (0..).zip(&mut resident[..count]) {
             *byte = u8::from(self.is_in_memory(memory, vma, start + number));
         }

@@ -119,7 +119,7 @@ impl AddressSpace {
         while at < pages.end {
             let vma = self.areas.at(at).ok_or(Error::OutOfMemory)?;
             let (piece, old) = (at..vma.end.min(pages.end), vma.flags);
-            let new = (old - VmFlags::LOCK) | lock.flags();
+            let new = old.locked(lock.flags());
             at = piece.end;
             if new != old {
                 self.reflag(&piece, new)?;
@@ -133,7 +133,7 @@ impl AddressSpace {
         let mut at = Page::new(0);
         while let Some(vma) = self.areas.find(at) {
             let (pages, old) = (vma.pages(), vma.flags);
-            let new = (old - VmFlags::LOCK) | lock.flags();
+            let new = old.locked(lock.flags());
             at = pages.end;
             if new != old {
                 // An area as a whole is not cut, which is all that could be refused.

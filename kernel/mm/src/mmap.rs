@@ -65,7 +65,8 @@ impl AddressSpace {
             opening,
             ..
         } = mapping;
-        let flags = sealed_flags(flags, &backing)? | self.future;
+        let flags = sealed_flags(flags, &backing)?;
+        let flags = flags.locked((flags & VmFlags::LOCK) | self.future);
         // Elsewhere a free place was looked for.
         let replaced = match mapping.place {
             Place::Fixed => pages.clone(),
@@ -93,7 +94,10 @@ impl AddressSpace {
         if mapping.flags.contains(VmFlags::LOCKED) && !self.may_lock() {
             return Err(Error::NotPermitted);
         }
-        if self.may_add_locked(page::count(&pages), mapping.flags | self.future) {
+        let flags = mapping
+            .flags
+            .locked((mapping.flags & VmFlags::LOCK) | self.future);
+        if self.may_add_locked(page::count(&pages), flags) {
             Ok(pages)
         } else {
             Err(Error::TryAgain)

@@ -59,7 +59,7 @@ impl AddressSpace {
             let (piece, old) = (at..vma.end.min(pages.end), vma.flags);
             let new = (old - VmFlags::ACCESS) | access;
             at = piece.end;
-            if new.contains(VmFlags::WRITE | VmFlags::NEVER_WRITE) {
+            if !new.agree() {
                 return Err(Error::Forbidden);
             }
             if new != old {
@@ -199,7 +199,7 @@ fn reprotect(leaf: Leaf, flags: VmFlags) -> Pte {
     }
 }
 
-/// Whether the frame is private memory that nobody else holds.
+/// Whether the frame is private memory that nobody else holds, no device either.
 pub(crate) fn is_exclusive<M: Machine>(memory: &Memory<M>, leaf: Leaf) -> bool {
     let record = memory.record(leaf.frame);
     record.usage() == Use::Anonymous && record.references() == 1

@@ -217,6 +217,7 @@ impl AddressSpace {
         if old_len == 0 && !vma.flags.contains(VmFlags::SHARED) {
             return Err(Error::Invalid);
         }
+        vma.may_go(request.flags)?;
         if old.end > vma.end {
             return Err(Error::BadAddress);
         }
@@ -229,6 +230,9 @@ impl AddressSpace {
             .is_some_and(|index| index.checked_add(*len).is_none())
         {
             return Err(Error::Invalid);
+        }
+        if vma.flags.contains(VmFlags::SPECIAL) {
+            return Err(Error::BadAddress);
         }
         if !self.may_add_locked(delta, vma.flags) {
             return Err(Error::TryAgain);

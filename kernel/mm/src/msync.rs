@@ -21,6 +21,12 @@ bitflags! {
     }
 }
 
+/// The byte behind the last page that `length` bytes from `address` touch, `None` where there is none. As on Linux the
+/// highest lengths round up to 0.
+pub fn end(address: u64, length: u64) -> Option<u64> {
+    address.checked_add(length.wrapping_add(PAGE_SIZE - 1) & !(PAGE_SIZE - 1))
+}
+
 impl AddressSpace {
     /// Writes back what was stored in `length` bytes from `address`. A hole is an error, after the rest was done. See
     /// msync(2).
@@ -28,8 +34,7 @@ impl AddressSpace {
         if !address.is_multiple_of(PAGE_SIZE) || how.contains(Sync::ASYNC | Sync::SYNC) {
             return Err(Error::Invalid);
         }
-        let length = length.wrapping_add(PAGE_SIZE - 1) & !(PAGE_SIZE - 1);
-        let end = address.checked_add(length).ok_or(Error::OutOfMemory)?;
+        let end = end(address, length).ok_or(Error::OutOfMemory)?;
         let (mut at, end) = (Page::containing(address), Page::containing(end));
         let mut answer = Ok(());
         while at < end {

@@ -45,20 +45,24 @@ impl AddressSpace {
 
     /// Removes areas and entries of `pages`. Room for two splits must have been reserved.
     pub(crate) fn unmap<M: Machine>(&mut self, memory: &Memory<M>, pages: &Range<Page>) {
-        if pages.is_empty() || self.is_free(pages) {
+        let Some(first) = self.areas.within(pages).next() else {
             return;
+        };
+        if first.start < pages.start {
+            self.split_at(pages.start);
         }
-        self.split_at(pages.start);
         self.split_at(pages.end);
-        self.leave(pages);
         self.empty(memory, pages, self.hole_around(pages));
         self.forget(memory, pages);
     }
 
     /// Removes the areas of `pages`, whose ends lie in none, from the books; what they held is gone already.
     pub(crate) fn forget<M: Machine>(&mut self, memory: &Memory<M>, pages: &Range<Page>) {
-        let first = |areas: &Areas| areas.within(pages).next().map(|vma| vma.start);
-        while let Some(vma) = first(&self.areas).and_then(|start| self.areas.remove(start)) {
+        let first =
+            |areas: &Areas, rest: &Range<Page>| areas.within(rest).next().map(|vma| vma.start);
+        let mut rest = pages.clone();
+        while let Some(vma) = first(&self.areas, &rest).and_then(|start| self.areas.remove(start)) {
+            rest.start = vma.end;
             self.books.remove(vma.len(), vma.flags);
             memory.uncommit(vma.promised());
             vma.release(memory);
@@ -66,7 +70,8 @@ impl AddressSpace {
         self.areas.shrink();
     }
 
-    /// Gives up all that the areas in `pages` hold: entries, frames, and the tables that serve only pages of `hole`.
+    /// Gives up all that the areas in `pages` hold: their places in files' books, entries, frames, and the tables that
+    /// serve only pages of `hole`.
     pub(crate) fn empty<M: Machine>(
         &mut self,
         memory: &Memory<M>,
@@ -75,9 +80,8 @@ impl AddressSpace {
     ) {
         let mut gather = Gather::new(memory, self.table.root());
         for vma in self.areas.within(pages) {
+            self.withdraw(vma);
             self.zap(&mut gather, vma.pages());
-        }
-        for vma in self.areas.within(pages) {
             // Tables that the next area shares go with that one, when nothing is left in them.
             let next = (vma.end < pages.end).then(|| self.areas.find(vma.end));
             let next = next.flatten().map_or(hole.end, |next| next.start);

@@ -1,7 +1,7 @@
 //! What a file was mapped by: not the file, but somebody's opening of it.
 //!
-//! All openings of a file share its pages. Their areas are areas of their own all the same, as on Linux: they don't merge, and
-//! each is called by the name that its opening went by.
+//! All openings of a file share its pages. Their areas are areas of their own all the same, as on Linux: they don't merge,
+//! and each is called by the name that its opening went by.
 
 use alloc::sync::Arc;
 use core::any::Any;

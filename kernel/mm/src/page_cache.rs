@@ -1,10 +1,11 @@
 //! The pages of a file that are in memory, found by their place in the file.
 //!
-//! A page is absent, being read, or ready, and on a disk also dirty or on its way there; one slot of the [`Index`] holds the
-//! state and changes by compare-and-set (`slot.rs`). What an absent page means is the file's [`Source`]: whoever finds one
-//! absent that is read in may begin the read and gets a [`Read`] that must be completed, until then others wait; in a file
-//! that lives in memory alone it is a page of zeroes that the first access makes. Shared anonymous memory is such a file
-//! without a name, as on Linux.
+//! A page is absent, being read, or ready, in memory also reserved, and on a disk dirty or on its way there; one slot of
+//! the [`Index`] holds the state and changes by compare-and-set (`slot.rs`). What an absent page means is the file's
+//! [`Source`]: whoever finds one absent that is read in may begin the read and gets a [`Read`] that must be completed,
+//! until then others wait; in a file that lives in memory alone it is a page of zeroes that the first access makes. Shared
+//! anonymous memory is such a file without a name, as on Linux.
+mod ahead;
 mod check;
 mod create;
 mod dirty;
@@ -30,8 +31,9 @@ use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use failures::Failures;
 use owner::Identity;
-use slot::{ABSENT, PRESENT, READING, WRITEBACK, frame, look, shows};
+use slot::{ABSENT, PRESENT, READING, RESERVED, WRITEBACK, frame, look, shows};
 
+pub use ahead::{Pattern, Reached};
 pub use dirty::Room;
 pub(crate) use dirty::{Dirtied, Marked};
 pub use failures::Seen;
@@ -90,6 +92,8 @@ pub enum Lookup {
     Ready(Frame),
     /// Someone is reading it.
     Reading,
+    /// Its frame was taken for it, and is zeroes, but nobody has wanted it yet: to all who look it is absent.
+    Reserved,
     /// Not in memory.
     Absent,
     /// The file has no such page.
@@ -194,18 +198,24 @@ impl CachedFile {
         }
     }
 
-    /// Whether page `index` is in memory.
+    /// Whether page `index` is in memory for all to see.
     pub fn is_ready<M: Machine>(&self, memory: &Memory<M>, index: u64) -> bool {
-        let slot = self.pages.slot(memory, index);
-        let state = slot.map_or(ABSENT, |slot| slot.load(Acquire));
-        state & PRESENT != 0
+        slot::is_ready(self.bits(memory, index))
+    }
+
+    /// Whether page `index` is reserved, and nothing else yet.
+    pub fn is_reserved<M: Machine>(&self, memory: &Memory<M>, index: u64) -> bool {
+        self.bits(memory, index) & RESERVED != 0
     }
 
     /// Whether someone is reading page `index`.
     pub fn is_being_read<M: Machine>(&self, memory: &Memory<M>, index: u64) -> bool {
+        self.bits(memory, index) & READING != 0
+    }
+
+    fn bits<M: Machine>(&self, memory: &Memory<M>, index: u64) -> u64 {
         let slot = self.pages.slot(memory, index);
-        let state = slot.map_or(ABSENT, |slot| slot.load(Acquire));
-        state & READING != 0
+        slot.map_or(ABSENT, |slot| slot.load(Acquire))
     }
 
     /// The first page from `index` on that is in memory or on its way there.
@@ -215,10 +225,17 @@ impl CachedFile {
 
     /// Takes page `index` out of the cache, whatever was stored in it, unless it is on its way from the disk or to it.
     pub(crate) fn drop_page<M: Machine>(&self, memory: &Memory<M>, index: u64) {
+        self.drop_if(memory, index, |bits| {
+            bits & (PRESENT | WRITEBACK) == PRESENT
+        });
+    }
+
+    /// Takes page `index` out of the cache, if `may_go` says of its slot that it may.
+    fn drop_if<M: Machine>(&self, memory: &Memory<M>, index: u64, may_go: impl Fn(u64) -> bool) {
         let Some(slot) = self.pages.slot(memory, index) else {
             return;
         };
-        let ready = |bits| (bits & (PRESENT | WRITEBACK) == PRESENT).then_some(ABSENT);
+        let ready = |bits| may_go(bits).then_some(ABSENT);
         if let Ok(before) = slot.fetch_update(SeqCst, Relaxed, ready) {
             self.resident.fetch_sub(1, Relaxed);
             self.forget_mark(memory, before);
@@ -227,7 +244,7 @@ impl CachedFile {
         }
     }
 
-    /// How many of the file's pages are in memory.
+    /// How many of the file's pages are in memory, or reserved there.
     pub fn resident_pages(&self) -> u64 {
         self.resident.load(Relaxed)
     }

@@ -79,8 +79,9 @@ impl AddressSpace {
     }
 
     fn fetched_at_once(&self, pages: &Range<Page>) -> impl Iterator<Item = &Vma> {
-        let on_fault = |vma: &&Vma| vma.flags.contains(VmFlags::LOCK_ON_FAULT);
-        self.areas.within(pages).filter(move |vma| !on_fault(vma))
+        let passed_over = VmFlags::RAW | (VmFlags::LOCK - VmFlags::LOCKED);
+        let areas = self.areas.within(pages);
+        areas.filter(move |vma| !vma.flags.intersects(passed_over))
     }
 
     fn next_with(
@@ -90,7 +91,7 @@ impl AddressSpace {
         access: Access,
     ) -> Result<Option<(Page, Access)>, Error> {
         let vma = self.areas.at(pages.start).ok_or(Error::OutOfMemory)?;
-        if !vma.flags.contains(right) {
+        if !vma.flags.contains(right) || vma.flags.contains(VmFlags::RAW) {
             return Err(Error::Invalid);
         }
         Ok(Some((pages.start, access)))

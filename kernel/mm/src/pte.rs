@@ -117,9 +117,17 @@ impl Pte {
 
     /// The same entry with other flags, if it holds a frame.
     pub(crate) fn with_flags(self, flags: PteFlags) -> Self {
+        match self.leaf() {
+            Some(leaf) => self.with_leaf(Leaf { flags, ..leaf }),
+            None => self,
+        }
+    }
+
+    /// The same entry with another frame and flags, if it holds a frame.
+    pub(crate) fn with_leaf(self, leaf: Leaf) -> Self {
         match self {
-            Self::Mapped(leaf) => Self::Mapped(Leaf { flags, ..leaf }),
-            Self::Protected(leaf) => Self::Protected(Leaf { flags, ..leaf }),
+            Self::Mapped(_) => Self::Mapped(leaf),
+            Self::Protected(_) => Self::Protected(leaf),
             Self::Empty | Self::Swapped(_) => self,
         }
     }

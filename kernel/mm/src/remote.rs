@@ -58,8 +58,8 @@ impl AddressSpace {
         Ok(count)
     }
 
-    /// What was stored into `frame` at `address` past the processor reaches the disk, where it has to: the right of the entry,
-    /// which stood for that, may have been taken since it was seen.
+    /// What was stored into `frame` at `address` past the processor reaches the disk, where it has to: the right of the
+    /// entry, which stood for that, may have been taken since it was seen.
     fn note_store<M: Machine>(&self, memory: &Memory<M>, address: u64, frame: Frame) {
         let page = Page::containing(address);
         if let Some((file, index)) = self.areas.at(page).and_then(|vma| vma.noticed(page)) {
@@ -69,7 +69,7 @@ impl AddressSpace {
 
     /// The frame behind `address`, once an access of that kind would succeed; held, because another thread may copy the
     /// page at any time and give this frame up. The caller puts it.
-    fn reach<M: Machine>(
+    pub(crate) fn reach<M: Machine>(
         &self,
         memory: &Memory<M>,
         address: u64,

@@ -46,8 +46,8 @@ pub(crate) struct Mapping {
     pub(crate) is_locked: bool,
 }
 
-/// By place in the file; of areas that begin at the same place by space, address, length and kind. While `mmap` replaces an area
-/// by its like, both are in the books, and it does not matter which is which.
+/// By place in the file; of areas that begin at the same place by space, address, length and kind. While `mmap` replaces an
+/// area by its like, both are in the books, and it does not matter which is which.
 type Key = (u64, u32, Page, u64, (bool, bool));
 
 impl Item for Mapping {
@@ -239,7 +239,8 @@ impl CachedFile {
 }
 
 impl Mapping {
-    /// Makes the area's entries that lead to pages `range` of the file look as if nobody had used them; whether anybody had.
+    /// Makes the area's entries that lead to pages `range` of the file look as if nobody had used them; whether anybody
+    /// had.
     fn rest<M: Machine>(&self, memory: &Memory<M>, range: &Range<u64>) -> bool {
         let mut gather = Gather::new(memory, self.root);
         let mut was_used = false;

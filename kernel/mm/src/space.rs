@@ -45,6 +45,8 @@ pub struct Limits {
     pub address_space: u64,
     /// RLIMIT_DATA.
     pub data: u64,
+    /// The highest that it may be set to: as on Linux this is what counts where it is 0, but for the heap.
+    pub data_hard: u64,
     /// RLIMIT_STACK.
     pub stack: u64,
     /// RLIMIT_MEMLOCK; no limit for whoever has CAP_IPC_LOCK.
@@ -56,6 +58,7 @@ impl Default for Limits {
         Self {
             address_space: u64::MAX,
             data: u64::MAX,
+            data_hard: u64::MAX,
             stack: 8 << 20,
             locked: u64::MAX,
         }
@@ -207,7 +210,10 @@ impl AddressSpace {
 
     /// Whether `pages` more of private writable memory keep the space within RLIMIT_DATA.
     pub(crate) fn may_add_data(&self, pages: u64) -> bool {
-        let limit = self.limits.data;
+        let limit = match self.limits.data {
+            0 => self.limits.data_hard,
+            soft => soft,
+        };
         limit == u64::MAX || self.books.data.saturating_add(pages) <= limit / PAGE_SIZE
     }
 

@@ -4,8 +4,8 @@
 //! size, or the slot), then the reverse map is walked. A fault that installs before the walk comes by is seen by the walk;
 //! one that installs later looks again and sees that the page is gone.
 //!
-//! A page that is on its way from a disk or to it stays until it has arrived: [`CachedFile::first_busy`] names it to who may
-//! wait, and only when there is none may the file system give the places on the disk to others.
+//! A page that is on its way from a disk or to it stays until it has arrived: [`CachedFile::first_busy`] names it to who
+//! may wait, and only when there is none may the file system give the places on the disk to others.
 use core::ops::Range;
 
 use crate::error::Error;
@@ -22,10 +22,10 @@ impl CachedFile {
     /// Makes the file `size` bytes long: ftruncate(2). What lies behind is gone, private copies of whole pages with it, and
     /// reads as zeroes should the file grow again. [`Error::NotPermitted`] where it is sealed.
     ///
-    /// Of a file on a disk the caller keeps other changes out, and has the page of the new end in memory, and backed unless the
-    /// disk has no part of it: what is cleared there goes to the disk. It lets nobody make the file longer before
-    /// [`Self::first_busy`] says that nothing is left. Who makes it longer, and finds the last page backed so far, first has a
-    /// place for the rest of it ([`Self::back`]).
+    /// Of a file on a disk the caller keeps other changes out, and has the page of the new end in memory, and backed unless
+    /// the disk has no part of it: what is cleared there goes to the disk. It lets nobody make the file longer before
+    /// [`Self::first_busy`] says that nothing is left. Who makes it longer, and finds the last page backed so far, first
+    /// has a place for the rest of it ([`Self::back`]).
     pub fn set_size<M: Machine>(&self, memory: &Memory<M>, size: u64) -> Result<(), Error> {
         let seals = self.seals.lock();
         let before = self.size();
@@ -66,8 +66,9 @@ impl CachedFile {
         self.next_page(memory, lost.start)
     }
 
-    /// The file is about to reach to byte `size`: what programs have stored behind its end so far, in its last page, shall not
-    /// become part of it. The caller holds the lock of the seals. A file that lives in memory alone shows it, as on Linux.
+    /// The file is about to reach to byte `size`: what programs have stored behind its end so far, in its last page, shall
+    /// not become part of it. The caller holds the lock of the seals. A file that lives in memory alone shows it, as on
+    /// Linux.
     pub(crate) fn clear_tail<M: Machine>(&self, memory: &Memory<M>, size: u64) {
         let end = self.size();
         let (tail, in_tail) = (end / PAGE_SIZE, end % PAGE_SIZE);
@@ -120,8 +121,8 @@ impl CachedFile {
         fence(SeqCst);
     }
 
-    /// Fills `bytes` of page `index` with zeroes, where it is in memory. The disk gets them too, where it has the page; where it
-    /// has a hole they are there.
+    /// Fills `bytes` of page `index` with zeroes, where it is in memory. The disk gets them too, where it has the page;
+    /// where it has a hole they are there.
     fn zero<M: Machine>(&self, memory: &Memory<M>, index: u64, bytes: Range<u64>) {
         if let Lookup::Ready(frame) = self.lookup(memory, index) {
             let words: &[_; WORDS] = memory.machine.words(frame);

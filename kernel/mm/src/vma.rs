@@ -61,6 +61,12 @@ bitflags! {
         const NO_HUGE = 1 << 17;
         /// Equal pages may be made one.
         const MERGEABLE = 1 << 18;
+        /// One page that the kernel put there (Linux's special mappings, as the vDSO): it keeps its length, stays one by
+        /// itself, and no lock holds it.
+        const SPECIAL = 1 << 19;
+        /// Beside `SPECIAL`: what is shown is no memory of the program's (Linux's VM_IO and VM_PFNMAP). It can only be
+        /// read, by the program alone, and is counted nowhere. Always with `NEVER_WRITE`.
+        const RAW = 1 << 20;
         /// Both ways to lock.
         const LOCK = Self::LOCKED.bits() | Self::LOCK_ON_FAULT.bits();
         /// All three accesses.
@@ -284,6 +290,7 @@ impl Vma {
     /// Whether `self` and `next` touch, and are one area to Linux.
     pub fn can_merge(&self, next: &Self) -> bool {
         self.flags == next.flags
+            && !self.flags.contains(VmFlags::SPECIAL)
             && self.is_continued_by(next)
             && self.identity().joined(next.identity()).is_some()
     }

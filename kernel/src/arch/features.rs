@@ -49,6 +49,8 @@ bitflags! {
         const MCE = 1 << 15;
         /// Registers say what a machine check was.
         const MCA = 1 << 16;
+        /// The machine is made by a program.
+        const HYPERVISOR = 1 << 17;
     }
 }
 
@@ -108,6 +110,7 @@ fn basic(cpuid: &CpuId<CpuIdReaderNative>, found: &mut Features) {
         found.set(Features::XSAVE, leaf.has_xsave());
         found.set(Features::RDRAND, leaf.has_rdrand());
         found.set(Features::X2APIC, leaf.has_x2apic());
+        found.set(Features::HYPERVISOR, leaf.has_hypervisor());
     }
     if let Some(leaf) = cpuid.get_extended_feature_info() {
         found.set(Features::SMEP, leaf.has_smep());

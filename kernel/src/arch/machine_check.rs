@@ -28,7 +28,8 @@ const STATUS: u32 = 1;
 const ADDRESS: u32 = 2;
 const DETAIL: u32 = 3;
 
-/// Tells what is left of an error that nobody could tell of, and switches the reporting on. On every CPU, when there is a log.
+/// Tells what is left of an error that nobody could tell of, and switches the reporting on. On every CPU, when there is a
+/// log.
 pub(super) fn init() {
     if !has(Features::MCE | Features::MCA) {
         return;
@@ -94,6 +95,7 @@ fn read(register: u32) -> u64 {
 }
 
 fn write(register: u32, value: u64) {
-    // SAFETY: as in `read`; the values are the only ones that the manual allows in each of these registers but capabilities.
+    // SAFETY: as in `read`; the values are the only ones that the manual allows in each of these registers but
+    // capabilities.
     unsafe { Msr::new(register).write(value) };
 }

@@ -3,8 +3,8 @@
 //! The rest of the kernel denies `unsafe`, but for four thin places that need a word of it where they are and say so:
 //! `heap::arena`, `heap::global`, `drivers::serial` and `drivers::keyboard`. Each block says why it is sound. Numbers
 //! that are addresses don't leave this module, but for the roots of address spaces (`context::activate`) and what
-//! `direct_map` and `ioremap` say. What the machine calls in return: `fault::page_fault`, `process::{exception, before_user,
-//! tick, describe}`, `process::sched::begin`, `process::thread` and `syscall::dispatch`.
+//! `direct_map` and `ioremap` say. What the machine calls in return: `fault::page_fault`, `process::{exception,
+//! before_user, tick, describe}`, `process::sched::begin`, `process::thread` and `syscall::dispatch`.
 pub(crate) mod apic;
 pub(crate) mod boot;
 pub(crate) mod bugs;
@@ -42,6 +42,7 @@ pub(crate) mod timer;
 pub(crate) mod trap;
 pub(crate) mod uaccess;
 pub(crate) mod user;
+pub(crate) mod vdso;
 
 use bootloader_api::BootInfo;
 pub(crate) use direct_map::Hardware;

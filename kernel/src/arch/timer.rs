@@ -5,6 +5,7 @@ use core::arch::x86_64::_rdtsc;
 
 use spin::Once;
 
+use super::features::{self, Features};
 use super::{apic, calibrate, rtc};
 use crate::options;
 
@@ -65,6 +66,18 @@ pub(crate) fn nanoseconds() -> u64 {
     let Some(clock) = CLOCK.get() else { return 0 };
     let passed = u128::from(cycles().saturating_sub(clock.start));
     ((passed * u128::from(clock.scale)) >> 32) as u64
+}
+
+/// What [`nanoseconds`] and [`wall_nanoseconds`] are computed from: start, scale and epoch. They never change.
+pub(super) fn parameters() -> Option<[u64; 3]> {
+    let clock = CLOCK.get()?;
+    Some([clock.start, clock.scale, clock.epoch])
+}
+
+/// Whether the counter goes on at one rate whatever the processor does, by its own word; below a hypervisor it is the
+/// hypervisor's business. Where it does not, programs ask the kernel, whose clock could then be another one.
+pub(super) fn is_steady() -> bool {
+    features::has(Features::INVARIANT_TSC) || features::has(Features::HYPERVISOR)
 }
 
 /// Nanoseconds since 1970, UTC, as far as the machine's battery clock can be trusted.

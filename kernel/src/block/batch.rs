@@ -13,6 +13,7 @@ use core::sync::atomic::{
 use abi::Errno;
 use mm::Frame;
 use mm::page_cache::{Read, ReadResult, Write, WriteResult};
+use mm::pin::Pin;
 use spin::Mutex;
 
 use super::drive::Drive;
@@ -20,6 +21,7 @@ use super::parts::{MOST_PARTS, Parts};
 use super::queue::{Action, Answer};
 use super::request::{Piece, Request};
 use crate::arch::memory::memory;
+use crate::fs::paged;
 
 /// Pages on their way.
 pub(crate) struct Batch {
@@ -45,6 +47,8 @@ pub(crate) enum Work {
     Read(Read, ReadResult),
     /// It is clean.
     Write(Write),
+    /// It is ring 3's, and free to go.
+    Direct(Pin),
 }
 
 impl Batch {
@@ -91,8 +95,8 @@ impl Batch {
         self.pages.is_empty()
     }
 
-    /// Adds a page, which lies in `parts` behind sector `start` of a disk. Where that is not known for an error, the page has
-    /// failed.
+    /// Adds a page, which lies in `parts` behind sector `start` of a disk. Where that is not known for an error, the page
+    /// has failed.
     pub(crate) fn add(&mut self, work: Work, parts: &Result<Parts, Errno>, start: u64) {
         debug_assert!(self.room() > 0, "a page more than there was room for");
         let (page, frame) = (self.pages.len() as u16, work.frame());
@@ -141,9 +145,9 @@ impl Batch {
         drive.send([Request::new(Action::Flush, self.clone(), 0..0)]);
     }
 
-    /// How far the pieces from `start` on go as one request: as far as they lie on the disk one after another. What is written
-    /// goes page by page, for the queue to join: what it joined it tries alone where that fails, and a page that fails here is
-    /// lost. A window that can't be read is tried again by those who need it.
+    /// How far the pieces from `start` on go as one request: as far as they lie on the disk one after another. What is
+    /// written goes page by page, for the queue to join: what it joined it tries alone where that fails, and a page that
+    /// fails here is lost. A window that can't be read is tried again by those who need it.
     fn run_from(&self, start: usize, action: Action, most: usize) -> Option<usize> {
         let pieces = self.pieces.get(start..).filter(|rest| !rest.is_empty())?;
         let pairs = pieces.windows(2).take(most - 1);
@@ -192,10 +196,10 @@ impl Batch {
         result(&self.error)
     }
 
-    /// What became of the first page; `None` while it is on its way.
-    pub(crate) fn first(&self) -> Option<Result<(), Errno>> {
-        let first = self.pages.first()?;
-        (first.left.load(Acquire) == 0).then(|| result(&first.error))
+    /// What became of the page that was added as number `place`, from 0 on; `None` while it is on its way.
+    pub(crate) fn answer(&self, place: usize) -> Option<Result<(), Errno>> {
+        let page = self.pages.get(place)?;
+        (page.left.load(Acquire) == 0).then(|| result(&page.error))
     }
 
     /// How many pages it has.
@@ -223,6 +227,7 @@ impl Work {
         match self {
             Self::Read(read, _) => read.frame(),
             Self::Write(write) => write.frame(),
+            Self::Direct(pin) => pin.frame(),
         }
     }
 
@@ -231,7 +236,11 @@ impl Work {
             (Self::Read(read, filled), Ok(())) => read.complete(memory(), filled),
             (Self::Read(read, _), Err(_)) => read.complete(memory(), ReadResult::Failed),
             (Self::Write(write), Ok(())) => write.complete(memory(), WriteResult::Written),
-            (Self::Write(write), Err(_)) => write.complete(memory(), WriteResult::Failed),
+            (Self::Write(write), Err(_)) => {
+                paged::note_failure(write.file());
+                write.complete(memory(), WriteResult::Failed);
+            }
+            (Self::Direct(pin), _) => pin.release(memory()),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Disks: requests go to a driver, which answers each, late and in any order; whoever waits for one sees to all.
 //!
 //! `queue.rs` has the requests in line and on their way; `drive.rs` the waiting, and what becomes of a disk that does not
-//! answer; a `batch.rs` is pages that are read or written together, wherever their `parts.rs` lie on a `volume.rs`: a disk or
-//! a partition, which `scan.rs` finds. Nothing here runs in an interrupt, and nothing is written but where somebody claimed
-//! the right to.
+//! answer; a `batch.rs` is pages that are read or written together, wherever their `parts.rs` lie on a `volume.rs`: a disk
+//! or a partition, which `scan.rs` finds. Nothing here runs in an interrupt, and nothing is written but where somebody
+//! claimed the right to.
 mod batch;
 mod drive;
 mod list;
@@ -27,7 +27,7 @@ pub(crate) use batch::{Batch, Work};
 pub(crate) use drive::{Bus, Counts, Device, Drive, Facts};
 pub(crate) use parts::Parts;
 pub(crate) use queue::{Action, Answer, Command};
-pub(crate) use readahead::Window;
+pub(crate) use readahead::{LARGEST, Plan, Window};
 pub(crate) use request::{MOST_FRAMES, Piece, SECTOR};
 pub(crate) use volume::{Claim, Volume};
 

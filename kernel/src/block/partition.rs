@@ -1,4 +1,5 @@
-//! Which partitions a disk has: a GUID partition table, or the four records of a PC's first sector and the chain behind them.
+//! Which partitions a disk has: a GUID partition table, or the four records of a PC's first sector and the chain behind
+//! them.
 //!
 //! The disk is read through a function, so this is tested on the workstation, against tables that other tools made. Nothing
 //! that is read is trusted: what makes no sense is no partition, and a chain has an end whatever it says.

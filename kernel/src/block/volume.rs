@@ -18,14 +18,19 @@ pub(crate) struct Volume {
     pub(crate) sectors: Range<u64>,
 }
 
-/// The right to write to a volume, which one has at a time: a file system that is mounted, or swap. A disk refuses all other
-/// writes.
+/// The right to write to a volume, which one has at a time: a file system that is mounted, or swap. A disk refuses all
+/// other writes.
 pub(crate) struct Claim(Volume);
 
 impl Volume {
     /// In bytes.
     pub(crate) fn size(&self) -> u64 {
         (self.sectors.end - self.sectors.start) * SECTOR
+    }
+
+    /// Bytes of what its disk reads and writes as a whole.
+    pub(crate) fn unit(&self) -> u64 {
+        u64::from(self.drive.facts().sector_size).max(SECTOR)
     }
 
     /// Takes the right to write to it: `EROFS` where the disk can only be read, `EBUSY` where another has it, of a part
@@ -37,7 +42,7 @@ impl Volume {
 
     /// `EIO` unless all parts lie in the volume, and are what its disk reads and writes.
     pub(crate) fn check(&self, parts: Parts) -> Result<Parts, Errno> {
-        let unit = u64::from(self.drive.facts().sector_size) / SECTOR;
+        let unit = self.unit() / SECTOR;
         let sectors = self.sectors.end - self.sectors.start;
         let is_sound = |part: &Part| {
             let length = u64::from(part.bytes) / SECTOR;

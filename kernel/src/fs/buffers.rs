@@ -54,6 +54,31 @@ impl<'a> Buffers<'a> {
         Some(&rest[..length.min(self.left as usize)])
     }
 
+    /// Whether they are the kernel's own.
+    pub(crate) fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Whether each buffer begins at a multiple of `unit`, and has as many bytes.
+    pub(crate) fn is_aligned(&self, unit: u64) -> bool {
+        let is_aligned = |[address, length]: &Buffer| {
+            *length == 0 || address.is_multiple_of(unit) && length.is_multiple_of(unit)
+        };
+        self.at.is_multiple_of(unit) && self.rest.iter().all(is_aligned)
+    }
+
+    /// Address and length of what comes next of ring 3's; `None` where nothing does.
+    pub(crate) fn front(&self) -> Option<(u64, u64)> {
+        let mut buffers = self.rest.iter().copied().enumerate();
+        let begun = |(number, [address, length]): (usize, Buffer)| {
+            let behind = if number == 0 { self.at } else { 0 };
+            (address + behind, length - behind)
+        };
+        let next = buffers.by_ref().map(begun).find(|&(_, length)| length > 0);
+        next.map(|(address, length)| (address, length.min(self.left)))
+            .filter(|&(_, length)| length > 0)
+    }
+
     /// How many bytes were moved.
     pub(crate) fn moved(&self) -> u64 {
         self.moved

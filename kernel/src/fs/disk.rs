@@ -18,8 +18,8 @@ use super::place::Place;
 use super::tmpfs::Node;
 use crate::block::{self, Bus, Parts, Volume};
 
-/// What Linux gives disks as major number, where nobody else took it: virtio's, and those by NVM Express. Each disk has some
-/// minor numbers, the first of which is the whole of it.
+/// What Linux gives disks as major number, where nobody else took it: virtio's, and those by NVM Express. Each disk has
+/// some minor numbers, the first of which is the whole of it.
 const VIRTIO: u32 = 254;
 const NVME: u32 = 259;
 const MINORS: usize = 16;
@@ -188,6 +188,13 @@ impl Kind for Disk {
         }
     }
 
+    fn read_direct(&self, at: u64, into: &mut Buffers<'_>) -> Result<Step, Errno> {
+        if let Some(file) = &self.pages {
+            paged::direct::read(file, at, into)?;
+        }
+        Ok(Step::Done)
+    }
+
     /// As Linux answers for a disk that can only be read; opening it for writing is allowed there.
     fn write(&self, _at: u64, _from: &mut Buffers<'_>) -> Result<Step, Errno> {
         Err(Errno::EPERM)
@@ -195,6 +202,10 @@ impl Kind for Disk {
 
     fn unread(&self, _at: u64) -> Option<u64> {
         None
+    }
+
+    fn reader(&self) -> Option<&Reader> {
+        Some(&self.reader)
     }
 
     fn pages(&self) -> Option<&Arc<CachedFile>> {

@@ -1,5 +1,5 @@
-//! Counters as files: eventfd(2). Who reads takes the count, or 1 of it, and waits where it is 0; who writes adds to it, and
-//! waits where there is no room.
+//! Counters as files: eventfd(2). Who reads takes the count, or 1 of it, and waits where it is 0; who writes adds to it,
+//! and waits where there is no room.
 use abi::Errno;
 use abi::general::{POLLERR, POLLIN, POLLOUT};
 

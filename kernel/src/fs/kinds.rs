@@ -36,7 +36,8 @@ pub(super) fn shared() -> &'static [Arc<System>] {
     SHARED.get().map_or(&[], |systems| systems.as_slice())
 }
 
-/// A file system of this kind, as mount(2) wants it: from `source`, with these words. `ENODEV` for kinds that there are not.
+/// A file system of this kind, as mount(2) wants it: from `source`, with these words. `ENODEV` for kinds that there are
+/// not.
 pub(crate) fn find(
     kind: &[u8],
     source: Vec<u8>,

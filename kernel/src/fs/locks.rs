@@ -1,6 +1,7 @@
 //! Advisory locks: flock(2) and the byte ranges of fcntl(2). Nothing but other locks respects them.
 //!
 //! All are in one table behind a gate, since few programs hold many. Whoever gives one up wakes all who wait for any.
+mod description;
 pub(crate) mod table;
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,6 +11,7 @@ use abi::Errno;
 use super::gate::{Gate, Turn};
 use super::open::OpenFile;
 use crate::process::{signal, waiting};
+pub(crate) use description::Description;
 use table::{Family, File, Full, Lock, Owner, Table};
 
 static TABLE: Gate<Table> = Gate::new(Table::new());
@@ -36,14 +38,24 @@ pub(crate) fn file_of(open: &OpenFile) -> File {
     (status.device, status.number)
 }
 
+/// The table, without the locks of those who are gone.
+fn enter() -> Turn<'static, Table> {
+    let mut table = TABLE.enter();
+    while let Some(owner) = description::next_ended() {
+        table.forget(owner, None);
+        table.let_wait(owner);
+    }
+    table
+}
+
 /// The lock that keeps `wanted` from being taken.
 pub(crate) fn conflict(wanted: &Lock) -> Option<Lock> {
-    TABLE.enter().conflict(wanted).cloned()
+    enter().conflict(wanted).cloned()
 }
 
 /// What the owner of `wanted` has of its bytes.
 pub(crate) fn own(wanted: &Lock) -> Option<Lock> {
-    TABLE.enter().own(wanted).cloned()
+    enter().own(wanted).cloned()
 }
 
 /// Takes `lock`, `EAGAIN` where it would have to wait and must not.
@@ -56,7 +68,7 @@ pub(crate) fn take(lock: &Lock, patience: Patience) -> Result<(), Errno> {
         waiting::wait(key(), None, || {
             CHANGES.load(Relaxed) != seen || signal::interrupted()
         });
-        TABLE.enter().stop_waiting(lock.owner);
+        enter().stop_waiting(lock.owner);
         if signal::interrupted() {
             return Err(Errno::ERESTARTSYS);
         }
@@ -65,7 +77,7 @@ pub(crate) fn take(lock: &Lock, patience: Patience) -> Result<(), Errno> {
 
 /// Takes it, or notes that its owner waits for another.
 fn try_take(lock: &Lock, patience: Patience) -> Result<bool, Errno> {
-    let mut table = TABLE.enter();
+    let mut table = enter();
     if lock.family == Family::Whole && !table.has(lock) {
         // As on Linux, who exchanges one hold for another has none in between.
         table.clear(lock)?;
@@ -93,7 +105,7 @@ fn try_take(lock: &Lock, patience: Patience) -> Result<bool, Errno> {
 
 /// Gives the bytes of `lock` up.
 pub(crate) fn give_up(lock: &Lock) -> Result<(), Errno> {
-    let mut table = TABLE.enter();
+    let mut table = enter();
     table.clear(lock)?;
     changed(table, lock.owner);
     Ok(())
@@ -101,7 +113,7 @@ pub(crate) fn give_up(lock: &Lock) -> Result<(), Errno> {
 
 /// Gives up what `owner` holds, of one file or of all.
 pub(crate) fn forget(owner: Owner, file: Option<File>) {
-    let mut table = TABLE.enter();
+    let mut table = enter();
     table.forget(owner, file);
     changed(table, owner);
 }
@@ -110,6 +122,11 @@ pub(crate) fn forget(owner: Owner, file: Option<File>) {
 fn changed(mut table: Turn<'_, Table>, owner: Owner) {
     table.let_wait(owner);
     drop(table);
+    tell();
+}
+
+/// Has all who wait look again.
+fn tell() {
     CHANGES.fetch_add(1, Relaxed);
     waiting::wake(key());
 }

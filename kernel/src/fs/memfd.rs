@@ -1,6 +1,7 @@
 //! Files that live in memory and have no path: memfd_create(2), and what shared anonymous mappings show.
 //!
-//! All the work is `mm`'s. The last descriptor and the last mapping may go in any order; who goes last gives the pages back.
+//! All the work is `mm`'s. The last descriptor and the last mapping may go in any order; who goes last gives the pages
+//! back.
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;

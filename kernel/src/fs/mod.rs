@@ -6,7 +6,7 @@
 mod again;
 pub(crate) mod buffers;
 pub(crate) mod devices;
-mod disk;
+pub(crate) mod disk;
 pub(crate) mod eventfd;
 mod ext2;
 pub(crate) mod files;
@@ -28,6 +28,7 @@ pub(crate) mod proc;
 pub(crate) mod program;
 mod reached;
 pub(crate) mod signalfd;
+mod status;
 pub(crate) mod stream;
 pub(crate) mod system;
 pub(crate) mod timerfd;
@@ -147,8 +148,25 @@ pub(crate) fn complete(read: Read) -> Result<(), Errno> {
     }
 }
 
-/// Finds a place on the disk for page `index` of `file`, which a program is about to store to through a mapping, and says so to
-/// the page (`CachedFile::back`); may wait. `ENOSPC` or `EIO` where there is none: SIGBUS.
+/// Performs a read that a program announced a need for; those of the `more` pages behind it that are absent are read with
+/// it, as far as one request goes. Waits for a disk only where it has too much to do already.
+pub(crate) fn read_soon(read: Read, more: u64) -> Result<(), Errno> {
+    if tmpfs::of_cached(read.file()).is_some() {
+        tmpfs::complete(read);
+        Ok(())
+    } else {
+        paged::read_soon(read, more)
+    }
+}
+
+/// Has the pages read behind page `index`, to which a fault has come, and which was read before anybody asked for it. Waits
+/// for none of them.
+pub(crate) fn read_on(file: &Arc<CachedFile>, index: u64) {
+    paged::read_on(file, index);
+}
+
+/// Finds a place on the disk for page `index` of `file`, which a program is about to store to through a mapping, and says
+/// so to the page (`CachedFile::back`); may wait. `ENOSPC` or `EIO` where there is none: SIGBUS.
 pub(crate) fn make_room(file: &Arc<CachedFile>, index: u64) -> Result<(), Errno> {
     let paged = paged::of(file).ok_or(Errno::EIO)?;
     paged.owner().make_room(file, index)

@@ -12,12 +12,19 @@ use super::mount;
 use super::paged;
 use super::reached::Reached;
 use super::tmpfs::{self, Card};
+use crate::process::vdso;
 
 /// The names of all files.
 pub(super) struct Names;
 
 impl Files for Names {
     fn identity(&self, file: &CachedFile) -> Identity {
+        if vdso::name(file).is_some() {
+            return Identity {
+                device: (0, 0),
+                inode: 0,
+            };
+        }
         let (device, inode) = match (tmpfs::of_cached(file), paged::of(file)) {
             (Some(card), _) => (card.device, card.number),
             (None, Some(paged)) => paged.owner().identity(),
@@ -38,6 +45,9 @@ impl Files for Names {
     }
 
     fn write_name(&self, file: &CachedFile, opening: &Opening, out: &mut dyn Write) -> Result {
+        if let Some(name) = vdso::name(file) {
+            return out.write_str(name);
+        }
         if let Some(card) = tmpfs::of_cached(file) {
             return write_path(card, opening, out);
         }
@@ -66,7 +76,9 @@ fn write_path(card: &Card, opening: &Opening, out: &mut dyn Write) -> Result {
         mount.write_path(&mut path).map_err(|_| Error)?;
     }
     let whereabouts = match opening.get() {
-        Some(Reached(Some(entry))) => entry.write_path(&mut path),
+        Some(Reached {
+            entry: Some(entry), ..
+        }) => entry.write_path(&mut path),
         _ => card.write_path(&mut path),
     };
     write_whole(&path, whereabouts.map_err(|_| Error)?, out)

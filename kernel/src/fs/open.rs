@@ -5,12 +5,12 @@
 //! [`Kind::wakes`] names.
 use alloc::sync::Arc;
 use core::ops::Range;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use abi::Errno;
 use abi::general::{
     O_ACCMODE, O_APPEND, O_DIRECT, O_NOATIME, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY,
-    POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM, S_IRUSR, S_IWUSR,
+    POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM,
 };
 use mm::OutOfMemory;
 use mm::opening::Opening;
@@ -18,16 +18,16 @@ use mm::page_cache::{CachedFile, Seen};
 
 use super::buffers::Buffers;
 use super::gate::{Gate, Turn};
-use super::inode::Time;
-use super::locks;
+use super::locks::Description;
 use super::locks::table::Owner;
 use super::memfd::Memfd;
 use super::mount::Writer;
-use super::paged;
+use super::paged::{self, Reader};
 use super::pipe::Pipe;
 use super::place::Place;
 use super::reached::Reached;
 use super::signalfd::Signalfd;
+pub(crate) use super::status::{Status, nameless};
 use super::timerfd::Timerfd;
 use crate::block::Volume;
 use crate::lock::{IrqLock, Rank};
@@ -56,8 +56,8 @@ pub(crate) struct OpenFile<K: ?Sized = dyn Kind> {
     moving: Gate<()>,
     /// Access mode and flags, as open(2) has them.
     flags: AtomicU32,
-    /// Somebody took a lock in its name.
-    is_locked: AtomicBool,
+    /// What it is to locks, unless its opening is that.
+    description: Description,
     /// Which failures to write its pages are known to whoever has it open.
     seen: IrqLock<Option<Seen>>,
     /// What is open.
@@ -95,40 +95,6 @@ pub(crate) enum Order {
     Stream,
 }
 
-/// What stat(2) says.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Status {
-    pub(crate) device: u64,
-    pub(crate) number: u64,
-    pub(crate) links: u64,
-    pub(crate) mode: u32,
-    pub(crate) user: u32,
-    pub(crate) group: u32,
-    /// The device that the file itself is.
-    pub(crate) special: u64,
-    pub(crate) size: u64,
-    pub(crate) block_size: u64,
-    /// Of 512 bytes.
-    pub(crate) blocks: u64,
-    pub(crate) accessed: Time,
-    pub(crate) modified: Time,
-    pub(crate) changed: Time,
-    pub(crate) born: Time,
-}
-
-/// What stat(2) says of files that nothing is known of: Linux's anonymous inode, which all of them share.
-pub(crate) fn nameless() -> Status {
-    const DEVICE: u64 = 15;
-    Status {
-        device: DEVICE,
-        number: 1,
-        links: 1,
-        mode: S_IRUSR | S_IWUSR,
-        block_size: mm::PAGE_SIZE,
-        ..Status::default()
-    }
-}
-
 /// What fallocate(2) is to do with a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Allocation {
@@ -160,6 +126,16 @@ pub(crate) trait Kind: Send + Sync {
         Err(Errno::EINVAL)
     }
 
+    /// The same as `read` for who asked for O_DIRECT: all of it at once, past the page cache, where there is one.
+    fn read_direct(&self, at: u64, into: &mut Buffers<'_>) -> Result<Step, Errno> {
+        self.read(at, into)
+    }
+
+    /// The same as `write`, in that way.
+    fn write_direct(&self, at: u64, from: &mut Buffers<'_>) -> Result<Step, Errno> {
+        self.write(at, from)
+    }
+
     /// Who lets a blocked transfer go on.
     fn wakes(&self) -> Wakes {
         Wakes::Device
@@ -180,6 +156,11 @@ pub(crate) trait Kind: Send + Sync {
 
     /// The pages that mmap(2) shows.
     fn pages(&self) -> Option<&Arc<CachedFile>> {
+        None
+    }
+
+    /// How far ahead calls read of it, where it lies on a disk.
+    fn reader(&self) -> Option<&Reader> {
         None
     }
 
@@ -290,7 +271,7 @@ impl<K: Kind + 'static> OpenFile<K> {
             position: AtomicU64::new(0),
             moving: Gate::new(()),
             flags: AtomicU32::new(flags),
-            is_locked: AtomicBool::new(false),
+            description: Description::new(),
             seen: IrqLock::new(Rank::Files, seen),
             kind,
         });
@@ -298,26 +279,12 @@ impl<K: Kind + 'static> OpenFile<K> {
     }
 }
 
-impl<K: ?Sized> OpenFile<K> {
-    fn owner(&self) -> Owner {
-        Owner::Description(core::ptr::from_ref(&self.position).addr())
-    }
-}
-
-/// With the last descriptor go the locks that were taken in its name.
-impl<K: ?Sized> Drop for OpenFile<K> {
-    fn drop(&mut self) {
-        if *self.is_locked.get_mut() {
-            locks::forget(self.owner(), None);
-        }
-    }
-}
-
 impl OpenFile {
     /// In whose name locks are taken that belong to the open file.
-    pub(crate) fn as_owner(&self) -> Owner {
-        self.is_locked.store(true, Relaxed);
-        self.owner()
+    pub(crate) fn as_owner(&self) -> Result<Owner, Errno> {
+        let opening = self.opening.get::<Reached>();
+        let description = opening.map_or(&self.description, |opening| &opening.description);
+        Ok(description.as_owner()?)
     }
 
     /// Waits until nobody else who has the file from the same open(2) is about to move its position. Streams have none, and

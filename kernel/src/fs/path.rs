@@ -57,8 +57,8 @@ pub(crate) enum Found {
     Missing(Last),
 }
 
-/// As [`resolve`] for O_CREAT: the last part need not exist, and a name with a slash behind it is refused, whatever it stands
-/// for.
+/// As [`resolve`] for O_CREAT: the last part need not exist, and a name with a slash behind it is refused, whatever it
+/// stands for.
 pub(crate) fn find_to_create(start: Place, path: &[u8], links: Links) -> Result<Found, Errno> {
     let mut walk = Walk {
         slash: Slash::Refused,

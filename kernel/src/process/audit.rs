@@ -8,6 +8,7 @@ use mm::fault::Path;
 use mm::frame::Use;
 use mm::stats::Counter;
 
+use super::vdso;
 use crate::arch::memory::{memory, usable_frames};
 use crate::arch::{boot, stack};
 use crate::heap;
@@ -49,7 +50,9 @@ pub(super) fn verdict() -> Result<(), String> {
         stack::deepest().map_err(|used| format!("{used} bytes of a kernel stack were in use"))?;
     log::debug!("kernel stacks: {deepest} bytes in use at the most");
     let used = |usage| memory.frames_used_for(usage);
-    let (tables, anonymous, file) = (used(Use::Table), used(Use::Anonymous), used(Use::File));
+    let (tables, anonymous) = (used(Use::Table), used(Use::Anonymous));
+    // The vDSO's pages stay for good.
+    let file = used(Use::File).abs_diff(vdso::PAGES);
     let shared = used(Use::Shared);
     let (kernel, start) = (used(Use::Kernel), KERNEL_FRAMES.load(Relaxed));
     if memory.committed_pages() != 0 {

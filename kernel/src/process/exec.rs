@@ -17,7 +17,7 @@ use super::interpreter::{self, Loader, Placed, Reach};
 use super::oom::{self, Need};
 use super::stack::{self, Arguments, Value};
 use super::wait::Status;
-use super::{Facts, Name, Process, Space, futex, layout};
+use super::{Facts, Name, Process, Space, futex, layout, vdso};
 use crate::arch::memory::memory;
 use crate::arch::percpu;
 use crate::arch::trap::TrapFrame;
@@ -140,6 +140,7 @@ pub(super) fn load(
         image: &image,
         bias,
         loader,
+        vdso: vdso::place(&space).map_err(broken)?,
     };
     let stack = fill_stack(&space, &loaded, plan.stack_top, asked.path, arguments);
     let stack = stack.map_err(broken)?;
@@ -163,6 +164,8 @@ struct Loaded<'a> {
     image: &'a Image,
     bias: u64,
     loader: Option<Placed>,
+    /// Where the vDSO begins.
+    vdso: u64,
 }
 
 impl Loaded<'_> {
@@ -244,7 +247,8 @@ fn map_segment(
     Ok(())
 }
 
-fn map(
+/// Maps pages of a space that is being built.
+pub(super) fn map(
     space: &Space,
     start: Page,
     end: Page,
@@ -310,8 +314,10 @@ fn fill_stack(
         image,
         bias,
         loader,
+        vdso,
     } = loaded;
     let vector = [
+        (AT_SYSINFO_EHDR, number(*vdso)),
         (AT_HWCAP, number(features::hwcap())),
         (AT_PAGESZ, number(PAGE_SIZE)),
         (AT_CLKTCK, number(100)),

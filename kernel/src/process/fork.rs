@@ -75,7 +75,7 @@ fn copy(parent: &Process, pid: u32, space: Arc<Space>) -> Result<Arc<Process>, E
         parent.name(),
         Some(space),
         files,
-        parent.signals.fork(),
+        parent.signals.fork().map_err(|_| Errno::ENOMEM)?,
         parent.membership.fork(),
         parent.limits(),
     );

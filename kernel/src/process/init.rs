@@ -12,7 +12,7 @@ use super::signal::Signals;
 use super::stack::{Arguments, List};
 use super::table::{INIT, Reserved};
 use super::thread::Thread;
-use super::{Process, audit, exec, fork, sched};
+use super::{Process, audit, exec, fork, sched, vdso};
 use crate::arch::trap::TrapFrame;
 use crate::fs::files::Files;
 use crate::fs::paged::flusher;
@@ -29,6 +29,7 @@ const LIMIT: usize = 128 * 1024;
 
 /// Starts init and lets the processor go to it for good.
 pub(crate) fn start() -> ! {
+    vdso::init();
     if let Err(errno) = flusher::start() {
         panic!("no thread can be started that writes back: {errno:?}");
     }
@@ -55,7 +56,7 @@ fn make() -> Result<Arc<Thread>, Failure> {
         program.name,
         Some(program.space),
         files,
-        Signals::of_init(),
+        Signals::of_init().map_err(no_memory)?,
         Membership::of_init(),
         limits,
     );

@@ -20,7 +20,7 @@ pub(crate) fn start(name: &[u8], body: fn() -> !) -> Result<(), Errno> {
         Name::from_bytes(name),
         None,
         Files::none(),
-        Signals::of_init(),
+        Signals::of_init().map_err(|_| Errno::ENOMEM)?,
         Membership::of_init(),
         Limits::new(),
     );

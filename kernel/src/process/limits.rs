@@ -104,8 +104,8 @@ impl Limits {
         let data = self.0[RLIMIT_DATA as usize];
         mm::space::Limits {
             address_space: soft(RLIMIT_AS),
-            // As on Linux, a limit of nothing at all means the highest that may be set.
-            data: if data.soft == 0 { data.hard } else { data.soft },
+            data: data.soft,
+            data_hard: data.hard,
             stack: soft(RLIMIT_STACK),
             locked: if rights.effective.has(CAP_IPC_LOCK) {
                 UNLIMITED

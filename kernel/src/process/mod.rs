@@ -35,6 +35,7 @@ mod stop;
 pub(crate) mod table;
 pub(crate) mod thread;
 pub(crate) mod usage;
+pub(crate) mod vdso;
 pub(crate) mod wait;
 pub(crate) mod waiting;
 

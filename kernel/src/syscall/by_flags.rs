@@ -65,7 +65,7 @@ fn check_reach(open: &Open, at: u64, list: &[Buffer]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// What the flags change. To be quick, or written through, is nothing more for files in memory.
+/// What the flags change. To be quick is nothing more for files in memory.
 fn rules(open: &Open, flags: u32) -> Result<Rules, Errno> {
     const KNOWN: u32 = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | RWF_NOAPPEND;
     if flags & !KNOWN != 0 {
@@ -88,5 +88,6 @@ fn rules(open: &Open, flags: u32) -> Result<Rules, Errno> {
     Ok(Rules {
         does_wait: own.does_wait && !has(RWF_NOWAIT),
         appends: (own.appends || has(RWF_APPEND)) && !has(RWF_NOAPPEND),
+        syncs: own.syncs || has(RWF_DSYNC) || has(RWF_SYNC),
     })
 }

@@ -4,7 +4,9 @@
 use alloc::sync::Arc;
 
 use abi::Errno;
-use abi::general::{O_APPEND, POLLERR, POLLHUP, POLLIN, POLLOUT, SIGPIPE, SIGXFSZ};
+use abi::general::{
+    O_APPEND, O_DIRECT, O_DSYNC, POLLERR, POLLHUP, POLLIN, POLLOUT, SIGPIPE, SIGXFSZ,
+};
 
 use super::vector::{self, MAX_COUNT, check_range};
 use super::{Answer, Arguments};
@@ -141,6 +143,8 @@ pub(super) enum Direction {
 pub(super) struct Rules {
     pub(super) does_wait: bool,
     pub(super) appends: bool,
+    /// What is written survives the loss of power before the call is over.
+    pub(super) syncs: bool,
 }
 
 impl Rules {
@@ -149,6 +153,7 @@ impl Rules {
         Self {
             does_wait: !open.is_nonblocking(),
             appends: open.flags() & O_APPEND != 0,
+            syncs: open.flags() & O_DSYNC != 0,
         }
     }
 }
@@ -202,9 +207,12 @@ pub(super) fn transfer_by(
     }
     let at = *at;
     let soon = timer::nanoseconds() + SOON;
+    let is_direct = open.flags() & O_DIRECT != 0 && !buffers.is_own();
     let end = loop {
         let place = at + buffers.moved();
         let step = match direction {
+            Direction::Read if is_direct => open.kind.read_direct(place, buffers),
+            Direction::Write if is_direct => open.kind.write_direct(place, buffers),
             Direction::Read => open.kind.read(place, buffers),
             Direction::Write => open.kind.write(place, buffers),
         };
@@ -225,6 +233,9 @@ pub(super) fn transfer_by(
         }
     };
     drop(writers_turn);
+    if rules.syncs && direction == Direction::Write && buffers.moved() > 0 {
+        open.sync(&(at..at + buffers.moved()))?;
+    }
     if end == Err(Errno::EPIPE) {
         signal::send_to_self(SIGPIPE);
     }

@@ -67,7 +67,7 @@ pub(super) fn getitimer([which, setting, ..]: Arguments) -> Answer {
 /// alarm(2): the seconds that were left of the alarm before, rounded, but not to 0.
 pub(super) fn alarm([seconds, ..]: Arguments) -> Answer {
     let setting = Setting {
-        value: u64::from((seconds as u32).min(i32::MAX as u32)) * SECOND,
+        value: u64::from(seconds as u32) * SECOND,
         interval: 0,
     };
     let before = itimer::set(Kind::Real, setting).value;

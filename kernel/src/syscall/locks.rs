@@ -38,7 +38,7 @@ pub(super) fn flock([number, operation, ..]: Arguments) -> Answer {
     let lock = Lock {
         file: locks::file_of(&open),
         family: Family::Whole,
-        owner: open.as_owner(),
+        owner: open.as_owner()?,
         bytes: 0..END,
         hold: hold.unwrap_or(Hold::Read),
     };
@@ -76,7 +76,7 @@ pub(super) fn fcntl(open: &OpenFile, command: u32, argument: u64) -> Answer {
         file: locks::file_of(open),
         family: Family::Range,
         owner: if of_description {
-            open.as_owner()
+            open.as_owner()?
         } else {
             current().files.as_owner(current().pid)
         },

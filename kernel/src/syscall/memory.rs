@@ -135,6 +135,8 @@ fn vm_flags(protection: u32, flags: u32, open: Option<&OpenFile>) -> VmFlags {
     vm.set(VmFlags::GROWS_DOWN, flags & MAP_GROWSDOWN != 0);
     vm.set(VmFlags::NO_RESERVE, flags & MAP_NORESERVE != 0);
     vm.set(VmFlags::LOCKED, flags & MAP_LOCKED != 0);
+    // As Linux since 6.7: huge pages would undo what the guard pages of many small stacks save.
+    vm.set(VmFlags::NO_HUGE, flags & MAP_STACK != 0);
     if flags & MAP_TYPE != MAP_PRIVATE {
         vm.insert(VmFlags::SHARED);
         vm.set(VmFlags::NEVER_WRITE, is_read_only(open));

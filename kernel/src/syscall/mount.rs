@@ -1,7 +1,7 @@
 //! `mount` and `umount2`: file systems come and go.
 //!
-//! Who asks needs CAP_SYS_ADMIN. There is one tree for all, so nothing here asks for namespaces. Every mount is private: what
-//! is said of peers is taken where it says so, and refused where it says otherwise.
+//! Who asks needs CAP_SYS_ADMIN. There is one tree for all, so nothing here asks for namespaces. Every mount is private:
+//! what is said of peers is taken where it says so, and refused where it says otherwise.
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 

@@ -5,7 +5,7 @@ use core::ops::Range;
 use abi::Errno;
 use abi::general::{MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT};
 use mm::mlock::Lock;
-use mm::msync::Sync;
+use mm::msync::{self, Sync};
 use mm::page_cache::CachedFile;
 use mm::populate::Populate;
 use mm::space::USER_END;
@@ -130,8 +130,10 @@ pub(super) fn msync([address, length, flags, ..]: Arguments) -> Answer {
     let space = current().space().ok_or(Errno::ENOMEM)?;
     let done = space.read().msync(address, length, how);
     let is_in_order = matches!(done, Ok(()) | Err(Error::OutOfMemory));
-    if is_in_order && how.contains(Sync::SYNC) {
-        let end = address.saturating_add(length);
+    if is_in_order
+        && how.contains(Sync::SYNC)
+        && let Some(end) = msync::end(address, length)
+    {
         write_shared(&space, Page::containing(address), end)?;
     }
     done.map(|()| 0).map_err(errno)

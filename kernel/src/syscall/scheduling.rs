@@ -46,8 +46,8 @@ pub(super) fn sched_setaffinity([pid, length, set, ..]: Arguments) -> Answer {
     Ok(0)
 }
 
-/// membarrier(2), as far as it needs no other processor to take part: while programs run on one alone, all of their accesses
-/// are in order whenever another thread runs.
+/// membarrier(2), as far as it needs no other processor to take part: while programs run on one alone, all of their
+/// accesses are in order whenever another thread runs.
 pub(super) fn membarrier([command, flags, ..]: Arguments) -> Answer {
     const QUERY: u32 = 0;
     const GLOBAL: u32 = 1;

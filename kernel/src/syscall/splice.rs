@@ -130,6 +130,7 @@ pub(super) fn vmsplice([number, vector, count, flags, ..]: Arguments) -> Answer 
         let rules = Rules {
             does_wait: patience == Patience::Wait,
             appends: false,
+            syncs: false,
         };
         return at_position_by(&open, Direction::Read, &list, rules);
     }

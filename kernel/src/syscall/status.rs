@@ -3,13 +3,15 @@ use abi::Errno;
 use abi::general::{
     ANON_INODE_FS_MAGIC, AT_EACCESS, AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_STATX_SYNC_TYPE,
     AT_SYMLINK_NOFOLLOW, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_NOSYMFOLLOW,
-    MS_RDONLY, MS_RELATIME, PIPEFS_MAGIC, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG,
-    STATX__RESERVED, STATX_BASIC_STATS, STATX_BTIME, TMPFS_MAGIC, W_OK, X_OK,
+    MS_RDONLY, MS_RELATIME, PIPEFS_MAGIC, S_IFBLK, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG,
+    STATX__RESERVED, STATX_BASIC_STATS, STATX_BTIME, STATX_DIOALIGN, TMPFS_MAGIC, W_OK, X_OK,
 };
 
 use super::file::any_descriptor;
 use super::path::{self, HERE};
 use super::{Answer, Arguments, user};
+use crate::block::Volume;
+use crate::fs::disk;
 use crate::fs::inode::Time;
 use crate::fs::mount::Mount;
 use crate::fs::open::{OpenFile, Status};
@@ -125,8 +127,23 @@ pub(super) fn statx([directory, path, flags, mask, buffer, ..]: Arguments) -> An
         return Err(Errno::EINVAL);
     }
     let status = status_at(directory, path, flags)?;
-    user::write_words(buffer, extended(&status))?;
+    let mut words = extended(&status);
+    let unit = direct_unit(&status);
+    if mask & STATX_DIOALIGN != 0 && unit > 0 {
+        words[0] |= u64::from(STATX_DIOALIGN);
+        words[19] = pair(unit as u32, unit as u32);
+    }
+    user::write_words(buffer, words)?;
     Ok(0)
+}
+
+/// What O_DIRECT wants offsets and addresses of a file to be multiples of; of a disk, too, whatever tree its name is in.
+fn direct_unit(status: &Status) -> u64 {
+    if status.mode & S_IFMT == S_IFBLK {
+        disk::volume_of(status.special).map_or(0, Volume::unit)
+    } else {
+        status.direct_unit
+    }
 }
 
 /// The words of `struct stat`.

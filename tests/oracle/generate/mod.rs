@@ -115,7 +115,6 @@ pub(crate) fn generate(seed: u64) -> Program {
         verbs: VERBS.iter().chain(own).copied().collect(),
         subjects,
         files: false,
-        reserves: false,
         places: Vec::new(),
         lines: Vec::new(),
     };
@@ -125,9 +124,6 @@ pub(crate) fn generate(seed: u64) -> Program {
         .map(|_| drawing.random.below(WINDOW_PAGES))
         .collect();
     let length = drawing.random.between(50, 200) as usize;
-    if drawing.has_slots() {
-        drawing.reserves = drawing.random.chance(40);
-    }
     if drawing.has(Subject::MemoryFiles) {
         drawing.begin_with_files();
     }
@@ -147,8 +143,6 @@ struct Drawing {
     subjects: Vec<Subject>,
     /// Whether it maps the file of data.
     files: bool,
-    /// Whether it makes files' pages present in advance.
-    reserves: bool,
     /// Pages that things like to begin and end at.
     places: Vec<u64>,
     lines: Vec<Line>,
@@ -170,7 +164,7 @@ impl Drawing {
     }
 
     fn shows(&self) -> Shows {
-        if self.files || self.reserves {
+        if self.files {
             Shows::Nothing
         } else if self.has_objects() {
             Shows::Residency

@@ -172,10 +172,9 @@ impl Drawing {
     }
 
     pub(super) fn seek(&mut self) -> Line {
-        let looks = if self.reserves { 0 } else { 5 };
-        let whence =
-            self.random
-                .weighted(&[(4, 0), (2, 1), (2, 2), (looks, 3), (looks, 4), (1, 5)]);
+        let whence = self
+            .random
+            .weighted(&[(4, 0), (2, 1), (2, 2), (5, 3), (5, 4), (1, 5)]);
         let back = whence < 3 && self.random.chance(30);
         let offset = if whence < 3 {
             self.far_or_near()

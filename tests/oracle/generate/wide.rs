@@ -43,10 +43,9 @@ impl Drawing {
     }
 
     pub(super) fn allocate(&mut self) -> Line {
-        let reserving = if self.reserves { 3 } else { 0 };
-        let mode =
-            self.random
-                .weighted(&[(8, 3), (reserving, 0), (reserving, 1), (1, 2), (1, 0x10)]);
+        let mode = self
+            .random
+            .weighted(&[(8, 3), (4, 0), (4, 1), (1, 2), (1, 0x10)]);
         let [start, length] = [self.offset(), self.offset()];
         Line::new('F', [self.slot(), mode, start, length])
     }

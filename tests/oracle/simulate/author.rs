@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use sim::files::File;
 use sim::op::{
-    Advice, Call, Disk, Extent, Growth, Kind, Lock, Op, Pid, Place, Populate, Remap, Request,
-    Reserve, Rights, Sharing, Source, Span, Step, Touch, Way,
+    Advice, Call, Disk, Extent, Growth, Kind, Lock, Nature, Op, Pid, Place, Populate, Remap,
+    Request, Reserve, Rights, Sharing, Source, Span, Step, Touch, Way,
 };
 use sim::random::Random;
 
@@ -28,6 +28,7 @@ const FRESH: Request = Request {
     reserve: Reserve::Accounted,
     sharing: Sharing::Private,
     source: Source::Zero,
+    nature: Nature::Own,
     populate: Populate::Lazy,
 };
 
@@ -83,7 +84,7 @@ impl Author {
             'b' => return self.add(Op::Brk(pid, HEAP_START + number(0))),
             't' => return self.touch(span.address, number(1)),
             'w' => return self.touch_repaired(span.address, number(1), number(2)),
-            'M' | 'T' | 'F' | 'W' | 'i' | 'o' | 'Z' | 'O' | 'n' | 'd' | 'R' | 'B' => {
+            'M' | 'T' | 'F' | 'S' | 'W' | 'i' | 'o' | 'Z' | 'O' | 'n' | 'd' | 'R' | 'B' => {
                 return self.file(line);
             }
             'h' => {
@@ -120,8 +121,8 @@ impl Author {
                 self.add(Op::Exit(pid));
                 self.pid -= 1;
                 self.files.end();
-                let all = self.files.in_memory();
-                all.for_each(|file| self.add(Op::Evict(file)));
+                let gone = self.files.left_alone().into_iter();
+                gone.for_each(|file| self.add(Op::Evict(file)));
             }
             'X' => self.add(Op::Exec(pid)),
             'g' if HARMLESS.contains(&number) => {}
@@ -168,6 +169,7 @@ impl Author {
             },
             sharing,
             source,
+            nature: Nature::Own,
             populate: if has(POPULATE) {
                 Populate::Now
             } else {

@@ -1,7 +1,7 @@
 //! The same programs in the simulator: carried out by `mm` on a machine of vectors that runs short of memory, and held to
 //! the simulator's own oracle after every line.
 //!
-//! Lines that the simulator has no word for (seals, limits that change, some advice) are left out. What Linux says of a
+//! Lines that the simulator has no word for (limits that change, some advice) are left out. What Linux says of a
 //! program and what the simulator says are thus two opinions on one text.
 
 mod author;

@@ -1,8 +1,8 @@
-//! The disk under the files that are written back: what it holds, which blocks of a file have a place on it, and the writes that
-//! are on their way there.
+//! The disk under the files that are written back: what it holds, which blocks of a file have a place on it, and the writes
+//! that are on their way there.
 //!
-//! A new place holds rubbish, and so do the bytes behind a file's end when they are read: what another file left there. A write
-//! takes half of its words when it begins and half when it ends; one that fails has taken the first half of them.
+//! A new place holds rubbish, and so do the bytes behind a file's end when they are read: what another file left there. A
+//! write takes half of its words when it begins and half when it ends; one that fails has taken the first half of them.
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mm::page_cache::Write;
@@ -124,8 +124,8 @@ impl Disk {
         self.torn.remove(&place);
     }
 
-    /// The page arrives in part. Behind byte `size`, where the file ends, it does: what would come to light there, should the
-    /// file grow and the page have left memory, no kernel could know of.
+    /// The page arrives in part. Behind byte `size`, where the file ends, it does: what would come to light there, should
+    /// the file grow and the page have left memory, no kernel could know of.
     pub(crate) fn tear(&mut self, place: Place, words: &Page, size: u64) {
         let mut left = self.read_back(place, size);
         left[..256].copy_from_slice(&words[..256]);

@@ -9,8 +9,8 @@
 //!  after   ....W.W...
 //!  oracle  ....W.W...
 //! ```
-//! The letters are those of `mm`'s own drawn tests: `n` for no access, `r`, `w`, `x` for what may be done, and `s` for an area
-//! that grows down; a capital begins an area.
+//! The letters are those of `mm`'s own drawn tests: `n` for no access, `r`, `w`, `x` for what may be done, and `s` for an
+//! area that grows down; a capital begins an area.
 use std::fmt::Write;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};

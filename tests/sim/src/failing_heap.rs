@@ -1,8 +1,8 @@
 //! A heap that fails when told to: what ring 3 can cause to be allocated must survive each failure.
 //!
 //! Only allocations inside `mm` count ([`in_mm`]): the simulator's own always succeed. What is to fail belongs to the
-//! thread, so that seeds run side by side. An allocation that can't fail (`Vec::push`, `format!`) inside a verb of `mm` ends
-//! the whole process here, which is the point.
+//! thread, so that seeds run side by side. An allocation that can't fail (`Vec::push`, `format!`) inside a verb of `mm`
+//! ends the whole process here, which is the point.
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 

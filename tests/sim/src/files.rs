@@ -1,7 +1,7 @@
-//! What is in the simulated files: in an archive and on the disk bytes that follow from file and place, so that nobody has to
-//! remember them; in memory zeroes; and in all of them what was stored.
+//! What is in the simulated files: in an archive and on the disk bytes that follow from file and place, so that nobody has
+//! to remember them; in memory zeroes; and in all of them what was stored.
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -21,6 +21,9 @@ pub struct File {
 pub enum Store {
     /// In memory: it begins as zeroes.
     Memory,
+    /// In memory for as long as somebody maps it: shared anonymous memory, which is promised as a whole. It begins as
+    /// zeroes.
+    Object,
     /// In an archive, which is never written to.
     Archive,
     /// On the disk. Where that has no place for a block it begins as zeroes, too.
@@ -43,10 +46,18 @@ pub struct Files(Rc<RefCell<Contents>>);
 #[derive(Clone, Debug)]
 struct Contents {
     files: Vec<File>,
+    /// What must not happen to them any more.
+    seals: Vec<u32>,
+    /// The objects that somebody maps.
+    mapped: BTreeSet<usize>,
     /// So many bytes are as they began, where nothing was stored.
     begun: Vec<u64>,
     /// The pages in which something was stored, by file and number. Whoever keeps the files as they were shares them.
     stored: BTreeMap<(usize, u64), Rc<Page>>,
+    /// The pages that are reserved, and nothing else yet.
+    reserved: BTreeSet<(usize, u64)>,
+    /// Those that somebody has come for in this step.
+    wanted: BTreeSet<(usize, u64)>,
 }
 
 impl Files {
@@ -55,7 +66,11 @@ impl Files {
         let contents = Contents {
             files: files.to_vec(),
             begun: files.iter().map(|file| file.size).collect(),
+            seals: vec![0; files.len()],
+            mapped: BTreeSet::new(),
             stored: BTreeMap::new(),
+            reserved: BTreeSet::new(),
+            wanted: BTreeSet::new(),
         };
         Self(Rc::new(RefCell::new(contents)))
     }
@@ -68,6 +83,47 @@ impl Files {
     /// File number `file`.
     pub(crate) fn file(&self, file: usize) -> File {
         self.0.borrow().files[file]
+    }
+
+    /// The seals of the file.
+    pub(crate) fn seals(&self, file: usize) -> u32 {
+        self.0.borrow().seals[file]
+    }
+
+    /// The file has these seals too.
+    pub(crate) fn seal(&self, file: usize, bits: u32) {
+        self.0.borrow_mut().seals[file] |= bits;
+    }
+
+    /// Pages that the file was promised when it was mapped, and is until nobody maps it.
+    pub(crate) fn promised(&self, file: usize) -> u64 {
+        let is_mapped = self.0.borrow().mapped.contains(&file);
+        if is_mapped { self.whole(file) } else { 0 }
+    }
+
+    /// Pages that the file will be promised by the next mapping.
+    pub(crate) fn unpromised(&self, file: usize) -> u64 {
+        match self.file(file).store {
+            Store::Object => self.whole(file) - self.promised(file),
+            Store::Memory | Store::Archive | Store::Disk => 0,
+        }
+    }
+
+    fn whole(&self, file: usize) -> u64 {
+        self.file(file).size.div_ceil(4096)
+    }
+
+    /// Somebody maps the object.
+    pub(crate) fn map(&self, file: usize) {
+        self.0.borrow_mut().mapped.insert(file);
+    }
+
+    /// The file in memory is gone; another of the same length has its number.
+    pub(crate) fn renew(&self, file: usize) {
+        let contents = &mut *self.0.borrow_mut();
+        contents.mapped.remove(&file);
+        contents.seals[file] = 0;
+        contents.clear(file, &(0..u64::MAX));
     }
 
     /// The word at `place`.
@@ -135,6 +191,37 @@ impl Files {
         *before = size.max(*before);
     }
 
+    /// Page `page` of a file in memory is reserved, a hole to all who look.
+    pub(crate) fn reserve(&self, file: usize, page: u64) {
+        self.0.borrow_mut().reserved.insert((file, page));
+    }
+
+    /// Whether page `page` is reserved, and nothing else yet.
+    pub(crate) fn is_reserved(&self, file: usize, page: u64) -> bool {
+        self.0.borrow().reserved.contains(&(file, page))
+    }
+
+    /// Somebody has come for page `page`, with or without success: if it was reserved, it may be there now.
+    pub(crate) fn want(&self, file: usize, page: u64) {
+        let contents = &mut *self.0.borrow_mut();
+        if contents.reserved.contains(&(file, page)) {
+            contents.wanted.insert((file, page));
+        }
+    }
+
+    /// The step is over: `is_reserved` says which pages still are. Returns one of which that should not be so.
+    pub(crate) fn settle_reserved(
+        &self,
+        is_reserved: impl Fn(usize, u64) -> bool,
+    ) -> Option<(usize, u64)> {
+        let contents = &mut *self.0.borrow_mut();
+        let wanted = std::mem::take(&mut contents.wanted);
+        let gone = |&(file, page): &(usize, u64)| !is_reserved(file, page);
+        let gone: BTreeSet<_> = contents.reserved.iter().copied().filter(gone).collect();
+        contents.reserved.retain(|place| !gone.contains(place));
+        gone.difference(&wanted).next().copied()
+    }
+
     /// The pages of a file in memory that hold anything.
     pub(crate) fn stored_pages(&self, file: usize) -> Vec<u64> {
         let contents = self.0.borrow();
@@ -172,7 +259,7 @@ impl Contents {
         let (file, page, index) = place;
         let offset = page * 4096 + index as u64 * 8;
         match self.files[file].store {
-            Store::Memory => 0,
+            Store::Memory | Store::Object => 0,
             Store::Disk if !has_place(file, offset / BLOCK) => 0,
             Store::Archive | Store::Disk => word(file, self.begun[file], offset),
         }
@@ -196,6 +283,9 @@ impl Contents {
     }
 
     fn clear(&mut self, file: usize, bytes: &Range<u64>) {
+        let whole = bytes.start.div_ceil(4096)..bytes.end / 4096;
+        self.reserved
+            .retain(|(other, page)| *other != file || !whole.contains(page));
         let pages = (file, bytes.start / 4096)..(file, bytes.end.div_ceil(4096));
         for (&(_, page), words) in self.stored.range_mut(pages) {
             for (index, word) in Rc::make_mut(words).iter_mut().enumerate() {
@@ -208,8 +298,8 @@ impl Contents {
 /// Bytes of a block: the least that a file on the disk has a place for.
 pub(crate) const BLOCK: u64 = 1024;
 
-/// Whether the disk has a place for block number `block` of file number `file` from the start: one page in five is a hole, and
-/// one has holes.
+/// Whether the disk has a place for block number `block` of file number `file` from the start: one page in five is a hole,
+/// and one has holes.
 pub(crate) fn has_place(file: usize, block: u64) -> bool {
     match mix(((file as u64) << 32) | (block / 4)) % 5 {
         0 => false,

@@ -4,12 +4,13 @@
 //! much later, out of order, or with an error.
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use mm::commit::Overcommit;
 use mm::fault::Denial;
-use mm::machine::WORDS;
-use mm::page_cache::{Read, ReadResult, Room, Source};
+use mm::machine::{PhysMem, WORDS};
+use mm::page_cache::{CachedFile, Read, ReadResult, Room, Source};
 use mm::page_table::Levels;
 use mm::{Access, AddressSpace, Memory, OutOfMemory, Outcome};
 
@@ -20,6 +21,7 @@ use crate::files::{self, Files};
 use crate::machine::SoftMachine;
 use crate::mmu::{ErrorCode, Mmu, PageFault};
 use crate::op::{Disk, DiskResult, Kind, Signal, Touch};
+use crate::random::mix;
 
 /// A fault that is served this often for one instruction would be served forever.
 const PATIENCE: usize = 16;
@@ -73,9 +75,23 @@ impl Kernel {
         &self.memory.machine
     }
 
+    /// How many frames devices have.
+    pub fn pinned_frames(&self) -> usize {
+        let records = self.machine().mem_map().iter();
+        records.filter(|record| record.pins() > 0).count()
+    }
+
     /// The processor's walker.
     pub fn mmu(&self) -> Mmu<'_> {
         Mmu::new(self.machine(), self.memory.levels() as u32)
+    }
+
+    /// Frames that are left, as far as the operation could tell: none where it was refused one.
+    pub fn frames_left(&self) -> usize {
+        if self.memory.scarcity.is_spent() {
+            return 0;
+        }
+        self.memory.free_frames()
     }
 
     /// One instruction of a program in `space`, on the executing CPU.
@@ -150,11 +166,21 @@ impl Kernel {
     ) -> Sound<Option<End>> {
         let end = match outcome {
             Outcome::Resolved(_) => None,
-            Outcome::NeedsRead(read) => self.submit(read, disk),
+            Outcome::NeedsRead(read) => {
+                if disk == Disk::Late && mix(read.index()).is_multiple_of(2) {
+                    self.read_ahead(read.file(), read.index() + 1, disk);
+                }
+                self.submit(read, disk)
+            }
+            Outcome::ReadAhead(reached) => {
+                self.read_ahead(reached.file(), reached.index() + 1, disk);
+                in_mm(|| reached.release(&self.memory));
+                None
+            }
             Outcome::NeedsRoom(room) => self.make_room(room, disk)?,
             Outcome::Busy => return self.wait(disk),
             Outcome::NeedsGrowth => self.grow(space, address),
-            Outcome::OutOfMemory => Some(End::NoMemory(self.memory.free_frames())),
+            Outcome::OutOfMemory => Some(End::NoMemory(self.frames_left())),
             Outcome::Denied(Denial::Unmapped) => Some(End::Signal(Signal::MapErr)),
             Outcome::Denied(Denial::Forbidden) => Some(End::Signal(Signal::AccErr)),
             Outcome::Denied(Denial::PastEnd | Denial::NotPromised | Denial::Unreadable) => {
@@ -162,6 +188,19 @@ impl Kernel {
             }
         };
         Ok(end)
+    }
+
+    /// Reads a page that nobody has asked for, and has whoever comes to it say so. What becomes of the read is no concern
+    /// of his who asked for another.
+    fn read_ahead(&self, file: &Arc<CachedFile>, index: u64, disk: Disk) {
+        /// Nobody reads ahead where memory is short: others need it more.
+        const ENOUGH: usize = 16;
+        if self.memory.free_frames() >= ENOUGH
+            && let Ok(Some(read)) = in_mm(|| file.begin_read(&self.memory, index))
+        {
+            read.mark_ahead(&self.memory);
+            let _ = self.submit(read, disk);
+        }
     }
 
     /// Gives the disk a read; what becomes of the instruction that needed it, `None` to try again.

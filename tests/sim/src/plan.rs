@@ -1,5 +1,7 @@
 //! A run before it runs: the machine, the rules of its spaces, and every step.
-use crate::op::{Growth, Place, Populate, Request, Reserve, Rights, Sharing, Source, Span, Step};
+use crate::op::{
+    Growth, Nature, Place, Populate, Request, Reserve, Rights, Sharing, Source, Span, Step,
+};
 use crate::oracle::Rules;
 
 /// What follows from a seed.
@@ -67,6 +69,7 @@ pub fn program(stack_top: u64) -> [Request; 3] {
         sharing: Sharing::Private,
         source,
         populate: Populate::Lazy,
+        nature: Nature::Own,
     };
     let file = |offset| Source::File { file: 0, offset };
     [

@@ -72,7 +72,8 @@ fn execute(plan: &Plan, answers: &mut Vec<Answer>) -> Sound<Tally> {
     let mut tally = Tally::default();
     for (number, step) in plan.steps.iter().enumerate() {
         let answer = world.step(step)?;
-        let is_operation = answer != Answer::Nothing && !matches!(step.op, Op::FailHeap(_));
+        let is_operation =
+            answer != Answer::Nothing && !matches!(step.op, Op::FailHeap(_) | Op::RefuseFrame(_));
         tally.operations += u64::from(is_operation);
         tally.heap_failures += u64::from(answer == Answer::HeapFailed);
         if number % SWEEP == 0 {

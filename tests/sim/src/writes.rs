@@ -12,8 +12,8 @@ use crate::kernel::Kernel;
 use crate::op::DiskResult;
 
 impl Kernel {
-    /// Begins to write the first dirty page of `pages`; false where there is none. What the file does not reach to stays in memory,
-    /// unless a call is filling it, up to byte `lent`.
+    /// Begins to write the first dirty page of `pages`; false where there is none. What the file does not reach to stays in
+    /// memory, unless a call is filling it, up to byte `lent`.
     pub(crate) fn begin_write(
         &self,
         contents: &Files,

@@ -1,4 +1,5 @@
-//! Files on a disk: what is stored reaches it or stays dirty, what is cut does not come back, what is given back is nobody's.
+//! Files on a disk: what is stored reaches it or stays dirty, what is cut does not come back, what is given back is
+//! nobody's.
 use std::sync::Arc;
 
 use crate::atomic::Ordering::{Acquire, Relaxed};

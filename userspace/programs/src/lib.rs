@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod cuts;
 pub mod disk;
 pub mod drawing;
 pub mod gate;
@@ -11,4 +12,5 @@ pub mod launch;
 pub mod lesson;
 pub mod proc;
 pub mod rights;
+pub mod vdso;
 pub mod words;

@@ -81,6 +81,18 @@ fn by_vector(
     )
 }
 
+/// preadv(2) into buffers by address and length, which may be any.
+pub fn read_vector_at(fd: u32, vector: &[[usize; 2]], at: usize) -> Result<usize, Errno> {
+    let arguments = [fd as usize, vector.as_ptr() as usize, vector.len(), at];
+    call(Sysno::preadv, arguments)
+}
+
+/// pwritev(2) of such buffers.
+pub fn write_vector_at(fd: u32, vector: &[[usize; 2]], at: usize) -> Result<usize, Errno> {
+    let arguments = [fd as usize, vector.as_ptr() as usize, vector.len(), at];
+    call(Sysno::pwritev, arguments)
+}
+
 /// posix_fadvise(2).
 pub fn advise(fd: u32, start: usize, length: isize, advice: u32) -> Result<(), Errno> {
     let arguments = [fd as usize, start, length as usize, advice as usize];

@@ -2,7 +2,7 @@
 //!
 //! Descriptors and flags are plain numbers, as everywhere here; whoever opens a file closes it.
 
-use abi::general::stat;
+use abi::general::{AT_EMPTY_PATH, STATX_DIOALIGN, stat};
 use abi::{Errno, Sysno};
 
 use crate::syscall::call;
@@ -76,6 +76,17 @@ pub fn sync(fd: u32) -> Result<(), Errno> {
     call(Sysno::fsync, [fd as usize]).map(drop)
 }
 
+/// Says how `length` bytes from `start` on will be used, 0 for all behind it: posix_fadvise(2).
+pub fn advise(fd: u32, start: usize, length: usize, advice: u32) -> Result<(), Errno> {
+    let arguments = [fd as usize, start, length, advice as usize];
+    call(Sysno::fadvise64, arguments).map(drop)
+}
+
+/// Has bytes read that will be needed: readahead(2).
+pub fn read_ahead(fd: u32, start: usize, length: usize) -> Result<(), Errno> {
+    call(Sysno::readahead, [fd as usize, start, length]).map(drop)
+}
+
 /// lseek(2).
 pub fn seek(fd: u32, offset: isize, whence: u32) -> Result<usize, Errno> {
     call(
@@ -94,6 +105,25 @@ pub fn read_at(fd: u32, buffer: &mut [u8], at: usize) -> Result<usize, Errno> {
 pub fn write_at(fd: u32, bytes: &[u8], at: usize) -> Result<usize, Errno> {
     let start = bytes.as_ptr() as usize;
     call(Sysno::pwrite64, [fd as usize, start, bytes.len(), at])
+}
+
+/// Reads from a place to an address, which may be any: pread(2).
+pub fn fill_from(fd: u32, start: usize, length: usize, at: usize) -> Result<usize, Errno> {
+    call(Sysno::pread64, [fd as usize, start, length, at])
+}
+
+/// Writes to a place from an address, which may be any: pwrite(2).
+pub fn write_from(fd: u32, start: usize, length: usize, at: usize) -> Result<usize, Errno> {
+    call(Sysno::pwrite64, [fd as usize, start, length, at])
+}
+
+/// What statx(2) says that offsets have to be multiples of for O_DIRECT, if it says so.
+pub fn direct_unit(fd: u32) -> Option<u32> {
+    let mut words = [0_u64; 32];
+    let (empty, place) = (c"".as_ptr() as usize, words.as_mut_ptr() as usize);
+    let (flags, mask) = (AT_EMPTY_PATH as usize, STATX_DIOALIGN as usize);
+    call(Sysno::statx, [fd as usize, empty, flags, mask, place]).ok()?;
+    (words[0] as u32 & STATX_DIOALIGN != 0).then_some((words[19] >> 32) as u32)
 }
 
 /// What fstat(2) says.

@@ -105,7 +105,8 @@ pub mod flags {
     pub const ALIGNMENT: u64 = 1 << 18;
 }
 
-/// Sets the flags register to `(flags & !clear) | set` by `popf`, reads back what the processor made of it, and restores it.
+/// Sets the flags register to `(flags & !clear) | set` by `popf`, reads back what the processor made of it, and restores
+/// it.
 pub fn pop_flags(clear: u64, set: u64) -> u64 {
     let seen: u64;
     // SAFETY: the stack is balanced and the flags are restored, the direction flag among them.

@@ -76,6 +76,24 @@ pub fn rewrite(address: usize) {
     unsafe { asm!("lock or byte ptr [{}], 0", in(reg) address, options(nostack)) };
 }
 
+/// Calls the code at `address` as a function of two numbers or addresses, and returns what it returns.
+#[inline]
+pub fn call_with(address: usize, [first, second]: [usize; 2]) -> usize {
+    let value;
+    // SAFETY: the caller answers for the code and its arguments; it must keep to the C calling convention.
+    unsafe {
+        asm!(
+            "call {}",
+            in(reg) address,
+            inlateout("rdi") first => _,
+            inlateout("rsi") second => _,
+            lateout("rax") value,
+            clobber_abi("C"),
+        );
+    }
+    value
+}
+
 /// Calls the code at `address` as a function without arguments or value.
 #[inline]
 pub fn call(address: usize) {

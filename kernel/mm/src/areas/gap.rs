@@ -41,29 +41,39 @@ impl Areas {
     }
 
     /// Looks in the subtree `at`, whose neighbours on both sides leave `room` to it.
-    fn gap_below(&self, at: u32, room: Range<Page>, search: &Search<'_>) -> Option<Page> {
-        let Some(node) = self.tree.get(at) else {
-            return search.place(&room);
-        };
-        let Summary {
-            first, last, gap, ..
-        } = *node.summary();
-        let widest = gap
-            .max(page::count(&(room.start..first)))
-            .max(page::count(&(last..room.end)))
-            .min(page::count(&page::intersection(&room, search.bounds)));
-        if widest < search.len {
-            return None;
+    fn gap_below(&self, mut at: u32, mut room: Range<Page>, search: &Search<'_>) -> Option<Page> {
+        while let Some(node) = self.tree.get(at) {
+            let vma = node.item();
+            let below = (node.left, room.start..vma.start);
+            let above = (node.right, vma.end..room.end);
+            let (one, other) = match search.toward {
+                Toward::High => (above, below),
+                Toward::Low => (below, above),
+            };
+            if self.may_fit(one.0, &one.1, search) {
+                let found = self.gap_below(one.0, one.1, search);
+                if found.is_some() {
+                    return found;
+                }
+            }
+            if !self.may_fit(other.0, &other.1, search) {
+                return None;
+            }
+            (at, room) = other;
         }
-        let vma = node.item();
-        let below = (node.left, room.start..vma.start);
-        let above = (node.right, vma.end..room.end);
-        let (one, other) = match search.toward {
-            Toward::High => (above, below),
-            Toward::Low => (below, above),
-        };
-        self.gap_below(one.0, one.1, search)
-            .or_else(|| self.gap_below(other.0, other.1, search))
+        search.place(&room)
+    }
+
+    /// Whether a gap wide enough may be in the subtree `at`, or beside it in its `room`.
+    #[inline]
+    fn may_fit(&self, at: u32, room: &Range<Page>, search: &Search<'_>) -> bool {
+        let mut widest = page::count(&page::intersection(room, search.bounds));
+        if let Some(node) = self.tree.get(at) {
+            let Summary { first, last, gap } = *node.summary();
+            let beside = page::count(&(room.start..first)).max(page::count(&(last..room.end)));
+            widest = widest.min(gap.max(beside));
+        }
+        search.len <= widest
     }
 }
 

@@ -180,7 +180,8 @@ impl Areas {
         self.tree.remove(start)
     }
 
-    /// Gives memory back where the areas need much less of it than they did, or each fork would copy the room that they had.
+    /// Gives memory back where the areas need much less of it than they did, or each fork would copy the room that they
+    /// had.
     pub(crate) fn shrink(&mut self) {
         self.tree.shrink(ROOM);
     }

@@ -20,8 +20,8 @@ pub type Words = [AtomicU64; WORDS];
 
 impl CachedFile {
     /// Lends the page of byte `at` to `copy`, with the place in it of up to `length` bytes that the file has from there on;
-    /// no words stand for zeroes. `None` behind the end. The file must be one that lives in memory, or an archive whose page
-    /// the caller has brought.
+    /// no words stand for zeroes. `None` behind the end. The file must be one that lives in memory, or an archive whose
+    /// page the caller has brought.
     pub fn lend_to_read<M: Machine, R>(
         &self,
         memory: &Memory<M>,
@@ -35,7 +35,7 @@ impl CachedFile {
         let bytes = start..start + part(at, length, left);
         match self.lookup(memory, at / PAGE_SIZE) {
             Lookup::PastEnd => None,
-            Lookup::Absent | Lookup::Reading => Some(copy(None, bytes)),
+            Lookup::Absent | Lookup::Reading | Lookup::Reserved => Some(copy(None, bytes)),
             Lookup::Ready(frame) => {
                 let copied = copy(Some(memory.machine.words(frame)), bytes);
                 memory.put(frame);
@@ -44,7 +44,7 @@ impl CachedFile {
         }
     }
 
-    /// The same of any file: [`Error::TryAgain`] where the page has to be read first.
+    /// The same of a file that is read in: [`Error::TryAgain`] where the page has to be read first.
     pub fn lend_ready<M: Machine, R>(
         &self,
         memory: &Memory<M>,
@@ -58,7 +58,7 @@ impl CachedFile {
         let start = offset_in_page(at);
         match self.lookup(memory, at / PAGE_SIZE) {
             Lookup::PastEnd => Ok(None),
-            Lookup::Absent | Lookup::Reading => Err(Error::TryAgain),
+            Lookup::Absent | Lookup::Reading | Lookup::Reserved => Err(Error::TryAgain),
             Lookup::Ready(frame) => {
                 let bytes = start..start + part(at, length, left);
                 let copied = copy(memory.machine.words(frame), bytes);
@@ -71,8 +71,9 @@ impl CachedFile {
     /// Lends the page of byte `at`, made where it is absent, to `copy`, which fills up to `length` bytes at the place that
     /// it is told and says how many. The file reaches to the last of them; where there is none, it is as it was.
     ///
-    /// The page of a file on a disk must have its place there, for all that the file will reach to. Behind the end it is made,
-    /// before it must be in memory and backed: [`Error::TryAgain`] where it isn't. The caller sees to that, and tries again.
+    /// The page of a file on a disk must have its place there, for all that the file will reach to. Behind the end it is
+    /// made, before it must be in memory and backed: [`Error::TryAgain`] where it isn't. The caller sees to that, and tries
+    /// again.
     pub fn lend_to_write<M: Machine>(
         &self,
         memory: &Memory<M>,
@@ -95,8 +96,8 @@ impl CachedFile {
         Ok(copied)
     }
 
-    /// The page of a file on a disk that was lent is dirty; what of it was not filled behind the end, but might have been, is
-    /// nobody's again.
+    /// The page of a file on a disk that was lent is dirty; what of it was not filled behind the end, but might have been,
+    /// is nobody's again.
     fn take_in<M: Machine>(&self, memory: &Memory<M>, at: u64, frame: Frame, copied: usize) {
         if self.source() == Source::Disk {
             let end = self.size().max(at + copied as u64);
@@ -125,7 +126,8 @@ impl CachedFile {
         Ok(self.page_to_write(memory, at / PAGE_SIZE)?)
     }
 
-    /// The page of byte `at`, held, of a file on a disk, to be filled up to byte `end`. The caller holds the lock of the seals.
+    /// The page of byte `at`, held, of a file on a disk, to be filled up to byte `end`. The caller holds the lock of the
+    /// seals.
     fn lend_until<M: Machine>(
         &self,
         memory: &Memory<M>,

@@ -1,4 +1,6 @@
 //! Calls on a memory file against a plain vector of bytes, and what seals keep from happening.
+mod reserved;
+
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;

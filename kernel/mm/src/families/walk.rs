@@ -11,7 +11,8 @@ use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering::{Acquire, SeqCst};
 
 impl<M: Machine> Memory<M> {
-    /// Empties every entry that maps the private page in frame `number`, and returns how many those were. 0 where it is none.
+    /// Empties every entry that maps the private page in frame `number`, and returns how many those were. 0 where it is
+    /// none.
     ///
     /// Entries that come to be meanwhile, by `fork`, may stay; who must know asks how often the frame is mapped.
     pub fn expel(&self, number: u32) -> u32 {

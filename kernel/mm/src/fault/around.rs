@@ -2,7 +2,8 @@
 //!
 //! Sixteen pages, the aligned 64 KiB around the fault as far as they lie in its area and its table, as Linux takes them.
 //! Nothing is read and nothing is made for a neighbour's sake, and what its entry holds already stays: a neighbour that
-//! can't be shown just like that faults for itself. None counts as a fault.
+//! can't be shown just like that faults for itself; so does one that has to tell when it is reached. None counts as a
+//! fault.
 use core::ops::Range;
 
 use super::{Fault, file};
@@ -47,6 +48,10 @@ impl AddressSpace {
         let Lookup::Ready(frame) = file.lookup(memory, index) else {
             return;
         };
+        if memory.record(frame).is_ahead() {
+            memory.put(frame);
+            return;
+        }
         let leaf = file::shown(vma, file, frame);
         self.count(fault, frame);
         if exchange(entry, 0, Pte::Mapped(leaf).encode()) {

@@ -1,7 +1,8 @@
 //! A store to a private page that is mapped read-only: copy it, unless nobody else needs it as it was.
 //!
 //! The frame's reference count decides. One reference means that this entry is the only holder; nobody can become a
-//! second one behind our back, because only `fork` of this space could, and that excludes faults.
+//! second one behind our back, because only `fork` of this space could, and that excludes faults. An entry that says that
+//! it is the only one is, though a device may hold the frame as well (`pin.rs`): that fills what the program looks at.
 use super::{Fault, Origin, Outcome, Path, Resolution};
 use crate::frame::Use;
 use crate::machine::Machine;
@@ -19,7 +20,8 @@ pub(super) fn resolve<M: Machine>(
     let Fault { memory, vma, .. } = fault;
     let flags = vma.flags.entry_flags() | PteFlags::DIRTY;
     let record = memory.record(old.frame);
-    if record.usage() == Use::Anonymous && record.references() == alone {
+    let is_alone = old.flags.contains(PteFlags::EXCLUSIVE) || record.references() == alone;
+    if record.usage() == Use::Anonymous && is_alone {
         // What was given up stays given up by the count, and is kept for being dirty.
         let leaf = Leaf {
             frame: old.frame,

@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 use super::{Access, Denial, Fault, Origin, Outcome, Path, Resolution, notify};
 use crate::frame::{Frame, Use};
 use crate::machine::Machine;
-use crate::page_cache::{CachedFile, Lookup, Source};
+use crate::page_cache::{CachedFile, Lookup, Pattern, Source};
 use crate::pte::{Leaf, PteFlags};
 use crate::stats::Counter;
 use crate::vma::{VmFlags, Vma};
@@ -45,11 +45,18 @@ fn cached_page<M: Machine>(fault: &Fault<'_, M>, file: &Arc<CachedFile>) -> Resu
         return Err(Outcome::Denied(Denial::PastEnd));
     };
     match file.find_or_create(fault.memory, index)? {
-        Lookup::Ready(frame) => Ok(frame),
-        Lookup::Reading => Err(Outcome::Busy),
+        Lookup::Ready(frame) => match file.come_to(fault.memory, index, frame, fault.vma.flags) {
+            None => Ok(frame),
+            Some(reached) => {
+                fault.memory.put(frame);
+                Err(Outcome::ReadAhead(reached))
+            }
+        },
+        Lookup::Reading | Lookup::Reserved => Err(Outcome::Busy),
         Lookup::PastEnd => Err(Outcome::Denied(Denial::PastEnd)),
         Lookup::Absent => Err(match file.begin_read(fault.memory, index)? {
-            Some(read) => {
+            Some(mut read) => {
+                read.pattern = Pattern::of(fault.vma.flags);
                 fault.memory.stats.add(Counter::pgmajfault, 1);
                 Outcome::NeedsRead(read)
             }

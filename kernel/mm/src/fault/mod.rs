@@ -98,7 +98,7 @@ impl AddressSpace {
         let outcome = self.resolve(&fault);
         let goes_on = matches!(
             outcome,
-            Outcome::NeedsRead(_) | Outcome::Busy | Outcome::NeedsRoom(_)
+            Outcome::NeedsRead(_) | Outcome::Busy | Outcome::ReadAhead(_) | Outcome::NeedsRoom(_)
         );
         memory.stats.add(Counter::pgfault, u64::from(!goes_on));
         outcome
@@ -268,7 +268,8 @@ impl AddressSpace {
     ///                         -                 the shootdown
     ///  new rw-                -                 only now may bytes differ
     /// ```
-    /// Whoever stores meanwhile finds a frame with two holders, hence copies it in turn, and this copy is left to end.
+    /// Whoever stores meanwhile finds a frame with two holders, and an entry that does not say that it is alone, hence
+    /// copies it in turn, and this copy is left to end.
     fn replace<M: Machine>(
         &self,
         fault: &Fault<'_, M>,
@@ -277,7 +278,7 @@ impl AddressSpace {
         new: Leaf,
     ) -> bool {
         let Fault { memory, page, .. } = *fault;
-        let flags = new.flags - PteFlags::WRITABLE;
+        let flags = new.flags - (PteFlags::WRITABLE | PteFlags::EXCLUSIVE);
         let shown = Pte::Mapped(Leaf { flags, ..new }).encode();
         memory.record(new.frame).get();
         let is_installed = exchange(entry, before, shown);
@@ -290,9 +291,9 @@ impl AddressSpace {
         is_installed
     }
 
-    /// [`Self::install`], where what comes to be stored must be noticed: the page becomes dirty, and then the entry such that it
-    /// may be stored through, with the file's books locked. Who takes the rights of entries away holds them too, after the page
-    /// became clean: either it finds this entry and takes its right, or the page is dirty again with it.
+    /// [`Self::install`], where what comes to be stored must be noticed: the page becomes dirty, and then the entry such
+    /// that it may be stored through, with the file's books locked. Who takes the rights of entries away holds them too,
+    /// after the page became clean: either it finds this entry and takes its right, or the page is dirty again with it.
     fn install_noticed<M: Machine>(
         &self,
         fault: &Fault<'_, M>,

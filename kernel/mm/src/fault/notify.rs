@@ -1,7 +1,8 @@
 //! A store to a shared mapping of a file on a disk: the file system learns of it first, and the page becomes dirty.
 //!
-//! Such entries are made without the right to store, and lose it whenever the page is written back. So the first store since
-//! then comes here. Without a place on the disk nothing is done: the caller asks for one, and the processor stores again.
+//! Such entries are made without the right to store, and lose it whenever the page is written back. So the first store
+//! since then comes here. Without a place on the disk nothing is done: the caller asks for one, and the processor stores
+//! again.
 use alloc::sync::Arc;
 
 use super::{Denial, Fault, Origin, Outcome, Path, Resolution};
@@ -31,7 +32,7 @@ pub(super) fn next_store<M: Machine>(
         Lookup::Ready(frame) => frame,
         Lookup::PastEnd => return Err(Outcome::Denied(Denial::PastEnd)),
         // It was dropped, and the entry is about to go.
-        Lookup::Reading | Lookup::Absent => return Err(Outcome::Busy),
+        Lookup::Reading | Lookup::Reserved | Lookup::Absent => return Err(Outcome::Busy),
     };
     need_place(fault, file, cached)?;
     fault.memory.put(cached);
@@ -43,8 +44,8 @@ pub(super) fn next_store<M: Machine>(
     ))
 }
 
-/// That the page in `frame`, which is held, has its place on the disk; else the hold passes to who looks for one. The page keeps
-/// its place for as long as it is in memory.
+/// That the page in `frame`, which is held, has its place on the disk; else the hold passes to who looks for one. The page
+/// keeps its place for as long as it is in memory.
 fn need_place<M: Machine>(
     fault: &Fault<'_, M>,
     file: &Arc<CachedFile>,

@@ -1,6 +1,6 @@
 //! The words of a fault: what was tried, and how it ended. Whoever calls `mm` carries the outcome out.
 use crate::error::{NoPage, OutOfMemory};
-use crate::page_cache::{Read, Room};
+use crate::page_cache::{Reached, Read, Room};
 
 /// What the faulting instruction tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +23,12 @@ pub enum Outcome {
     NeedsRead(Read),
     /// Someone else is reading that page: let them, then run the instruction again.
     Busy,
+    /// The page is there, and the first of those that were read before anybody asked for them: have more read, wait for
+    /// none, and run the instruction again.
+    ReadAhead(Reached),
     /// A store to a page of a file that has no place on its disk yet: ask the file system for one, which says so by
-    /// [`CachedFile::back`](crate::page_cache::CachedFile::back), and run the instruction again; SIGBUS where there is none.
+    /// [`CachedFile::back`](crate::page_cache::CachedFile::back), and run the instruction again; SIGBUS where there is
+    /// none.
     NeedsRoom(Room),
     /// The address lies below an area that grows down: call [`AddressSpace::grow_stack`], run the instruction again.
     NeedsGrowth,

@@ -6,6 +6,7 @@ use crate::mmap::{Mapping, Place};
 use crate::page::PAGE_SIZE;
 use crate::page_cache::{CachedFile, ReadResult, Source};
 use crate::page_table::Levels;
+use crate::pte::PteFlags;
 use crate::space::AddressSpace;
 use crate::testing::{Drawing, FIRST, mapping, memory, path, space};
 use crate::vma::{Backing, VmFlags};
@@ -153,4 +154,38 @@ fn no_fault_is_counted_that_never_passed_its_area() {
     assert_eq!(counted(), 0);
     drawing.fault(3, Access::Write);
     assert_eq!(counted(), 1);
+}
+
+#[test]
+fn no_store_is_left_to_the_processor_to_mark() {
+    for source in [Source::Memory, Source::Archive, Source::Disk] {
+        let memory = memory(32, Levels::Four);
+        let mut space = space(&memory);
+        let file = Arc::new(CachedFile::new(1, source, PAGE_SIZE));
+        let request = Mapping {
+            backing: Backing::File { file, offset: 0 },
+            ..mapping(
+                FIRST..FIRST + 1,
+                Place::Fixed,
+                VmFlags::READ | VmFlags::WRITE | VmFlags::SHARED,
+            )
+        };
+        space.mmap(&memory, request).expect("free");
+        let store = || space.handle_fault(&memory, FIRST.address(), Access::Write);
+        let outcome = match store() {
+            Outcome::NeedsRead(read) => {
+                read.complete(&memory, ReadResult::Filled);
+                store()
+            }
+            outcome => outcome,
+        };
+        let Outcome::Resolved(change) = outcome else {
+            panic!("{source:?}: {outcome:?}");
+        };
+        let leaf = crate::pte::Pte::decode(change.after)
+            .leaf()
+            .expect("mapped");
+        assert!(leaf.flags.contains(PteFlags::DIRTY), "{source:?}");
+        space.destroy(&memory);
+    }
 }

@@ -9,7 +9,7 @@ use core::ops::Range;
 
 use crate::error::Error;
 use crate::gather::Gather;
-use crate::machine::Machine;
+use crate::machine::{Machine, WORDS};
 use crate::memory::Memory;
 use crate::page::{self, PAGE_SIZE, Page};
 use crate::page_cache::{CachedFile, Read};
@@ -41,6 +41,9 @@ pub enum Advice {
     Mergeable,
     Unmergeable,
 }
+
+/// Pages and areas that MADV_WILLNEED looks at before others may have the space.
+const MOST_LOOKS: usize = WORDS;
 
 /// What a range of `madvise` comes to: its pages, none for no length.
 pub fn advised_pages(address: u64, length: u64) -> Result<Range<Page>, Error> {
@@ -111,27 +114,34 @@ impl AddressSpace {
         self.reflag(piece, new).map_err(|_| Error::TryAgain)
     }
 
-    /// MADV_WILLNEED: the next page of `pages` that has to be read, and the page behind it; `None` if none is left.
+    /// MADV_WILLNEED: the next page of `pages` that has to be read, if there is one among those that are looked at. What
+    /// was looked at goes from `pages`: as long as any are left, the caller gives way to others and asks again.
     pub fn next_to_read<M: Machine>(
         &self,
         memory: &Memory<M>,
-        pages: &Range<Page>,
-    ) -> Option<(Page, Read)> {
-        for vma in self.areas.within(pages) {
+        pages: &mut Range<Page>,
+    ) -> Option<Read> {
+        let all = pages.clone();
+        let mut looks = 0..MOST_LOOKS;
+        for vma in self.areas.within(&all) {
+            let wanted = page::intersection(&vma.pages(), &all);
+            pages.start = wanted.start;
+            looks.next()?;
             let Some(file) = file_to_read(vma) else {
                 continue;
             };
-            let wanted = page::intersection(&vma.pages(), pages);
-            for number in wanted.start.number()..wanted.end.number() {
-                let index = vma.file_index(Page::new(number))?;
-                if index >= file.size().div_ceil(PAGE_SIZE) {
-                    break;
-                }
+            while pages.start < wanted.end
+                && let Some(index) = vma.file_index(pages.start)
+                && index < file.pages()
+            {
+                looks.next()?;
+                pages.start = pages.start + 1;
                 if let Ok(Some(read)) = file.begin_read(memory, index) {
-                    return Some((Page::new(number + 1), read));
+                    return Some(read);
                 }
             }
         }
+        pages.start = pages.end;
         None
     }
 }
@@ -161,11 +171,17 @@ fn remove<M: Machine>(memory: &Memory<M>, vma: &Vma, piece: &Range<Page>) -> Res
 
 /// Whether the area can't take the advice.
 fn refuse(vma: &Vma, advice: Advice) -> Result<(), Error> {
-    let (is_anonymous, is_of_file) = (vma.backing.is_anonymous(), vma.backing.is_of_file());
+    let is_special = vma.flags.contains(VmFlags::SPECIAL);
+    let is_raw = vma.flags.contains(VmFlags::RAW);
+    // To Linux no file is behind what it put there.
+    let is_of_file = vma.backing.is_of_file() && !is_special;
+    let is_anonymous = vma.backing.is_anonymous();
     let is_read_in = file_to_read(vma).is_some();
     let is_locked = vma.flags.contains(VmFlags::LOCKED);
     let is_senseless = match advice {
-        Advice::DontNeed | Advice::Cold | Advice::PageOut => is_locked,
+        Advice::DontNeed | Advice::Cold | Advice::PageOut => is_locked || is_raw,
+        Advice::DontNeedLocked | Advice::DoFork => is_raw,
+        Advice::DoDump => is_special,
         Advice::Free => is_locked || !is_anonymous,
         Advice::Remove => is_locked || !is_of_file,
         Advice::WipeOnFork => is_of_file,
@@ -195,8 +211,10 @@ fn noted(vma: &Vma, advice: Advice) -> VmFlags {
         Advice::NoHugePage => (VmFlags::HUGE, VmFlags::NO_HUGE),
         Advice::DontDump => (nothing, VmFlags::DONT_DUMP),
         Advice::DoDump => (VmFlags::DONT_DUMP, nothing),
-        // As on Linux what is shared already does without, in silence.
-        Advice::Mergeable if vma.flags.contains(VmFlags::SHARED) => (nothing, nothing),
+        // As on Linux what is shared already, or the kernel's, does without, in silence.
+        Advice::Mergeable if vma.flags.intersects(VmFlags::SHARED | VmFlags::SPECIAL) => {
+            (nothing, nothing)
+        }
         Advice::Mergeable => (nothing, VmFlags::MERGEABLE),
         Advice::Unmergeable => (VmFlags::MERGEABLE, nothing),
         _ => (nothing, nothing),

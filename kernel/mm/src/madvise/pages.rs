@@ -104,7 +104,8 @@ impl AddressSpace {
         zapped
     }
 
-    /// Gives the entries of `pages` the flags that `change` has for them; `note` hears of each leaf that changed, as it was.
+    /// Gives the entries of `pages` the flags that `change` has for them; `note` hears of each leaf that changed, as it
+    /// was.
     fn change_leaves<M: Machine>(
         &self,
         gather: &mut Gather<'_, M>,

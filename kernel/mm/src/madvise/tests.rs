@@ -1,4 +1,6 @@
 //! Notes split and merge areas; pages are lost where the program said so, and nowhere else.
+mod will_need;
+
 use alloc::sync::Arc;
 
 use super::Advice;
@@ -232,14 +234,13 @@ fn only_what_can_be_read_again_is_paged_out() {
     space.mmap(memory, request).expect("free");
     let mut rest = FIRST..FIRST + 7;
     for index in 0..2 {
-        let next = space.next_to_read(memory, &rest);
-        let (next, read) = next.expect("it is not in memory");
-        assert_eq!((next, read.index()), (FIRST + 5 + index, index));
+        let read = space.next_to_read(memory, &mut rest);
+        let read = read.expect("it is not in memory");
+        assert_eq!((rest.start, read.index()), (FIRST + 5 + index, index));
         read.complete(memory, ReadResult::Filled);
-        rest.start = next;
     }
-    let next = space.next_to_read(memory, &rest);
-    assert!(next.is_none(), "the file ends there");
+    let next = space.next_to_read(memory, &mut rest);
+    assert!(next.is_none() && rest.is_empty(), "the file ends there");
     drawing.fault(4, Access::Read);
     assert_eq!(drawing.space.resident_pages(&drawing.memory), 3);
     let got = advise(&mut drawing, 0, 6, Advice::PageOut);
@@ -271,7 +272,7 @@ fn what_lives_in_memory_alone_is_never_read_in() {
     let (space, memory) = (&mut drawing.space, &drawing.memory);
     space.mmap(memory, request).expect("free");
     let free = memory.free_frames();
-    let next = space.next_to_read(memory, &pages);
+    let next = space.next_to_read(memory, &mut pages.clone());
     assert!(next.is_none(), "no device has it");
     assert_eq!(memory.free_frames(), free);
     drawing.unmap("--        ").expect("allowed");

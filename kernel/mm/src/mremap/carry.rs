@@ -52,6 +52,9 @@ impl AddressSpace {
         if !flags.contains(RemapFlags::DONT_UNMAP) {
             return Ok(());
         }
+        if let Some(vma) = self.areas.at(from.start) {
+            vma.may_go(flags)?;
+        }
         let (added, replaced) = (self.books_of(from), self.books_of(to));
         if self.may_expand(added.mapped.saturating_sub(replaced.mapped))
             && (added.data == 0 || self.may_add_data(added.data.saturating_sub(replaced.data)))

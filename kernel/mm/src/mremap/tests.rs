@@ -379,7 +379,7 @@ fn no_limit_counts_more_than_the_area_that_moves() {
     assert_eq!(moved, Err(Error::OutOfMemoryMidway));
     assert!(it.space.areas.at(FIRST + 3).is_none(), "it is gone by then");
     assert_eq!(bytes(&it, 0..3), [0, 2, 1]);
-    it.space.limits.data = 0;
+    (it.space.limits.data, it.space.limits.data_hard) = (0, 0);
     let moved = remap(&mut it, (5, 1), (7, 1), KEEP);
     assert_eq!(moved, Ok(7), "what is no data is under no limit of data");
     it.unmap("----------").expect("allowed");

@@ -2,7 +2,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::slot::{ABSENT, BACKED, DIRTY, PRESENT, READING, WRITEBACK};
+use super::slot::{ABSENT, BACKED, DIRTY, PRESENT, READING, RESERVED, WRITEBACK};
 use super::{CachedFile, Source};
 use crate::machine::Machine;
 use crate::memory::Memory;
@@ -16,8 +16,8 @@ impl CachedFile {
         self.check_marks(memory)
     }
 
-    /// No page stays behind the end of a file that can be cut short, but for those that were reserved there, and those that are
-    /// on their way.
+    /// No page stays behind the end of a file that can be cut short, but for those that were reserved there, and those that
+    /// are on their way.
     fn check_end<M: Machine>(&self, memory: &Memory<M>) -> Result<(), String> {
         let behind = match self.source {
             Source::Archive => None,
@@ -42,6 +42,7 @@ impl CachedFile {
             let bits = slot.load(Acquire);
             self.check_slot(index, bits)?;
             self.check_tail(memory, index, bits)?;
+            self.check_reserved(memory, index, bits)?;
             present += u64::from(bits & PRESENT != 0);
             dirty += u64::from(bits & DIRTY != 0);
             written += u64::from(bits & WRITEBACK != 0);
@@ -66,7 +67,8 @@ impl CachedFile {
         let is_sound = has(PRESENT) != has(READING)
             && (has(PRESENT) || !has(DIRTY | WRITEBACK | BACKED))
             && (has(BACKED) || !has(DIRTY | WRITEBACK))
-            && (self.source == Source::Disk || !has(BACKED));
+            && (self.source == Source::Disk || !has(BACKED))
+            && (self.source != Source::Disk && has(PRESENT) || !has(RESERVED));
         if is_sound {
             return Ok(());
         }
@@ -101,6 +103,32 @@ impl CachedFile {
                 self.id
             )),
         }
+    }
+
+    /// What is reserved is zeroes, which nobody but its slot leads to.
+    fn check_reserved<M: Machine>(
+        &self,
+        memory: &Memory<M>,
+        index: u64,
+        bits: u64,
+    ) -> Result<(), String> {
+        if bits & RESERVED == 0 {
+            return Ok(());
+        }
+        let frame = super::frame(bits);
+        let record = memory.record(frame);
+        let holders = (record.references(), record.mappings());
+        let mut stored = None;
+        memory.machine.occupied(frame, |number, word| {
+            stored.get_or_insert((number, word));
+        });
+        if holders == (1, 0) && stored.is_none() {
+            return Ok(());
+        }
+        Err(format!(
+            "page {index} of file {} is reserved, but has (holders, entries) {holders:?} and {stored:x?}",
+            self.id
+        ))
     }
 
     /// The first page from `index` on that is in memory and not on its way anywhere.

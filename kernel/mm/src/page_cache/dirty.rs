@@ -1,16 +1,16 @@
 //! Pages that differ from what the disk has.
 //!
 //! A page becomes dirty by a store through an entry, which the fault notices because no entry of a clean page may be stored
-//! through, or by a call that copied into it. Either needs a place on the disk first ([`CachedFile::back`]): what is dirty can
-//! always be written, so only calls and faults meet a full disk, never the writing back.
+//! through, or by a call that copied into it. Either needs a place on the disk first ([`CachedFile::back`]): what is dirty
+//! can always be written, so only calls and faults meet a full disk, never the writing back.
 //!
 //! ```text
 //!  read: Filled    BACKED --- store, copy --+
 //!                                           +--> BACKED DIRTY --- begin_writeback --> BACKED WRITEBACK --- complete --> BACKED
 //!  read: Hole      -  ------- back ---------+    entries may store                   none may; a store makes it DIRTY too
 //! ```
-//! A place that was just found holds what some other file left there. So a page that gets one is dirty at once, whether or not
-//! the store that asked for it ever comes.
+//! A place that was just found holds what some other file left there. So a page that gets one is dirty at once, whether or
+//! not the store that asked for it ever comes.
 use alloc::sync::Arc;
 
 use super::slot::{ABSENT, BACKED, DIRTY, PRESENT, WRITEBACK, shows};
@@ -79,10 +79,10 @@ impl Room {
 }
 
 impl CachedFile {
-    /// Notes that all of page `index` that the file reaches to has its place on the disk now, some of it only just: the page is
-    /// dirty from here on. False where it is not in memory: then the caller sees to it that zeroes stand in what was found.
-    /// [`Room`] keeps it there, and so does [`Self::hold`]. The caller keeps the file's length from changing since it looked for
-    /// a place.
+    /// Notes that all of page `index` that the file reaches to has its place on the disk now, some of it only just: the
+    /// page is dirty from here on. False where it is not in memory: then the caller sees to it that zeroes stand in what
+    /// was found. [`Room`] keeps it there, and so does [`Self::hold`]. The caller keeps the file's length from changing
+    /// since it looked for a place.
     pub fn back<M: Machine>(&self, memory: &Memory<M>, index: u64) -> bool {
         let Some(slot) = self.pages.slot(memory, index) else {
             return false;
@@ -98,7 +98,7 @@ impl CachedFile {
     pub fn hold<M: Machine>(&self, memory: &Memory<M>, index: u64) -> Option<Frame> {
         match self.lookup(memory, index) {
             Lookup::Ready(frame) => Some(frame),
-            Lookup::Reading | Lookup::Absent | Lookup::PastEnd => None,
+            Lookup::Reading | Lookup::Reserved | Lookup::Absent | Lookup::PastEnd => None,
         }
     }
 
@@ -141,9 +141,9 @@ impl CachedFile {
 
     /// Makes page `index` dirty, if it is `frame` still.
     ///
-    /// Who stored by himself, and holds the frame, calls this afterwards: a writing back that came in between wrote some of the
-    /// bytes, and the next one writes all. Who lets an entry store calls it before, and holds the books until the entry is set:
-    /// whoever takes the rights of all entries away, after the mark, finds both or neither.
+    /// Who stored by himself, and holds the frame, calls this afterwards: a writing back that came in between wrote some of
+    /// the bytes, and the next one writes all. Who lets an entry store calls it before, and holds the books until the entry
+    /// is set: whoever takes the rights of all entries away, after the mark, finds both or neither.
     pub(crate) fn make_dirty<M: Machine>(
         &self,
         memory: &Memory<M>,

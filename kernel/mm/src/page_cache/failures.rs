@@ -37,8 +37,8 @@ impl CachedFile {
         Seen(if now & TOLD == 0 { 0 } else { now })
     }
 
-    /// Whether a write has failed since `seen`, which knows of it from now on: EIO, once. fsync(2), msync(2) and their like ask,
-    /// once nothing that they wait for is on its way any more.
+    /// Whether a write has failed since `seen`, which knows of it from now on: EIO, once. fsync(2), msync(2) and their like
+    /// ask, once nothing that they wait for is on its way any more.
     pub fn has_failed_since(&self, seen: &mut Seen) -> bool {
         let now = self.failures.0.load(SeqCst);
         if now == seen.0 {

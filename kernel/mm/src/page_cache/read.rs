@@ -1,18 +1,18 @@
 //! Reads that faults ask for: mm begins them, somebody who can wait performs them.
 //!
-//! A read ends with the lock of the seals held, as a change of the file's length is made: a truncation either finds the page
-//! ready, or is over before the page becomes so. Hence no read brings back what a file has lost.
+//! A read ends with the lock of the seals held, as a change of the file's length is made: a truncation either finds the
+//! page ready, or is over before the page becomes so. Hence no read brings back what a file has lost.
 use alloc::sync::Arc;
 
 use super::slot::{ABSENT, BACKED, PRESENT, READING};
-use super::{CachedFile, Lookup, Source};
+use super::{CachedFile, Lookup, Pattern, Source};
 use crate::error::OutOfMemory;
 use crate::frame::{Frame, Use};
 use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::page::PAGE_SIZE;
 use crate::remote;
-use crate::sync::atomic::Ordering::{AcqRel, Relaxed, Release, SeqCst};
+use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use crate::sync::atomic::fence;
 
 /// A read that someone took on: fill the frame with the page's bytes and complete it. What lies behind the end of the file
@@ -23,6 +23,7 @@ pub struct Read {
     pub(super) file: Arc<CachedFile>,
     pub(super) index: u64,
     pub(super) frame: Frame,
+    pub(crate) pattern: Pattern,
 }
 
 /// How a read ended.
@@ -47,6 +48,10 @@ impl CachedFile {
             return Ok(None);
         }
         let slot = self.pages.slot_or_create(memory, index)?;
+        // No frame is cleared for a page that is there.
+        if slot.load(Acquire) != ABSENT {
+            return Ok(None);
+        }
         let frame = memory.allocate_zeroed(Use::File)?;
         let reading = frame.address() | READING;
         if slot
@@ -67,6 +72,7 @@ impl CachedFile {
             file: self.clone(),
             index,
             frame,
+            pattern: Pattern::Unknown,
         }))
     }
 
@@ -90,7 +96,7 @@ impl CachedFile {
     }
 
     /// Fills `buffer` with bytes from `at` on, as far as their page and the file go, and returns how many; `None` where the
-    /// page has to be read first.
+    /// page has to be read first. For files that are read in.
     pub fn read_ready<M: Machine>(
         &self,
         memory: &Memory<M>,
@@ -108,7 +114,7 @@ impl CachedFile {
                 Some(count)
             }
             Lookup::PastEnd => Some(0),
-            Lookup::Absent | Lookup::Reading => None,
+            Lookup::Absent | Lookup::Reading | Lookup::Reserved => None,
         }
     }
 }
@@ -124,6 +130,11 @@ impl Read {
         self.index
     }
 
+    /// In which order the area that asked will need pages, as it was said to.
+    pub fn pattern(&self) -> Pattern {
+        self.pattern
+    }
+
     /// Where to: a frame of zeroes.
     pub fn frame(&self) -> Frame {
         self.frame
@@ -131,7 +142,9 @@ impl Read {
 
     /// Makes the page ready, or absent again.
     pub fn complete<M: Machine>(self, memory: &Memory<M>, result: ReadResult) {
-        let Self { file, index, frame } = self;
+        let Self {
+            file, index, frame, ..
+        } = self;
         if let Some(slot) = file.pages.slot(memory, index) {
             let _length_stays = file.seals.lock();
             if result == ReadResult::Failed || !file.has_page(index) {

@@ -1,13 +1,17 @@
-//! A slot of a file's index: the address of the page's frame, and marks below it. All of a page's state is this one word, so
-//! that it changes by one compare-and-set.
+//! A slot of a file's index: the address of the page's frame, and marks below it. All of a page's state is this one word,
+//! so that it changes by one compare-and-set.
 //!
 //! ```text
-//!  63 ........ 12   4       3          2      1        0
-//!  frame number     BACKED  WRITEBACK  DIRTY  READING  PRESENT      all 0: absent
+//!  63 ........ 12   5         4       3          2      1        0
+//!  frame number     RESERVED  BACKED  WRITEBACK  DIRTY  READING  PRESENT      all 0: absent
 //! ```
-//! The last three marks are for files on a disk. DIRTY and WRITEBACK are the page's, hence only beside PRESENT; what is DIRTY
-//! is BACKED. Whoever sets a mark holds the frame or the lock of the file's books, and only [`READING`] and [`WRITEBACK`] keep
-//! a page from being dropped.
+//! Three marks are for files on a disk. DIRTY and WRITEBACK are the page's, hence only beside PRESENT; what is DIRTY
+//! is BACKED. Whoever sets a mark holds the frame or the lock of the file's books, and only [`READING`] and [`WRITEBACK`]
+//! keep a page from being dropped.
+//!
+//! RESERVED is for files in memory: fallocate took the frame, and nobody has come for it. It is zeroes, and the slot alone
+//! leads to it, so who reads needs no look at it. The mark comes with the frame, and goes for good when somebody wants the
+//! page.
 use super::Lookup;
 use crate::frame::Frame;
 use crate::machine::Machine;
@@ -27,6 +31,8 @@ pub(super) const DIRTY: u64 = 1 << 2;
 pub(super) const WRITEBACK: u64 = 1 << 3;
 /// The file system has a place on the disk for all of it that the file reaches to: it may become dirty.
 pub(super) const BACKED: u64 = 1 << 4;
+/// It is in memory, but for all who look still a hole: see [`Lookup::Reserved`].
+pub(super) const RESERVED: u64 = 1 << 5;
 
 /// The state in `slot`.
 pub(super) fn look<M: Machine>(memory: &Memory<M>, slot: &AtomicU64) -> Lookup {
@@ -35,8 +41,12 @@ pub(super) fn look<M: Machine>(memory: &Memory<M>, slot: &AtomicU64) -> Lookup {
         if bits == ABSENT {
             return Lookup::Absent;
         }
-        if bits & READING != 0 {
-            return Lookup::Reading;
+        if bits & (READING | RESERVED) != 0 {
+            return if bits & READING != 0 {
+                Lookup::Reading
+            } else {
+                Lookup::Reserved
+            };
         }
         // Whoever takes the page out of the cache may free the frame right now.
         let frame = frame(bits);
@@ -51,7 +61,12 @@ pub(super) fn frame(bits: u64) -> Frame {
     Frame::from_number((bits >> PAGE_SHIFT) as u32)
 }
 
-/// Whether a slot says that its page is in memory, in `frame`.
+/// Whether a slot says that its page is in memory for all to see.
+pub(super) fn is_ready(bits: u64) -> bool {
+    bits & (PRESENT | RESERVED) == PRESENT
+}
+
+/// Whether a slot says that its page is in memory, in `frame`. Of a page that is reserved nobody has the frame.
 pub(super) fn shows(bits: u64, frame: Frame) -> bool {
     const MARKS: u64 = DIRTY | WRITEBACK | BACKED;
     bits & !MARKS == frame.address() | PRESENT

@@ -1,6 +1,7 @@
-//! A file on a disk, drawn. Each character is a page: in the cache `.` absent, `r` being read, `h` a hole, `c` clean, `d` dirty,
-//! `w` on its way to the disk, `b` both of the last two; in the space that shares the file `.` no entry, `r` one that may be
-//! read, `w` one that may be stored through.
+//! A file on a disk, drawn. Each character is a page: in the cache `.` absent, `r` being read, `h` a hole, `c` clean, `d`
+//! dirty, `w` on its way to the disk, `b` both of the last two; in the space that shares the file `.` no entry, `r` one
+//! that may be read, `w` one that may be stored through.
+mod ahead;
 mod evict;
 mod length;
 mod store;

@@ -8,8 +8,8 @@
 //!  -            may not       faults: DIRTY
 //! ```
 //! The mark changes first and the rights go second: a store that comes in between is written, one that comes later is
-//! noticed. The other way round a store between the two would be in the frame, on no disk, and in no mark. The write is handed
-//! out when no CPU can store unnoticed any more.
+//! noticed. The other way round a store between the two would be in the frame, on no disk, and in no mark. The write is
+//! handed out when no CPU can store unnoticed any more.
 use alloc::sync::Arc;
 use core::ops::Range;
 
@@ -47,8 +47,8 @@ impl CachedFile {
     /// Takes on the writing of the first page of `range` that is dirty and not on its way to the disk already; `None` where
     /// there is none.
     ///
-    /// Who wants all that is dirty now on the disk begins every write and waits until no page of `range` is on its way, twice:
-    /// what was stored while an older write was on its way is in the second round.
+    /// Who wants all that is dirty now on the disk begins every write and waits until no page of `range` is on its way,
+    /// twice: what was stored while an older write was on its way is in the second round.
     pub fn begin_writeback<M: Machine>(
         self: &Arc<Self>,
         memory: &Memory<M>,
@@ -103,8 +103,8 @@ impl CachedFile {
         }
     }
 
-    /// Makes the page in `slot` one that is on its way to the disk, and that nobody stores to unnoticed; its frame. The length
-    /// stays meanwhile: what lies behind it is nobody's, and never leaves memory.
+    /// Makes the page in `slot` one that is on its way to the disk, and that nobody stores to unnoticed; its frame. The
+    /// length stays meanwhile: what lies behind it is nobody's, and never leaves memory.
     fn prepare_write<M: Machine>(
         &self,
         memory: &Memory<M>,
@@ -187,7 +187,8 @@ impl Write {
         self.index
     }
 
-    /// What is written: all of the frame. The cache holds it until the write is completed; programs may store to it meanwhile.
+    /// What is written: all of the frame. The cache holds it until the write is completed; programs may store to it
+    /// meanwhile.
     pub fn frame(&self) -> Frame {
         self.frame
     }

@@ -12,6 +12,7 @@ use crate::page::Page;
 use crate::pte::{Leaf, Pte};
 use crate::space::AddressSpace;
 use crate::sync::atomic::Ordering::Acquire;
+use crate::vma::VmFlags;
 
 const PRESENT: u64 = 1 << 63;
 const SWAPPED: u64 = 1 << 62;
@@ -42,6 +43,11 @@ pub fn pagemap<M: Machine>(
         let entry = Pte::decode(entry.load(Acquire));
         words[(page - first) as usize] = word(memory, entry, frames);
     });
+    let pages = first..end;
+    let areas = space.areas().within(&pages);
+    for vma in areas.filter(|vma| vma.flags.contains(VmFlags::RAW)) {
+        words[(vma.start - first) as usize] = 0;
+    }
 }
 
 fn word<M: Machine>(memory: &Memory<M>, entry: Pte, frames: Frames) -> u64 {

@@ -73,6 +73,9 @@ enum Contents {
 impl Usage {
     /// Adds the pages of `vma`, an area of `space`.
     pub fn add<M: Machine>(&mut self, space: &AddressSpace, memory: &Memory<M>, vma: &Vma) {
+        if vma.flags.contains(VmFlags::RAW) {
+            return;
+        }
         let file = vma.file().filter(|file| file.dirty_pages() > 0);
         space
             .table()

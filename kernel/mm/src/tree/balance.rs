@@ -2,6 +2,8 @@
 //!
 //! On the way back to the top a change stops mattering soon, in a large tree after a few levels: a node whose height and
 //! summary are what they were has nothing to say to those above it.
+use core::cmp::Ordering;
+
 use super::{Item, NIL, Node, Tree};
 
 /// A subtree after a change below its top.
@@ -52,6 +54,7 @@ impl<T: Item> Tree<T> {
     }
 
     /// What `at` should know of its subtree, from what its children know.
+    #[inline(always)]
     pub(super) fn below(&self, at: u32) -> Below<T::Summary> {
         let node = self.node(at);
         let (left, right) = (self.get(node.left), self.get(node.right));
@@ -85,7 +88,7 @@ impl<T: Item> Tree<T> {
         let Some(node) = self.get(at) else {
             return Changed::news(new);
         };
-        if key < node.item().key() {
+        if key.cmp(&node.item().key()).is_lt() {
             let left = self.insert_below(node.left, new, key);
             self.look_at(at, Side::Left, left)
         } else {
@@ -99,14 +102,17 @@ impl<T: Item> Tree<T> {
         let Some(node) = self.get(at) else {
             return (Changed::news(NIL), NIL);
         };
-        let (here, left, right) = (node.item().key(), node.left, node.right);
-        if key < here {
-            let (left, gone) = self.remove_below(left, key);
-            return (self.look_at(at, Side::Left, left), gone);
-        }
-        if here < key {
-            let (right, gone) = self.remove_below(right, key);
-            return (self.look_at(at, Side::Right, right), gone);
+        let (left, right) = (node.left, node.right);
+        match key.cmp(&node.item().key()) {
+            Ordering::Less => {
+                let (left, gone) = self.remove_below(left, key);
+                return (self.look_at(at, Side::Left, left), gone);
+            }
+            Ordering::Greater => {
+                let (right, gone) = self.remove_below(right, key);
+                return (self.look_at(at, Side::Right, right), gone);
+            }
+            Ordering::Equal => {}
         }
         if left == NIL || right == NIL {
             return (Changed::news(if left == NIL { right } else { left }), at);
@@ -167,29 +173,43 @@ impl<T: Item> Tree<T> {
         self.balance(at)
     }
 
-    /// Restores the height rule at `at`, whose children keep it.
+    /// Restores the height rule at `at`, whose children keep it. Of a change in a large tree this is most of the cost, once
+    /// for each level: what is rare is elsewhere.
     fn balance(&mut self, at: u32) -> Changed {
         let below = self.below(at);
-        if below.left > below.right + 1 {
-            let left = self.node(at).left;
-            let (outer, inner) = self.children(left);
-            if self.height(outer) < self.height(inner) {
-                let raised = self.rotate_left(left);
-                self.node_mut(at).left = raised;
-            }
-            return Changed::news(self.rotate_right(at));
-        }
-        if below.right > below.left + 1 {
-            let right = self.node(at).right;
-            let (inner, outer) = self.children(right);
-            if self.height(outer) < self.height(inner) {
-                let raised = self.rotate_right(right);
-                self.node_mut(at).right = raised;
-            }
-            return Changed::news(self.rotate_left(at));
+        if below.left.abs_diff(below.right) > 1 {
+            let higher = match below.left > below.right {
+                true => Side::Left,
+                false => Side::Right,
+            };
+            return Changed::news(self.turn(at, higher));
         }
         let is_news = self.note(at, &below);
         Changed { top: at, is_news }
+    }
+
+    /// Puts the child of `at` that is too high on top, or that one's inner child: the top then.
+    #[cold]
+    fn turn(&mut self, at: u32, higher: Side) -> u32 {
+        let (left, right) = self.children(at);
+        match higher {
+            Side::Left => {
+                let (outer, inner) = self.children(left);
+                if self.height(outer) < self.height(inner) {
+                    let raised = self.rotate_left(left);
+                    self.node_mut(at).left = raised;
+                }
+                self.rotate_right(at)
+            }
+            Side::Right => {
+                let (inner, outer) = self.children(right);
+                if self.height(outer) < self.height(inner) {
+                    let raised = self.rotate_right(right);
+                    self.node_mut(at).right = raised;
+                }
+                self.rotate_left(at)
+            }
+        }
     }
 
     fn rotate_left(&mut self, at: u32) -> u32 {

@@ -1,7 +1,7 @@
 //! Disks by NVM Express (specification 1.4): one controller, its first namespace, one pair of rings beside the admin's.
 //!
-//! The controller is told no address but those of its own rings and of frames on their way, which stay until it has answered
-//! or was cut off. Set-up polls, and has an end; after that nothing here waits.
+//! The controller is told no address but those of its own rings and of frames on their way, which stay until it has
+//! answered or was cut off. Set-up polls, and has an end; after that nothing here waits.
 mod queue;
 
 use alloc::vec::Vec;

@@ -1,6 +1,7 @@
 //! A pair of rings in memory: commands to a controller, completions from it (NVM Express 1.4, section 4).
 //!
-//! Both are a frame each and are seen as words, like all memory that others change. Numbers of doorbells are the pair's own.
+//! Both are a frame each and are seen as words, like all memory that others change. Numbers of doorbells are the pair's
+//! own.
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use abi::Errno;

@@ -1,7 +1,7 @@
 //! Commands on their way to the device and back: the ring's descriptors lead to frames, without a copy.
 //!
-//! A command is a header, pieces of frames, and a byte for the answer (virtio 1.2, section 5.2.6). Header and answer of each
-//! lie in one frame of the queue's own, as does nothing else.
+//! A command is a header, pieces of frames, and a byte for the answer (virtio 1.2, section 5.2.6). Header and answer of
+//! each lie in one frame of the queue's own, as does nothing else.
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;

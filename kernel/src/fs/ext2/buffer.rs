@@ -5,23 +5,48 @@
 //! only that is read and written. The price: `/dev/vda` does not show what is not written yet.
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
+use core::sync::atomic::{
+    AtomicBool, AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+};
 
 use abi::Errno;
 use mm::page_cache::CachedFile;
 use mm::{PAGE_SIZE, remote};
 
+use super::freed::{Freed, Full};
 use crate::arch::memory::memory;
 use crate::block::{Parts, SECTOR, Volume};
 use crate::fs::inode::{Whereabouts, extend};
 use crate::fs::paged::{self, Owner, bytes};
 
-/// Above the numbers of inodes, which have 32 bits.
-const NUMBER: u64 = 1 << 32;
+/// Above the numbers of inodes, which have 32 bits: one for each buffer, so that none finds the pages of a volume that was
+/// left.
+static NUMBERS: AtomicU64 = AtomicU64::new(1 << 32);
 
 /// The pages of a volume's blocks.
 pub(super) struct Buffer {
     file: Arc<CachedFile>,
     block_size: u64,
+    common: Arc<Common>,
+}
+
+/// What the buffer and the owner of its pages share.
+struct Common {
+    freed: Freed,
+    /// A block could not be written. Who goes on from what memory has builds on what the disk lacks, so nothing is changed
+    /// any more, and nobody is told that anything is safe.
+    has_failed: AtomicBool,
+}
+
+impl Common {
+    fn check(&self) -> Result<(), Errno> {
+        if self.has_failed.load(SeqCst) {
+            return Err(Errno::EIO);
+        }
+        Ok(())
+    }
 }
 
 /// Whose these pages are.
@@ -29,6 +54,8 @@ struct Blocks {
     disk: &'static Volume,
     device: u64,
     block_size: u64,
+    number: u64,
+    common: Arc<Common>,
 }
 
 impl Buffer {
@@ -38,16 +65,24 @@ impl Buffer {
         device: u64,
         block_size: u64,
     ) -> Result<Self, Errno> {
+        let common = Common {
+            freed: Freed::new(),
+            has_failed: AtomicBool::new(false),
+        };
+        let common = Arc::try_new(common).map_err(|_| Errno::ENOMEM)?;
         let owner = Blocks {
             disk,
             device,
             block_size,
+            number: NUMBERS.fetch_add(1, Relaxed),
+            common: common.clone(),
         };
         let owner = Arc::try_new(owner).map_err(|_| Errno::ENOMEM)?;
         let size = disk.size() / block_size * PAGE_SIZE;
         Ok(Self {
             file: paged::open(owner, size)?,
             block_size,
+            common,
         })
     }
 
@@ -72,6 +107,7 @@ impl Buffer {
     fn write_part(&self, at: u64, mut bytes: &[u8]) -> Result<(), Errno> {
         let file = &self.file;
         let index = at / PAGE_SIZE;
+        self.common.check()?;
         if index >= file.pages() {
             return Err(Errno::EIO);
         }
@@ -149,7 +185,8 @@ impl ext2::Disk for Buffer {
             paged.begin_writing(&self.file, &(index..index + 1));
             self.wait_written(index);
         }
-        let flushed = paged.owner().volume().drive.flush();
+        let written = self.common.check();
+        let flushed = written.and_then(|()| paged.owner().volume().drive.flush());
         flushed.map_err(error)
     }
 
@@ -160,6 +197,26 @@ impl ext2::Disk for Buffer {
             let _ = self.file.punch_hole(memory(), at..at + PAGE_SIZE);
             self.wait_written(at / PAGE_SIZE);
         }
+    }
+
+    fn freed(&self, blocks: Range<u64>) -> Result<(), ext2::Error> {
+        match self.common.freed.note(blocks) {
+            Ok(()) => Ok(()),
+            // Nothing but this has to be withheld then, and not even this.
+            Err(Full) => paged::write_books(&self.file).map_err(error),
+        }
+    }
+
+    fn withhold(&self, first: u64, bits: &mut [u8]) {
+        self.common.freed.mark(first, bits);
+    }
+
+    fn settle(&self) -> Result<bool, ext2::Error> {
+        if self.common.freed.is_empty() {
+            return Ok(false);
+        }
+        paged::write_books(&self.file).map_err(error)?;
+        Ok(true)
     }
 }
 
@@ -172,12 +229,29 @@ impl Owner for Blocks {
         parts.push(0, self.block_size, index * (self.block_size / SECTOR))
     }
 
+    fn note_failure(&self) {
+        if !self.common.has_failed.swap(true, SeqCst) {
+            log::error!(
+                "ext2: a volume's own block could not be written: nothing of it is changed any more"
+            );
+        }
+    }
+
+    fn begin_settling(&self) -> Result<u64, Errno> {
+        self.common.check()?;
+        Ok(self.common.freed.begin_settling())
+    }
+
+    fn settled(&self, turn: u64) {
+        self.common.freed.settled(turn);
+    }
+
     fn may_grow(&self) -> bool {
         false
     }
 
     fn identity(&self) -> (u64, u64) {
-        (self.device, NUMBER)
+        (self.device, self.number)
     }
 
     /// Nobody can map it.

@@ -11,7 +11,7 @@ use mm::page_cache::CachedFile;
 use super::Node;
 use super::volume::Volume;
 use crate::block::{self, Parts, SECTOR};
-use crate::fs::gate::Gate;
+use crate::fs::gate::{Gate, Turn};
 use crate::fs::inode::{self, Name, Unnamed, Whereabouts};
 use crate::fs::mount;
 use crate::fs::paged::Owner;
@@ -26,7 +26,8 @@ pub(super) struct Card {
     is_removed: AtomicBool,
     /// It never had a name, and may still get one.
     may_be_named: AtomicBool,
-    /// Held by a write, which is whole for all other writes, and by what else changes the length or gives pages blocks.
+    /// Held by a write, which is whole for all other writes, and by what else changes the length, gives pages blocks, or
+    /// needs them to stay.
     pub(super) writing: Gate<()>,
     entry: IrqLock<Entry>,
     pub(super) node: IrqLock<Weak<Node>>,
@@ -164,6 +165,10 @@ impl Owner for Card {
             }
             Ok(())
         })
+    }
+
+    fn places_stay(&self) -> Option<Turn<'_, ()>> {
+        Some(self.writing.enter())
     }
 
     fn make_room(&self, file: &Arc<CachedFile>, index: u64) -> Result<(), Errno> {

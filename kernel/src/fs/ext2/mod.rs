@@ -8,7 +8,9 @@
 //! anywhere, and done by the next who enters the volume.
 mod buffer;
 mod card;
+mod direct;
 mod directory;
+mod freed;
 mod open;
 mod recent;
 mod regular;
@@ -120,6 +122,7 @@ impl Inode for Node {
                 _ => known.size,
             },
             block_size: self.volume().block_size(),
+            direct_unit: self.regular().map_or(0, |_| self.volume().disk().unit()),
             blocks: known.sectors.into(),
             accessed: time(attributes.accessed),
             modified: time(attributes.modified),

@@ -3,11 +3,11 @@ use alloc::sync::Arc;
 use core::ops::Range;
 
 use abi::Errno;
-use abi::general::{O_ACCMODE, O_DSYNC, O_RDONLY};
+use abi::general::{O_ACCMODE, O_RDONLY};
 use mm::page_cache::CachedFile;
 
-use super::Node;
 use super::regular::Regular;
+use super::{Node, direct};
 use crate::fs::buffers::Buffers;
 use crate::fs::gate::Turn;
 use crate::fs::inode::Inode;
@@ -79,6 +79,23 @@ impl Kind for Opened {
         self.reader.read(self.regular().pages(), at, into)
     }
 
+    fn read_direct(&self, at: u64, into: &mut Buffers<'_>) -> Result<Step, Errno> {
+        if self.mount.notes_access() {
+            self.node.note_access();
+        }
+        paged::direct::read(self.regular().pages(), at, into)?;
+        Ok(Step::Done)
+    }
+
+    fn write_direct(&self, at: u64, from: &mut Buffers<'_>) -> Result<Step, Errno> {
+        if at >= MAX_SIZE && from.left() > 0 {
+            return Err(Errno::EFBIG);
+        }
+        from.limit(MAX_SIZE - at);
+        direct::write(self.regular(), &self.node.card, at, from)?;
+        Ok(Step::Done)
+    }
+
     fn writers_turn(&self) -> Option<Turn<'_, ()>> {
         Some(self.node.card.writing.enter())
     }
@@ -92,13 +109,11 @@ impl Kind for Opened {
         }
         flusher::balance()?;
         let most = from.left().min(MAX_SIZE - at) as usize;
-        let before = from.moved();
-        let step = self.regular().write(&self.node.card, at, most, from)?;
-        if self.flags & O_DSYNC != 0 {
-            let end = at + (from.moved() - before);
-            paged::sync(self.regular().pages(), &(at..end))?;
-        }
-        Ok(step)
+        self.regular().write(&self.node.card, at, most, from)
+    }
+
+    fn reader(&self) -> Option<&Reader> {
+        Some(&self.reader)
     }
 
     fn pages(&self) -> Option<&Arc<CachedFile>> {

@@ -88,7 +88,7 @@ impl Regular {
     }
 
     /// Says on the disk what a write has changed.
-    fn note_change(&self, card: &Card, before: u64) -> Result<(), Errno> {
+    pub(super) fn note_change(&self, card: &Card, before: u64) -> Result<(), Errno> {
         let size = self.pages().size();
         card.volume.with(|volume| {
             if size != before {
@@ -104,6 +104,11 @@ impl Regular {
     /// Gives it another length: truncate(2).
     pub(super) fn set_size(&self, card: &Card, size: u64) -> Result<(), Errno> {
         let _writing = card.writing.enter();
+        self.resize(card, size)
+    }
+
+    /// The same for who has the turn to write.
+    pub(super) fn resize(&self, card: &Card, size: u64) -> Result<(), Errno> {
         let file = self.pages();
         if size > file.size() {
             back_tail(card, file, size)?;
@@ -159,7 +164,7 @@ fn wait_for_lost(file: &Arc<CachedFile>) {
 }
 
 /// Gives page `index` blocks, as far as a file of `end` bytes reaches there. `ENOSPC` where there are too few.
-fn allocate(card: &Card, index: u64, end: u64) -> Result<(), Errno> {
+pub(super) fn allocate(card: &Card, index: u64, end: u64) -> Result<(), Errno> {
     let start = index * PAGE_SIZE;
     let wanted = end.saturating_sub(start).min(PAGE_SIZE);
     let had = card
@@ -171,8 +176,8 @@ fn allocate(card: &Card, index: u64, end: u64) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Does `work` while page `index`, which the file reaches to, is in memory and stays there; `None` where memory was needed more
-/// elsewhere just now.
+/// Does `work` while page `index`, which the file reaches to, is in memory and stays there; `None` where memory was needed
+/// more elsewhere just now.
 fn holding<R>(
     file: &Arc<CachedFile>,
     index: u64,
@@ -212,7 +217,7 @@ pub(super) fn make_room(card: &Card, file: &Arc<CachedFile>, index: u64) -> Resu
 }
 
 /// The file is about to reach to `end`: its last page, if it has blocks, needs them for as much as it will reach to there.
-fn back_tail(card: &Card, file: &Arc<CachedFile>, end: u64) -> Result<(), Errno> {
+pub(super) fn back_tail(card: &Card, file: &Arc<CachedFile>, end: u64) -> Result<(), Errno> {
     let size = file.size();
     if size.is_multiple_of(PAGE_SIZE) {
         return Ok(());

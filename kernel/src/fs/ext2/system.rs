@@ -221,7 +221,10 @@ impl FileSystem for Ext2 {
 
     fn sync(&self) -> Result<(), Errno> {
         paged::sync_all();
-        Ok(())
+        match self.volume.access() {
+            ext2::Access::ReadOnly => Ok(()),
+            ext2::Access::ReadWrite => paged::write_books(self.volume.books()),
+        }
     }
 
     fn close(&self) {

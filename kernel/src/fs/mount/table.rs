@@ -144,8 +144,8 @@ pub(crate) fn is_mountpoint(inode: Identity) -> bool {
         .any(|entry| entry.covered == Some(inode))
 }
 
-/// Hangs `mount` on `place`. `ENOENT` where that is in no mount of the tree, `ENOSPC` where there are too many, `EBUSY` where
-/// the same file system hangs there already.
+/// Hangs `mount` on `place`. `ENOENT` where that is in no mount of the tree, `ENOSPC` where there are too many, `EBUSY`
+/// where the same file system hangs there already.
 pub(crate) fn attach(mount: Arc<Mount>, place: Place) -> Result<(), Errno> {
     let covered = place.inode.identity();
     let root = place.mount.root.identity();

@@ -1,11 +1,10 @@
-//! Bytes of a disk as the kernel itself reads and writes them: what a file system knows of its files. To the end, whoever dies
-//! meanwhile, so nothing is left half done.
-#![expect(dead_code, reason = "a file system on a disk comes next")]
+//! Bytes of a file on a disk as the kernel itself reads them: programs, and what a file system knows of its files. To the
+//! end, whoever dies meanwhile, so nothing is left half done.
 use alloc::sync::Arc;
 
 use abi::Errno;
+use mm::PAGE_SIZE;
 use mm::page_cache::CachedFile;
-use mm::{PAGE_SIZE, remote};
 
 use super::of;
 use crate::arch::memory::memory;
@@ -21,28 +20,6 @@ pub(crate) fn read_at(file: &Arc<CachedFile>, at: u64, bytes: &mut [u8]) -> Resu
             Some(count) => done += count,
             // Memory was needed more elsewhere.
             None => {}
-        }
-    }
-    Ok(())
-}
-
-/// Writes `bytes` from byte `at` on: into memory, for the disk to get later. `EIO` where the disk fails, or ends before.
-pub(crate) fn write_at(file: &Arc<CachedFile>, at: u64, bytes: &[u8]) -> Result<(), Errno> {
-    let mut done = 0;
-    while done < bytes.len() {
-        let at = at + done as u64;
-        bring(file, at / PAGE_SIZE)?;
-        let rest = &bytes[done..];
-        let left = file.size().saturating_sub(at).min(rest.len() as u64);
-        let written = file.lend_to_write(memory(), at, left as usize, |words, place| {
-            remote::write_bytes(words, place.start, &rest[..place.len()]);
-            place.len()
-        });
-        match written {
-            Ok(0) => return Err(Errno::EIO),
-            Ok(count) => done += count,
-            Err(mm::Error::TryAgain) if !file.is_ready(memory(), at / PAGE_SIZE) => {}
-            Err(_) => return Err(Errno::EIO),
         }
     }
     Ok(())

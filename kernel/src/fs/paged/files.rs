@@ -1,8 +1,8 @@
 //! All files whose pages lie on a disk, by device and inode.
 //!
-//! A file stays here while anybody has it, and while a page of it is dirty: what was stored through a mapping reaches the disk
-//! though nobody has the file any more. It goes with [`close`]; or when a read ends that was on its way then; or the flusher
-//! takes it out.
+//! A file stays here while anybody has it, and while a page of it is dirty: what was stored through a mapping reaches the
+//! disk though nobody has the file any more. It goes with [`close`]; or when a read ends that was on its way then; or the
+//! flusher takes it out.
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
@@ -84,8 +84,8 @@ pub(crate) fn collect() {
     collect_if(|_| true);
 }
 
-/// The same where somebody closed a file. One that was removed is not for whoever closes another or sees a disk's answer: with it
-/// its places are given back, which may take waiting.
+/// The same where somebody closed a file. One that was removed is not for whoever closes another or sees a disk's answer:
+/// with it its places are given back, which may take waiting.
 pub(crate) fn collect_left_over() {
     if IS_LEFT_OVER.load(Relaxed) {
         collect_if(|paged| paged.owner.is_wanted());

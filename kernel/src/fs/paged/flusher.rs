@@ -65,8 +65,8 @@ fn wake() {
     waiting::wake(key(&IS_AWAITED));
 }
 
-/// Waits while too much is dirty: for those who make more so, and hold nothing that a file's owner may want. `EINTR` where the
-/// process has to end first.
+/// Waits while too much is dirty: for those who make more so, and hold nothing that a file's owner may want. `EINTR` where
+/// the process has to end first.
 pub(crate) fn balance() -> Result<(), Errno> {
     while pressure::is_too_dirty() {
         wake();

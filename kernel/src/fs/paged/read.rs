@@ -4,86 +4,107 @@ use core::ops::Range;
 
 use abi::Errno;
 use mm::PAGE_SIZE;
-use mm::page_cache::{CachedFile, Read, ReadResult};
+use mm::page_cache::{CachedFile, Pattern, Read, ReadResult};
 
-use super::{Paged, of, pressure};
+use super::pressure::{self, is_short};
+use super::{Paged, of};
 use crate::arch::memory::memory;
-use crate::block::{Action, Batch, MOST_FRAMES, Window, Work};
+use crate::block::{Action, Batch, LARGEST, Plan, Window, Work};
 use crate::fs::buffers::Buffers;
 use crate::fs::open::Step;
 use crate::lock::{IrqLock, Rank};
 use crate::process::oom::{self, Need};
 
-/// Bytes copied at a time.
-const PIECE: usize = 512;
-
 /// Pages on their way.
 struct Fetch<'a> {
     paged: &'a Paged,
     batch: Arc<Batch>,
+    /// Which of them somebody waits for.
+    asked: Option<usize>,
 }
 
 impl Paged {
-    /// Begins to read the first of `pages`, and as many behind it as nobody has read or reads; `None` where another was
-    /// first.
-    fn fetch(&self, file: &Arc<CachedFile>, pages: Range<u64>) -> Result<Option<Fetch<'_>>, Errno> {
-        let batch = new_batch(pages.end.saturating_sub(pages.start))?;
-        match file.begin_read(memory(), pages.start) {
-            Ok(Some(first)) => Ok(Some(self.send(batch, first, pages.start + 1..pages.end))),
-            Ok(None) => Ok(None),
-            Err(_) => Err(Errno::ENOMEM),
-        }
-    }
-
-    /// The same, with a read that was begun already: that of the page before `behind`.
-    fn fetch_on(&self, first: Read, behind: Range<u64>) -> Result<Fetch<'_>, Errno> {
-        match new_batch(1 + behind.end.saturating_sub(behind.start)) {
-            Ok(batch) => Ok(self.send(batch, first, behind)),
+    /// Begins to read those pages of `plan` that nobody has read or reads, where there is memory for that; `asked` is one
+    /// of them that was begun already.
+    fn fetch(
+        &self,
+        file: &Arc<CachedFile>,
+        plan: Plan,
+        mut asked: Option<Read>,
+    ) -> Result<Fetch<'_>, Errno> {
+        let mut batch = match new_batch(plan.pages.end.saturating_sub(plan.pages.start)) {
+            Ok(batch) => batch,
             Err(errno) => {
-                first.complete(memory(), ReadResult::Failed);
-                Err(errno)
+                if let Some(read) = asked {
+                    read.complete(memory(), ReadResult::Failed);
+                }
+                return Err(errno);
             }
+        };
+        let room = Arc::get_mut(&mut batch).expect("a batch that was not sent is nobody else's");
+        let mut place = None;
+        for index in fitting(plan.pages, room.room(), asked.as_ref().map(Read::index)) {
+            let is_asked = asked.as_ref().is_some_and(|read| read.index() == index);
+            let read = if is_asked {
+                place = Some(room.len());
+                asked.take()
+            } else {
+                file.begin_read(memory(), index).ok().flatten()
+            };
+            let Some(read) = read else { continue };
+            if plan.mark == Some(index) {
+                read.mark_ahead(memory());
+            }
+            self.add(room, file, read);
         }
+        batch.send(self.volume().drive, Action::Read);
+        Ok(Fetch {
+            paged: self,
+            batch,
+            asked: place,
+        })
     }
 
-    /// Sends `first` on its way, and what finds memory of the pages behind it.
-    fn send(&self, mut batch: Arc<Batch>, first: Read, behind: Range<u64>) -> Fetch<'_> {
-        let file = first.file().clone();
-        let behind = behind.take_while(|_| !pressure::is_short());
-        let reads = behind.map_while(|index| file.begin_read(memory(), index).ok().flatten());
-        for read in core::iter::once(first).chain(reads) {
-            let Some(batch) = Arc::get_mut(&mut batch) else {
-                unreachable!("a batch that was not sent is nobody else's");
-            };
-            let parts = self.locate(read.index());
-            let filled = parts.as_ref().map_or(ReadResult::Failed, |parts| {
-                self.result(&file, read.index(), parts)
-            });
-            batch.add(
-                Work::Read(read, filled),
-                &parts,
-                self.volume().sectors.start,
-            );
-            if batch.room() == 0 {
-                break;
-            }
-        }
-        file.release(memory());
-        batch.send(self.volume().drive, Action::Read);
-        Fetch { paged: self, batch }
+    /// Adds the page of `read` to what is to be sent.
+    fn add(&self, batch: &mut Batch, file: &CachedFile, read: Read) {
+        let parts = self.locate(read.index());
+        let filled = parts.as_ref().map_or(ReadResult::Failed, |parts| {
+            self.result(file, read.index(), parts)
+        });
+        batch.add(
+            Work::Read(read, filled),
+            &parts,
+            self.volume().sectors.start,
+        );
     }
 
     /// Reads page `index`, or waits while another does, whoever dies meanwhile.
     pub(super) fn bring_alone(&self, file: &Arc<CachedFile>, index: u64) -> Result<(), Errno> {
         let drive = self.volume().drive;
-        match self.fetch(file, index..index + 1)? {
-            Some(Fetch { batch, .. }) => {
+        match begin_for(file, index, 1)? {
+            Some(read) => {
+                let plan = Plan::just(index..index + 1);
+                let batch = self.fetch(file, plan, Some(read))?.batch;
                 drive.wait_out(|| batch.is_over());
                 batch.result()
             }
             None => {
                 drive.wait_out(|| !file.is_being_read(memory(), index));
                 Ok(())
+            }
+        }
+    }
+
+    /// Has pages read that somebody will need, as far as there is memory for that, and waits for none.
+    pub(crate) fn read_soon(&self, file: &Arc<CachedFile>, pages: Range<u64>) {
+        /// Linux's limit for a call is the disk's; this is a common one, 2 MiB.
+        const AT_ONCE: u64 = 512;
+        let end = pages.end.min(pages.start + AT_ONCE).min(file.pages());
+        for start in (pages.start..end).step_by(LARGEST as usize) {
+            let part = start..end.min(start + LARGEST);
+            // Nobody waits for these; whoever needs them learns what became of them.
+            if is_short() || self.fetch(file, Plan::just(part), None).is_err() {
+                return;
             }
         }
     }
@@ -97,21 +118,44 @@ impl Paged {
 
 /// Room for up to so many pages, for which others give way where memory is short.
 fn new_batch(pages: u64) -> Result<Arc<Batch>, Errno> {
-    let pages = pages.clamp(1, MOST_FRAMES as u64) as usize;
+    let pages = pages.clamp(1, LARGEST) as usize;
     pressure::make_room(pages);
     Batch::up_to(pages)
 }
 
+/// As many of `pages` as there is room for: from the first on, or, where that is too few, from the one on that was asked
+/// for. Where memory is short that one alone.
+fn fitting(pages: Range<u64>, room: usize, asked: Option<u64>) -> Range<u64> {
+    let is_short = is_short();
+    let room = if is_short { 1 } else { room as u64 };
+    let start = match asked {
+        Some(asked) if pages.end - pages.start > room => asked,
+        None if is_short => pages.end,
+        _ => pages.start,
+    };
+    start..pages.end.min(start + room)
+}
+
+/// Takes on the reading of page `index`, for which others give way where memory is short for `pages` of them; `None` where
+/// another was first.
+fn begin_for(file: &Arc<CachedFile>, index: u64, pages: u64) -> Result<Option<Read>, Errno> {
+    pressure::make_room(pages.min(LARGEST) as usize);
+    file.begin_read(memory(), index).map_err(|_| Errno::ENOMEM)
+}
+
 impl Fetch<'_> {
-    /// Waits for the first page: `EIO` where the disk failed, `EINTR` where the process has to end first.
+    /// Waits for the page that was asked for: `EIO` where the disk failed, `EINTR` where the process has to end first.
     fn wait(&self) -> Result<(), Errno> {
+        let Some(asked) = self.asked else {
+            return Ok(());
+        };
         let drive = self.paged.volume().drive;
-        drive.wait_until(|| self.batch.first().is_some())?;
-        self.batch.first().unwrap_or(Ok(()))
+        drive.wait_until(|| self.batch.answer(asked).is_some())?;
+        self.batch.answer(asked).unwrap_or(Ok(()))
     }
 
-    /// The same, of a window that began with page `index`. Where one of several pages is bad the first may seem so for their
-    /// sake: it is to be tried once more, alone.
+    /// The same, of page `index` in a window. Where one of several pages is bad it may seem so for their sake: it is to be
+    /// tried once more, alone.
     fn wait_in(&self, window: &IrqLock<Window>, index: u64) -> Result<(), Errno> {
         match self.wait() {
             Err(Errno::EIO) if self.batch.len() > 1 => {
@@ -123,12 +167,33 @@ impl Fetch<'_> {
     }
 }
 
-/// Performs a read that a fault asked for, where the page lies on a disk, and reads ahead. `EIO` where the disk failed,
+/// Performs a read that a fault asked for, where the page lies on a disk, and reads around it. `EIO` where the disk failed,
 /// `EINTR` where the process has to end first.
 pub(in crate::fs) fn complete(read: Read) -> Result<(), Errno> {
+    hand_over(read, |paged, file, read| {
+        let index = read.index();
+        let plan = paged.faults.lock().fault(index, read.pattern());
+        let fetch = paged.fetch(file, plan, Some(read))?;
+        fetch.wait_in(&paged.faults, index)
+    })
+}
+
+/// The same for a read that a program announced a need for, with up to `more` pages behind it; nobody waits for them.
+pub(in crate::fs) fn read_soon(read: Read, more: u64) -> Result<(), Errno> {
+    let pages = read.index()..read.index() + 1 + more.min(LARGEST - 1);
+    hand_over(read, |paged, file, read| {
+        paged.fetch(file, Plan::just(pages), Some(read)).map(drop)
+    })
+}
+
+/// Has the disk of its file perform a read; `EIO` where it lies on none.
+fn hand_over(
+    read: Read,
+    perform: impl FnOnce(&Paged, &Arc<CachedFile>, Read) -> Result<(), Errno>,
+) -> Result<(), Errno> {
     let file = read.file().clone();
     let result = match of(&file) {
-        Some(paged) => perform(paged, read),
+        Some(paged) => perform(paged, &file, read),
         None => {
             read.complete(memory(), ReadResult::Failed);
             Err(Errno::EIO)
@@ -138,11 +203,13 @@ pub(in crate::fs) fn complete(read: Read) -> Result<(), Errno> {
     result
 }
 
-fn perform(paged: &Paged, read: Read) -> Result<(), Errno> {
-    let index = read.index();
-    let pages = paged.faults.lock().miss(index, 1);
-    let fetch = paged.fetch_on(read, index + 1..pages.end)?;
-    fetch.wait_in(&paged.faults, index)
+/// A fault has come to page `index`, which was read before anybody asked for it: the next ones are on their way then.
+pub(in crate::fs) fn read_on(file: &Arc<CachedFile>, index: u64) {
+    let Some(paged) = of(file) else { return };
+    let plan = paged.faults.lock().hit(index);
+    if let Some(plan) = plan {
+        let _ = paged.fetch(file, plan, None);
+    }
 }
 
 /// A fault came to page `index`, which another is reading: waits for that. `EINTR` where the process has to end first.
@@ -165,6 +232,11 @@ impl Reader {
         Self(IrqLock::new(Rank::Files, Window::new()))
     }
 
+    /// He says in which order he will ask.
+    pub(crate) fn expect(&self, pattern: Pattern) {
+        self.0.lock().expect(pattern);
+    }
+
     /// Moves bytes from byte `at` of a file on to ring 3.
     pub(crate) fn read(
         &self,
@@ -177,16 +249,19 @@ impl Reader {
         }
         let wanted = (at % PAGE_SIZE + into.left()).div_ceil(PAGE_SIZE);
         oom::retry(Need::File, || self.bring(file, at / PAGE_SIZE, wanted))?;
-        let mut piece = [0; PIECE];
-        let want = into.left().min(PIECE as u64) as usize;
-        if let Some(count) = file.read_ready(memory(), at, &mut piece[..want]) {
-            into.fill(&piece[..count])?;
+        let most = into.left().min(PAGE_SIZE) as usize;
+        let lent = file.lend_ready(memory(), at, most, |words, place| {
+            into.fill_from(words, place)
+        });
+        // Where nothing is lent the file was cut short, or memory was needed more elsewhere: the next step finds out.
+        if let Ok(Some(moved)) = lent {
+            moved?;
         }
         Ok(Step::More)
     }
 
-    /// Has page `index` in memory, of which and of those behind it `wanted` are asked for: nothing, where the file has no such
-    /// page.
+    /// Has page `index` in memory, of which and of those behind it `wanted` are asked for: nothing, where the file has no
+    /// such page.
     pub(crate) fn bring(
         &self,
         file: &Arc<CachedFile>,
@@ -204,7 +279,7 @@ impl Reader {
         let ahead = self.0.lock().hit(index);
         if let Some(ahead) = ahead {
             // Nobody waits for these; whoever needs them learns what became of them.
-            let _ = paged.fetch(file, ahead);
+            let _ = paged.fetch(file, Plan::just(ahead.pages), None);
         }
         Ok(())
     }
@@ -217,11 +292,11 @@ impl Reader {
         index: u64,
         wanted: u64,
     ) -> Result<(), Errno> {
-        let pages = self.0.lock().miss(index, wanted);
-        match paged.fetch(file, index..pages.end)? {
-            Some(fetch) => fetch.wait_in(&self.0, index),
+        let Some(read) = begin_for(file, index, wanted)? else {
             // Another was quicker.
-            None => Ok(()),
-        }
+            return Ok(());
+        };
+        let plan = Plan::just(self.0.lock().miss(index, wanted).pages);
+        paged.fetch(file, plan, Some(read))?.wait_in(&self.0, index)
     }
 }

@@ -24,36 +24,45 @@ pub(crate) fn sync(file: &Arc<CachedFile>, bytes: &Range<u64>) -> Result<(), Err
     };
     paged.write_back(file, &pages_of(bytes));
     paged.owner.settle()?;
-    if let Some(disk) = paged.owner.disk() {
-        write_books(disk)?;
+    match paged.owner.disk() {
+        Some(disk) => write_books(disk),
+        None => paged.volume().drive.flush(),
     }
-    paged.volume().drive.flush()
 }
 
-/// Writes what a file system knows of its files: pages of the disk itself.
-fn write_books(disk: &Arc<CachedFile>) -> Result<(), Errno> {
+/// Has what a file system knows of its files, pages of the disk itself, survive the loss of power.
+pub(crate) fn write_books(disk: &Arc<CachedFile>) -> Result<(), Errno> {
+    let Some(paged) = of(disk) else {
+        return Ok(());
+    };
     let mut seen = disk.failures_seen();
-    if let Some(paged) = of(disk) {
-        paged.write_back(disk, &ALL);
-    }
+    let turn = paged.owner.begin_settling()?;
+    paged.write_back(disk, &ALL);
     if disk.has_failed_since(&mut seen) {
         return Err(Errno::EIO);
     }
+    paged.volume().drive.flush()?;
+    paged.owner.settled(turn);
     Ok(())
 }
 
 /// The same for all files at once: sync(2). What fails is told to those who ask for each file.
 pub(crate) fn sync_all() {
-    write_files(|paged| paged.is_in_file_system());
-    write_files(|paged| !paged.is_in_file_system());
+    write_files();
+    files::each(|file| {
+        let books = of(file).filter(|paged| !paged.is_in_file_system());
+        if books.is_some_and(|paged| paged.volume().drive.is_claimed()) {
+            let _ = write_books(file);
+        }
+    });
     for drive in block::drives().iter().filter(|drive| drive.is_claimed()) {
         let _ = drive.flush();
     }
 }
 
-fn write_files(is_wanted: impl Fn(&Paged) -> bool) {
+fn write_files() {
     files::each(|file| {
-        if let Some(paged) = of(file).filter(|paged| is_wanted(paged)) {
+        if let Some(paged) = of(file).filter(|paged| paged.is_in_file_system()) {
             paged.write_back(file, &ALL);
             let _ = paged.owner.settle();
         }
@@ -62,7 +71,7 @@ fn write_files(is_wanted: impl Fn(&Paged) -> bool) {
 
 impl Paged {
     /// Whether it is a file of a file system, and not a disk.
-    fn is_in_file_system(&self) -> bool {
+    pub(super) fn is_in_file_system(&self) -> bool {
         self.owner.disk().is_some()
     }
 }

@@ -1,7 +1,7 @@
 //! Dirty pages go to the disk, in batches by their place in the file. Whoever dies meanwhile sees it through, as on Linux.
 //!
-//! Who gives memory back by writing must not need any that only writing gives back: where there is none for a batch, pages go
-//! one by one through a batch that has been there since boot, and a disk's queue has room for some requests for good.
+//! Who gives memory back by writing must not need any that only writing gives back: where there is none for a batch, pages
+//! go one by one through a batch that has been there since boot, and a disk's queue has room for some requests for good.
 use alloc::sync::Arc;
 use core::ops::Range;
 
@@ -17,12 +17,15 @@ use crate::process::sched;
 /// Batches that one who writes has on their way at once.
 const AHEAD: usize = 4;
 
-/// Room for one page, for when there is no memory.
-static SPARE: Gate<Option<Arc<Batch>>> = Gate::new(None);
+/// Room for one page, for when there is no memory: for a file of a file system, where whoever has it may wait for the
+/// volume, and for a disk itself, where the volume may wait for whoever has it.
+static SPARES: [Gate<Option<Arc<Batch>>>; 2] = [const { Gate::new(None) }; 2];
 
 /// Takes the memory that is needed when there is none. Call once, at boot.
 pub(super) fn init() -> Result<(), Errno> {
-    *SPARE.enter() = Some(Batch::try_new(1)?);
+    for spare in &SPARES {
+        *spare.enter() = Some(Batch::try_new(1)?);
+    }
     Ok(())
 }
 
@@ -85,7 +88,7 @@ impl Paged {
     /// Writes the first dirty page of `rest`, with no memory at all; false where there is none.
     fn write_one(&self, file: &Arc<CachedFile>, rest: &mut Range<u64>) -> bool {
         let drive = self.volume().drive;
-        let mut turn = SPARE.enter();
+        let mut turn = SPARES[usize::from(self.is_in_file_system())].enter();
         let Some(spare) = &mut *turn else {
             return false;
         };

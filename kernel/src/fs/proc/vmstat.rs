@@ -2,8 +2,8 @@
 //!
 //! Linux's names, in Linux's order (6.18). Left out are those that a Linux may be built without: of NUMA and its balancing,
 //! zones beside the normal and the movable one, compaction and migration, huge pages of both kinds, swap, zswap and
-//! zsmalloc, KSM, CMA, balloons' events, IOMMUs. What can't happen here is 0: nothing is swapped, and there are no lists of what
-//! was used lately, so that no page moves between any.
+//! zsmalloc, KSM, CMA, balloons' events, IOMMUs. What can't happen here is 0: nothing is swapped, and there are no lists of
+//! what was used lately, so that no page moves between any.
 use core::fmt::{Result as Written, Write};
 
 use mm::fault::Path;

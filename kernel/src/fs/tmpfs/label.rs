@@ -1,5 +1,5 @@
-//! An entry of a folder as those know it who reached something by it: it goes where the entry goes, and says so when that is
-//! gone.
+//! An entry of a folder as those know it who reached something by it: it goes where the entry goes, and says so when that
+//! is gone.
 //!
 //! A file with two names is called by the one that it was opened by, whatever becomes of the other. That is what Linux has
 //! dentries for.

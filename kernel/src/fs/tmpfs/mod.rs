@@ -161,8 +161,8 @@ impl Node {
         self.attributes.lock().changed = Time::now();
     }
 
-    /// Its bytes or entries were read. As Linux does by default (`relatime`), this is written down only where nobody read it
-    /// since it changed, or for a day.
+    /// Its bytes or entries were read. As Linux does by default (`relatime`), this is written down only where nobody read
+    /// it since it changed, or for a day.
     fn note_access(&self) {
         const DAY: i64 = 24 * 60 * 60;
         let mut attributes = self.attributes.lock();
@@ -221,6 +221,7 @@ impl Inode for Node {
                 _ => 0,
             },
             size,
+            direct_unit: 0,
             block_size: mm::PAGE_SIZE,
             blocks,
             accessed: attributes.accessed,

@@ -136,7 +136,9 @@ impl Regular {
         from: &mut Buffers<'_>,
     ) -> Result<(), Errno> {
         let index = at / PAGE_SIZE;
-        if !self.pages().is_ready(memory(), index) {
+        let pages = self.pages();
+        // What is reserved is counted.
+        if !pages.is_ready(memory(), index) && !pages.is_reserved(memory(), index) {
             self.note_pages(volume);
             volume.check_room(1)?;
             self.bring(card, index)?;

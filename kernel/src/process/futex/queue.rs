@@ -168,8 +168,8 @@ impl<T: Waits> Waiters<T> {
         false
     }
 
-    /// Wakes some of the first of two rounds, and after those has some of the second wait at `to` instead. True when both are
-    /// over.
+    /// Wakes some of the first of two rounds, and after those has some of the second wait at `to` instead. True when both
+    /// are over.
     pub(super) fn requeue_some(
         &mut self,
         [wakes, moves]: &mut [Round; 2],

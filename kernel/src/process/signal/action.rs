@@ -1,8 +1,11 @@
 //! What a process wants done with each signal: see sigaction(2).
+use alloc::boxed::Box;
+
 use abi::general::{
     SA_EXPOSE_TAGBITS, SA_NOCLDSTOP, SA_NOCLDWAIT, SA_NODEFER, SA_ONSTACK, SA_RESETHAND,
     SA_RESTART, SA_RESTORER, SA_SIGINFO,
 };
+use mm::OutOfMemory;
 
 use super::set::{SIGNALS, SignalSet};
 
@@ -30,9 +33,8 @@ pub(crate) struct Action {
     pub(super) mask: SignalSet,
 }
 
-/// An action for each signal.
-#[derive(Clone)]
-pub(super) struct Actions([Action; SIGNALS as usize]);
+/// An action for each signal. They are 2 KiB, kept apart from the process: it is moved about on stacks of 16.
+pub(super) struct Actions(Box<[Action; SIGNALS as usize]>);
 
 impl Action {
     pub(super) const DEFAULT: Self = Self {
@@ -74,8 +76,15 @@ impl Action {
 }
 
 impl Actions {
-    pub(super) const fn new() -> Self {
-        Self([Action::DEFAULT; SIGNALS as usize])
+    /// The default for each signal.
+    pub(super) fn try_new() -> Result<Self, OutOfMemory> {
+        let actions = Box::try_new([Action::DEFAULT; SIGNALS as usize]);
+        actions.map(Self).map_err(|_| OutOfMemory)
+    }
+
+    /// Becomes the same as `others`.
+    pub(super) fn copy(&mut self, others: &Self) {
+        *self.0 = *others.0;
     }
 
     /// The action for `signal`, a number from 1 to [`SIGNALS`].
@@ -89,7 +98,7 @@ impl Actions {
 
     /// `execve`: handlers are gone with the program that they belonged to; what is ignored stays ignored.
     pub(super) fn forget_handlers(&mut self) {
-        for action in &mut self.0 {
+        for action in self.0.iter_mut() {
             let handler = if action.handler == IGNORE {
                 IGNORE
             } else {

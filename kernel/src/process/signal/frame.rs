@@ -8,8 +8,8 @@
 //!     abi::signal::Frame                  at 8 below a multiple of 16, as after a call
 //! handler's RSP
 //! ```
-//! Reading it back trusts nothing: selectors become ring 3's or are refused by `iretq`, flags are masked, and floating-point
-//! registers are checked before they are loaded.
+//! Reading it back trusts nothing: selectors become ring 3's or are refused by `iretq`, flags are masked, and
+//! floating-point registers are checked before they are loaded.
 use core::mem::offset_of;
 
 use abi::general::{SA_ONSTACK, SA_RESTORER, SA_SIGINFO};

@@ -92,19 +92,24 @@ pub(crate) fn kill(pid: u32, signal: u32) -> Result<(), Errno> {
 
 /// Sends `signal` to all in a group; ESRCH where there is nobody.
 pub(crate) fn kill_group(group: u32, signal: u32) -> Result<(), Errno> {
-    let mut reached = Err(Errno::ESRCH);
-    for pid in group::members(group) {
-        reached = kill(pid, signal).or(reached);
-    }
-    reached
+    kill_each(group::members(group), signal)
 }
 
 /// Sends `signal` to all but init and the sender; ESRCH where there is nobody else.
 pub(crate) fn kill_all(signal: u32) -> Result<(), Errno> {
     let sender = current().pid;
-    let mut reached = Err(Errno::ESRCH);
-    for pid in table::numbers().filter(|&pid| pid != table::INIT && pid != sender) {
-        reached = kill(pid, signal).or(reached);
+    let others = table::numbers().filter(|&pid| pid != table::INIT && pid != sender);
+    kill_each(others, signal)
+}
+
+/// Success where one was reached, else why the last one was not; ESRCH for nobody.
+fn kill_each(pids: impl Iterator<Item = u32>, signal: u32) -> Result<(), Errno> {
+    let mut answer = Err(Errno::ESRCH);
+    for pid in pids {
+        let reached = kill(pid, signal);
+        if reached.is_ok() || answer.is_err() {
+            answer = reached;
+        }
     }
-    reached
+    answer
 }

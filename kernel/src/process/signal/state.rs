@@ -9,6 +9,7 @@
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use abi::general::{SA_NODEFER, SA_RESETHAND, SIGCONT};
+use mm::OutOfMemory;
 
 use super::action::{Action, Actions, DEFAULT, IGNORE};
 use super::info::Info;
@@ -128,20 +129,22 @@ impl ThreadState {
 
 impl Signals {
     /// All default, nothing pending: init.
-    pub(crate) fn of_init() -> Self {
+    pub(crate) fn of_init() -> Result<Self, OutOfMemory> {
         let thread = ThreadState::new(SignalSet::EMPTY, AlternateStack::default(), Trap::default());
-        Self::with(State {
+        Ok(Self::with(State {
             is_immune: true,
-            ..State::new(Actions::new(), thread)
-        })
+            ..State::new(Actions::try_new()?, thread)
+        }))
     }
 
     /// What a child of `fork` starts with: the same actions, mask and alternate stack, nothing pending.
-    pub(in crate::process) fn fork(&self) -> Self {
+    pub(in crate::process) fn fork(&self) -> Result<Self, OutOfMemory> {
+        let mut actions = Actions::try_new()?;
         let state = self.state.lock();
+        actions.copy(&state.actions);
         let parent = &state.thread;
         let thread = ThreadState::new(parent.blocked, parent.stack, parent.trap);
-        Self::with(State::new(state.actions.clone(), thread))
+        Ok(Self::with(State::new(actions, thread)))
     }
 
     fn with(state: State) -> Self {

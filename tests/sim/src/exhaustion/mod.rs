@@ -1,4 +1,5 @@
-//! Each verb with memory for its first k allocations and no more, for every k until it succeeds.
+//! Each verb with memory for its first k allocations and no more, for every k until it succeeds, and with allocation k
+//! alone refused.
 //!
 //! Random runs meet exhaustion often but not everywhere. Here a verb stands in a small scene of its own, and how many
 //! frames and allocations of the heap it takes is stated: one more than before is a finding, whether or not it leaks, and
@@ -65,6 +66,20 @@ impl Cost {
     }
 }
 
+/// What a verb came to.
+struct Course {
+    answer: Answer,
+    /// Whether the single frame that it was not to get was one of those that it asked for.
+    was_refused: bool,
+}
+
+fn lacks_memory(answer: Answer) -> bool {
+    matches!(
+        answer,
+        Answer::End(End::NoMemory(_)) | Answer::Refused(Refusal::ENOMEM)
+    )
+}
+
 /// Areas that a space has room for at once.
 const ROW: usize = 16;
 
@@ -100,16 +115,31 @@ impl Scene {
         for levels in [4, 5] {
             let needed = self.cost.frames_with(levels);
             for frames in 0..=needed {
-                let answer = self.play(levels, Op::LeaveFree(frames))?;
-                let has_failed = matches!(
-                    answer,
-                    Answer::End(End::NoMemory(_)) | Answer::Refused(Refusal::ENOMEM)
-                );
+                let answer = self.play(levels, Op::LeaveFree(frames))?.answer;
                 let name = self.name;
                 demand!(
-                    has_failed == (frames < needed),
+                    lacks_memory(answer) == (frames < needed),
                     "{name} with {frames} frames, {levels} levels: {answer}"
                 );
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses the verb frame number k alone, for every k until it takes no more. What it can do without comes last.
+    pub fn refuse_single_frames(&self) -> Sound {
+        for levels in [4, 5] {
+            let needed = self.cost.frames_with(levels);
+            for number in 0.. {
+                let course = self.play(levels, Op::RefuseFrame(number))?;
+                let (name, answer) = (self.name, course.answer);
+                demand!(
+                    lacks_memory(answer) == ((number as usize) < needed),
+                    "{name} without frame {number}, {levels} levels: {answer}"
+                );
+                if !course.was_refused {
+                    break;
+                }
             }
         }
         Ok(())
@@ -125,7 +155,7 @@ impl Scene {
         for failing in [Failing::Only, Failing::From] {
             for number in 0..=self.cost.heap {
                 let shortage = Op::FailHeap(failing(number));
-                let answer = self.play(4, shortage.clone())?;
+                let answer = self.play(4, shortage.clone())?.answer;
                 demand!(
                     (answer == Answer::HeapFailed) == (number < self.cost.heap),
                     "{}, {shortage}: {answer}",
@@ -137,7 +167,7 @@ impl Scene {
     }
 
     /// The verb's answer after `shortage`; then memory is given back, and everything that is left is read.
-    fn play(&self, levels: u32, shortage: Op) -> Sound<Answer> {
+    fn play(&self, levels: u32, shortage: Op) -> Sound<Course> {
         let mut world = World::new(&config(levels));
         let run = |world: &mut World, op: &Op| {
             let op = op.clone();
@@ -146,6 +176,7 @@ impl Scene {
         self.prepare(&mut world)?;
         run(&mut world, &shortage)?;
         let answer = run(&mut world, &self.verb)?;
+        let was_refused = !world.refuses();
         run(&mut world, &Op::Release)?;
         for page in 0..8 {
             run(&mut world, &read(FAR + page))?;
@@ -158,7 +189,10 @@ impl Scene {
                 self.name
             ))
         })?;
-        Ok(answer)
+        Ok(Course {
+            answer,
+            was_refused,
+        })
     }
 
     /// Does what happened before the verb, and fills the room for areas.

@@ -1,7 +1,7 @@
 //! The operations of the scenes: on a few pages far from all others, in process 0 and with a prompt disk.
 use crate::op::{
-    Advice, Call, Disk, Growth, Kind, Op, Place, Populate, Remap, Request, Reserve, Rights,
-    Sharing, Source, Span, Touch, Way,
+    Advice, Call, Disk, Growth, Kind, Lock, Nature, Op, Place, Populate, Remap, Request, Reserve,
+    Rights, Sharing, Source, Span, Touch, Way,
 };
 
 /// A page far from all others: its tables are its own up to the top level.
@@ -24,6 +24,7 @@ pub(super) const ANONYMOUS: Request = Request {
     sharing: Sharing::Private,
     source: Source::Zero,
     populate: Populate::Lazy,
+    nature: Nature::Own,
 };
 
 /// Of the file on the disk.
@@ -76,6 +77,10 @@ pub(super) fn remap(count: u64, length: u64, way: Way) -> Op {
             target: 2 * FAR * 4096,
         }),
     )
+}
+
+pub(super) fn lock_all() -> Op {
+    Op::Call(0, Call::LockAll(Some(Lock::Now), None))
 }
 
 pub(super) fn advise(span: Span, advice: Advice) -> Op {

@@ -1,10 +1,12 @@
 //! The scenes: what happened before, the verb, and what it takes.
 use super::ops::{
-    ANONYMOUS, FAR, FILE, FORK, SHARED, advise, carry, map, map_at, on, pages, populated, read,
-    remap, write,
+    ANONYMOUS, FAR, FILE, FORK, SHARED, advise, carry, lock_all, map, map_at, on, pages, populated,
+    read, remap, write,
 };
 use super::{Cost, STACK_TOP, Scene};
-use crate::op::{Advice, Call, Extent, Lock, Op, Reach, Request, Rights, Sharing, Span, Way};
+use crate::op::{
+    Advice, Call, Extent, Length, Lock, Op, Reach, Request, Rights, Sharing, Span, Way,
+};
 
 /// All scenes.
 pub fn scenes() -> Vec<Scene> {
@@ -125,6 +127,19 @@ fn calls_on_files() -> Vec<Scene> {
         scene("truncate", &shown, Op::Resize(1, 100), NONE),
         scene("truncate_of_copies", &copied, Op::Resize(1, 100), NONE),
         scene("punch", &shown, Op::Punch(1, part), NONE),
+        // The index's node and a page each.
+        scene(
+            "fallocate",
+            &[],
+            Op::Allocate(1, pages(0, 3), Length::Grows),
+            Cost::frames(4),
+        ),
+        scene(
+            "fallocate_behind_the_end",
+            &written,
+            Op::Allocate(1, pages(20, 3), Length::Stays),
+            Cost::frames(3),
+        ),
     ]
 }
 
@@ -174,7 +189,7 @@ fn accesses_by_the_kernel() -> Vec<Scene> {
 }
 
 fn calls() -> Vec<Scene> {
-    let full = [populated(8)];
+    let (area, full) = ([map(8, ANONYMOUS)], [populated(8)]);
     let file = [map(8, FILE)];
     let middle = pages(FAR + 2, 3);
     let protect = Op::Protect(0, middle, Rights::R, Extent::Named);
@@ -190,6 +205,8 @@ fn calls() -> Vec<Scene> {
         scene("munmap", &full, Op::Unmap(0, middle), AREAS),
         scene("munmap_of_a_file", &file, Op::Unmap(0, middle), AREAS),
         scene("mlock", &full, lock, AREAS),
+        // Fetching is a wish, too.
+        scene("mlockall", &area, lock_all(), NONE),
         scene("mprotect", &full, protect, AREAS),
         scene("brk", &[], Op::Brk(0, 0x40_8000), AREAS),
         scene("brk_back", &heap, Op::Brk(0, 0x40_7000), AREAS),
@@ -216,12 +233,19 @@ fn moves() -> Vec<Scene> {
             remap(8, 8, Way::FixedKeep),
             books,
         ),
+        scene(
+            "mremap_dontunmap_anywhere",
+            &full,
+            remap(8, 8, Way::Keep),
+            books,
+        ),
     ]
 }
 
 fn advice() -> Vec<Scene> {
     let (area, full) = ([map(8, ANONYMOUS)], [populated(8)]);
     let (file, shared) = ([map(8, FILE)], [map(8, SHARED), write(FAR + 2)]);
+    let copies = [populated(8), FORK];
     let middle = pages(FAR + 2, 3);
     let given = |advice| advise(middle, advice);
     vec![
@@ -244,6 +268,19 @@ fn advice() -> Vec<Scene> {
             given(Advice::PopulateWrite),
             Cost::frames(3).and_a_road(),
         ),
+        // The index's node is there, and so is a page.
+        scene(
+            "madvise_populate_read_of_shared",
+            &shared,
+            given(Advice::PopulateRead),
+            Cost::frames(2),
+        ),
+        scene(
+            "madvise_populate_write_of_copies",
+            &copies,
+            given(Advice::PopulateWrite),
+            Cost::frames(3),
+        ),
     ]
 }
 
@@ -253,14 +290,21 @@ fn processes() -> Vec<Scene> {
     let books = FRAME.and_heap(2);
     // The list of rows of areas, and a row.
     let areas = FRAME.and_heap(2);
+    let apart = [populated(8), write(STACK_TOP - 1)];
+    let far = Cost::frames(4).and_a_road().and_heap(2);
+    let wiped = [populated(8), advise(pages(FAR, 8), Advice::WipeOnFork)];
     vec![
         scene("spawn", &four, Op::Spawn(4), books),
         scene("exec", &[], Op::Exec(0), FRAME),
         scene("exec_among_four", &four, Op::Exec(0), books),
         // The child's top level, and tables for the one neighbourhood that has pages.
         scene("fork", &[populated(8)], FORK, areas.and_a_road()),
+        // The other neighbourhood has the upper one of five levels in common with the first.
+        scene("fork_of_far_pages", &apart, FORK, far),
         // What is shared is found through the file: the child needs no tables.
         scene("fork_of_shared", &[map(8, SHARED), write(FAR)], FORK, areas),
+        // What is wiped needs no tables.
+        scene("fork_of_wiped", &wiped, FORK, areas),
         scene("fork_of_nothing", &[map(8, ANONYMOUS)], FORK, areas),
     ]
 }

@@ -1,7 +1,7 @@
 //! What the disk does, and to which files.
 use super::Author;
 use crate::files::Store;
-use crate::op::{DiskResult, Op};
+use crate::op::{DiskResult, Meanwhile, Op, Pid};
 
 impl Author<'_> {
     pub(super) fn finish_read(&mut self) -> Op {
@@ -9,6 +9,20 @@ impl Author<'_> {
             skip: self.random.below(4) as usize,
             result: self.disk_result(),
         }
+    }
+
+    /// A word that goes past the processor.
+    pub(super) fn device(&mut self, pid: Pid) -> Op {
+        let address = self.bytes(pid).address & !7;
+        let child = self.pid();
+        let meanwhile = self.random.pick(&[
+            Meanwhile::Nothing,
+            Meanwhile::Forks(child),
+            Meanwhile::Unmaps,
+            Meanwhile::Stores,
+            Meanwhile::WritesBack,
+        ]);
+        Op::Device(pid, address, self.random.word(), meanwhile)
     }
 
     pub(super) fn disk_result(&mut self) -> DiskResult {

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::files::Files;
-use crate::op::{Op, Pid};
+use crate::op::{Meanwhile, Op, Pid};
 use crate::oracle::{Area, Oracle, Rules};
 use crate::plan::program;
 use crate::random::Random;
@@ -52,6 +52,18 @@ impl Forecast {
                 let parent = self.processes[parent].as_deref();
                 self.processes[child] =
                     parent.map(|oracle| Rc::new(RefCell::new(oracle.borrow().child())));
+            }
+            Op::Device(parent, _, _, Meanwhile::Forks(child))
+                if self.processes[child].is_none() =>
+            {
+                self.follow(&Op::Fork { parent, child });
+            }
+            Op::Device(pid, address, _, Meanwhile::Unmaps) => {
+                let span = crate::op::Span {
+                    address: address & !4095,
+                    length: 4096,
+                };
+                self.follow(&Op::Unmap(pid, span));
             }
             Op::Share { parent, child } if self.processes[child].is_none() => {
                 self.processes[child] = self.processes[parent].clone();

@@ -32,6 +32,8 @@ pub(super) fn config(random: &mut Random) -> Config {
         file(1, Store::Memory),
         file(3, Store::Memory),
         file(3, Store::Disk),
+        file(3, Store::Memory),
+        file(3, Store::Object),
     ]);
     let limit = |random: &mut Random, low, high| match random.below(4) {
         0 => random.between(low, high) * 4096,

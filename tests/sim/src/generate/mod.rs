@@ -4,15 +4,15 @@
 //! few places in the address space where everything happens. Crowded places make neighbours, and neighbours make bugs.
 mod accesses;
 mod disk;
+mod files;
 mod forecast;
 mod machine;
 mod places;
 mod verbs;
 
-use crate::files::Store;
 use crate::op::{
-    Call, Extent, Failing, Growth, Length, Op, Pid, Place, Populate, Reach, Request, Reserve,
-    Rights, Sharing, Source, Span, Step,
+    Call, Extent, Failing, Growth, Length, Nature, Op, Pid, Place, Populate, Reach, Request,
+    Reserve, Rights, Sharing, Span, Step,
 };
 use crate::oracle::Area;
 use crate::plan::{Config, Plan};
@@ -63,10 +63,12 @@ enum Verb {
     Touch,
     Peek,
     Poke,
+    Device,
     FinishRead,
     Evict,
     Resize,
     Punch,
+    Seal,
     Allocate,
     Seek,
     Limit,
@@ -76,14 +78,16 @@ enum Verb {
     Flush,
     FinishWrite,
     GiveBack,
+    DropUnused,
     Invalidate,
     Hoard,
     Release,
+    RefuseFrame,
     FailHeap,
 }
 
 /// How often each verb happens where a seed is average.
-const USUAL: [(u64, Verb); 35] = [
+const USUAL: [(u64, Verb); 39] = [
     (20, Verb::Spawn),
     (1, Verb::Exec),
     (10, Verb::Fork),
@@ -102,10 +106,12 @@ const USUAL: [(u64, Verb); 35] = [
     (400, Verb::Touch),
     (10, Verb::Peek),
     (10, Verb::Poke),
+    (10, Verb::Device),
     (16, Verb::FinishRead),
     (2, Verb::Evict),
     (5, Verb::Resize),
     (3, Verb::Punch),
+    (4, Verb::Seal),
     (4, Verb::Allocate),
     (2, Verb::Seek),
     (4, Verb::Limit),
@@ -115,9 +121,11 @@ const USUAL: [(u64, Verb); 35] = [
     (10, Verb::Flush),
     (12, Verb::FinishWrite),
     (6, Verb::GiveBack),
+    (2, Verb::DropUnused),
     (2, Verb::Invalidate),
     (3, Verb::Hoard),
     (8, Verb::Release),
+    (1, Verb::RefuseFrame),
     (3, Verb::FailHeap),
 ];
 
@@ -174,7 +182,10 @@ impl Author<'_> {
                 child: self.pid(),
             },
             Verb::Exit => Op::Exit(pid),
-            Verb::Map => Op::Map(pid, self.request(pid)),
+            Verb::Map => {
+                let request = self.request(pid);
+                Op::Map(pid, self.handed_to_the_kernel(request))
+            }
             Verb::Unmap => Op::Unmap(pid, self.span(pid)),
             Verb::Protect => Op::Protect(pid, self.span(pid), self.rights(), self.extent()),
             Verb::Brk => Op::Brk(pid, self.brk()),
@@ -193,10 +204,12 @@ impl Author<'_> {
                 let span = self.bytes(pid);
                 Op::Poke(pid, span, self.random.word(), reach(span))
             }
+            Verb::Device => self.device(pid),
             Verb::FinishRead => self.finish_read(),
             Verb::Evict => Op::Evict(self.file()),
             Verb::Resize => Op::Resize(self.file(), self.random.below(10 * 4096)),
             Verb::Punch => Op::Punch(self.file(), self.hole()),
+            Verb::Seal => self.seal(),
             Verb::Allocate => {
                 let length = self.random.pick(&[Length::Grows, Length::Stays]);
                 Op::Allocate(self.file(), self.hole(), length)
@@ -212,9 +225,11 @@ impl Author<'_> {
                 result: self.disk_result(),
             },
             Verb::GiveBack => Op::GiveBack(self.disk_file(), self.random.between(1, 10)),
+            Verb::DropUnused => Op::DropUnused(self.disk_file(), self.hole()),
             Verb::Invalidate => Op::Invalidate(self.disk_file(), self.hole()),
             Verb::Hoard => self.hoard(),
             Verb::Release => Op::Release,
+            Verb::RefuseFrame => Op::RefuseFrame(self.random.below(5) as u32),
             Verb::FailHeap => Op::FailHeap(self.failing()),
         }
     }
@@ -236,10 +251,6 @@ impl Author<'_> {
     /// An area that `pid` should have.
     fn area(&mut self, pid: Pid) -> Option<Area> {
         self.forecast.area(pid, &mut self.random)
-    }
-
-    fn file(&mut self) -> usize {
-        self.random.below(self.config.rules.files.len() as u64) as usize
     }
 
     fn rights(&mut self) -> Rights {
@@ -298,50 +309,12 @@ impl Author<'_> {
                 Reserve::Accounted
             },
             source,
+            nature: Nature::Own,
             populate: if span.length < 32 * 4096 && self.random.chance(15) {
                 Populate::Now
             } else {
                 Populate::Lazy
             },
-        }
-    }
-
-    fn source(&mut self) -> (Source, Sharing) {
-        if !self.random.chance(35) {
-            return (Source::Zero, Sharing::Private);
-        }
-        let file = match self.random.chance(40) {
-            true => self.disk_file(),
-            false => self.file(),
-        };
-        let offset = match self.random.below(40) {
-            0 => u64::MAX - self.random.below(8),
-            _ => self.random.below(6),
-        };
-        let sharing = self
-            .random
-            .pick(&[Sharing::Private, Sharing::Shared, Sharing::Shared]);
-        (Source::File { file, offset }, sharing)
-    }
-
-    fn hole(&mut self) -> Span {
-        let (start, pages) = (self.random.below(8 * 4096), self.random.between(0, 4));
-        match self.random.below(2) {
-            0 => Span {
-                address: start & !4095,
-                length: pages * 4096,
-            },
-            _ => Span {
-                address: start,
-                length: self.random.below(3 * 4096),
-            },
-        }
-    }
-
-    fn is_archived(&self, source: Source) -> bool {
-        match source {
-            Source::Zero => false,
-            Source::File { file, .. } => self.config.rules.files[file].store == Store::Archive,
         }
     }
 

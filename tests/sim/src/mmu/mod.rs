@@ -1,8 +1,8 @@
 //! The software MMU: how a processor turns an address into a frame, written from Intel's manual and not from `mm`.
 //!
 //! SDM 3A, chapter 4: four or five levels, P, W, U and NX of all levels together, accessed and dirty bits, reserved bits,
-//! 2 MiB leaves, global ones, and what may be remembered. CR0.WP, CR4.PGE, CR4.SMEP and EFER.NXE are set. Nothing here knows how `mm`
-//! encodes an entry; if the two disagree, the simulator says so.
+//! 2 MiB leaves, global ones, and what may be remembered. CR0.WP, CR4.PGE, CR4.SMEP and EFER.NXE are set. Nothing here
+//! knows how `mm` encodes an entry; if the two disagree, the simulator says so.
 use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
 

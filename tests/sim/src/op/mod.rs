@@ -4,6 +4,7 @@
 //! out gives another valid run, which is what the shrinker lives on. These are also the words that the oracle and the
 //! machine's side share; none of them is `mm`'s.
 mod calls;
+pub mod seals;
 mod text;
 
 pub use calls::{Advice, Call, Lock, Remap, Way};
@@ -59,6 +60,8 @@ pub enum Op {
     Peek(Pid, Span, Reach),
     /// The kernel writes the process's memory: bytes that follow from the number.
     Poke(Pid, Span, u64, Reach),
+    /// A device fills the word at this address with a number, past the processor: what happens before it has.
+    Device(Pid, u64, u64, Meanwhile),
     /// The oldest read but `skip` ends.
     FinishRead {
         /// How many older ones wait on.
@@ -66,12 +69,14 @@ pub enum Op {
         /// How it ends.
         result: DiskResult,
     },
-    /// The page cache gives up a file that nobody maps.
+    /// A file that nobody maps leaves the page cache. One that was in memory is gone, and another has its number.
     Evict(usize),
     /// ftruncate(2) of a file in memory or on the disk to so many bytes.
     Resize(usize, u64),
     /// A hole is punched into a file in memory.
     Punch(usize, Span),
+    /// fcntl(2) with F_ADD_SEALS, on a file in memory: bits of [`seals`].
+    Seal(usize, u32),
     /// fallocate(2) of a file in memory.
     Allocate(usize, Span, Length),
     /// lseek(2) of a file in memory to the next data, and to the next hole.
@@ -95,6 +100,8 @@ pub enum Op {
     },
     /// The page cache gives up to so many pages of a file back.
     GiveBack(usize, u64),
+    /// The page cache drops those of some pages of a file that are clean and nobody's: POSIX_FADV_DONTNEED.
+    DropUnused(usize, Span),
     /// The page cache drops what it can of some pages of a file, as a write past it has it do.
     Invalidate(usize, Span),
     /// The kernel takes a block of 2^order frames.
@@ -103,6 +110,8 @@ pub enum Op {
     LeaveFree(usize),
     /// The kernel gives back all that it took.
     Release,
+    /// One frame is refused: that behind so many others, in the first operation from now on that takes so many.
+    RefuseFrame(u32),
     /// Allocations of the kernel's heap fail, in the first operation from now on that makes so many.
     FailHeap(Failing),
 }
@@ -136,6 +145,21 @@ pub enum Failing {
     Only(u64),
     /// This one and every later one.
     From(u64),
+}
+
+/// What happens while a device has a page of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meanwhile {
+    /// Nothing.
+    Nothing,
+    /// The process forks this one.
+    Forks(Pid),
+    /// The page is unmapped.
+    Unmaps,
+    /// The program stores to another word of the page.
+    Stores,
+    /// All that is dirty is written back.
+    WritesBack,
 }
 
 /// For whom the kernel reads or writes a process's memory.
@@ -177,6 +201,19 @@ pub struct Request {
     pub source: Source,
     /// MAP_POPULATE.
     pub populate: Populate,
+    /// Whose it is.
+    pub nature: Nature,
+}
+
+/// Whose an area is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// The program's.
+    Own,
+    /// The kernel put its one page there, as `[vdso]`.
+    Special,
+    /// The same, and it is no memory that is counted, or looked at by others, as `[vvar]`.
+    Raw,
 }
 
 /// How binding the address of a request is.
@@ -233,6 +270,11 @@ pub enum Populate {
 pub enum Source {
     /// Zeroes.
     Zero,
+    /// Zeroes of `/dev/zero`, which private mappings alone show.
+    ZeroDevice {
+        /// In pages.
+        offset: u64,
+    },
     /// A file's pages from number `offset` on.
     File {
         /// Which file.

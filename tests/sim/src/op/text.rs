@@ -2,8 +2,8 @@
 use std::fmt;
 
 use super::{
-    Disk, DiskResult, Extent, Failing, Growth, Kind, Op, Place, Populate, Request, Reserve, Rights,
-    Sharing, Source, Span, Step, Touch,
+    Disk, DiskResult, Extent, Failing, Growth, Kind, Nature, Op, Place, Populate, Request, Reserve,
+    Rights, Sharing, Source, Span, Step, Touch,
 };
 
 impl fmt::Display for Step {
@@ -43,6 +43,10 @@ impl fmt::Display for Op {
                     "kernel writes pid{pid} ({span}, bytes {bytes:#x}, {reach:?})"
                 )
             }
+            Self::Device(pid, address, word, meanwhile) => write!(
+                f,
+                "a device fills {address:#x} of pid{pid} with {word:#x}, meanwhile: {meanwhile:?}"
+            ),
             Self::FinishRead { skip, result } => {
                 write!(f, "disk ends read {skip} of those waiting: {result:?}")
             }
@@ -51,6 +55,7 @@ impl fmt::Display for Op {
             Self::Allocate(file, span, length) => {
                 write!(f, "file{file} fallocate({span}), its length {length:?}")
             }
+            Self::Seal(file, bits) => write!(f, "file{file} fcntl(add_seals, {bits:#x})"),
             Self::Seek(file, offset) => write!(f, "file{file} lseek({offset:#x}) to data and hole"),
             Self::Limit(pid, limit, bytes) => {
                 write!(f, "pid{pid} setrlimit({limit:?}, {bytes:#x})")
@@ -67,10 +72,12 @@ impl fmt::Display for Op {
                 write!(f, "disk ends write {skip} of those waiting: {result:?}")
             }
             Self::GiveBack(file, most) => write!(f, "page cache gives {most} of file{file} back"),
+            Self::DropUnused(file, span) => write!(f, "file{file} fadvise({span}, DONTNEED)"),
             Self::Invalidate(file, span) => write!(f, "page cache invalidates file{file} ({span})"),
             Self::Hoard(order) => write!(f, "kernel takes a block of order {order}"),
             Self::LeaveFree(frames) => write!(f, "kernel takes all but {frames} frames"),
             Self::Release => write!(f, "kernel gives back what it took"),
+            Self::RefuseFrame(number) => write!(f, "frame {number} is refused"),
             Self::FailHeap(Failing::Only(number)) => write!(f, "heap fails in allocation {number}"),
             Self::FailHeap(Failing::From(number)) => {
                 write!(f, "heap fails from allocation {number} on")
@@ -100,8 +107,14 @@ impl fmt::Display for Request {
         if self.populate == Populate::Now {
             write!(f, ", populate")?;
         }
+        match self.nature {
+            Nature::Own => {}
+            Nature::Special => write!(f, ", special")?,
+            Nature::Raw => write!(f, ", raw")?,
+        }
         match self.source {
             Source::Zero => Ok(()),
+            Source::ZeroDevice { offset } => write!(f, ", /dev/zero from page {offset}"),
             Source::File { file, offset } => write!(f, ", file{file} from page {offset}"),
         }
     }

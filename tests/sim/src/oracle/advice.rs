@@ -1,8 +1,8 @@
 //! mlock(2), madvise(2) and their kin.
 use std::collections::BTreeSet;
 
-use super::{Area, Oracle, Refusal};
-use crate::op::{Advice, Call, Lock, Rights, Sharing, Source, Span};
+use super::{Area, Oracle, Refusal, Stores};
+use crate::op::{Advice, Call, Lock, Nature, Rights, Sharing, Source, Span};
 
 /// Advice that areas remember.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +63,7 @@ impl Oracle {
         while at < end {
             let area = *self.area_at(at).ok_or(Refusal::ENOMEM)?;
             let piece = area.part(at, area.end.min(end));
+            let lock = piece.lock_of(lock);
             self.change(piece, Area { lock, ..piece });
             at = piece.end;
         }
@@ -85,6 +86,7 @@ impl Oracle {
 
     fn lock_areas(&mut self, lock: Option<Lock>) {
         for area in self.areas.clone() {
+            let lock = area.lock_of(lock);
             self.change(area, Area { lock, ..area });
         }
     }
@@ -134,15 +136,21 @@ impl Oracle {
     }
 
     fn advise_piece(&mut self, piece: Area, advice: Advice) -> Result<(), Refusal> {
+        if is_refused_by(piece.nature, advice) {
+            return Err(Refusal::EINVAL);
+        }
         let is_locked = piece.lock.is_some();
+        let is_own = piece.nature == Nature::Own;
         let is_file = piece.source != Source::Zero;
+        let is_kept = is_locked || !piece.is_anonymous();
         let mut notes = piece.notes;
         match advice {
-            Advice::DontNeed | Advice::Cold | Advice::PageOut | Advice::Free if is_locked => {
+            Advice::DontNeed | Advice::Cold | Advice::PageOut if is_locked => {
                 return Err(Refusal::EINVAL);
             }
-            Advice::Free | Advice::WipeOnFork if is_file => return Err(Refusal::EINVAL),
-            Advice::Remove if is_locked => return Err(Refusal::EINVAL),
+            Advice::Free if is_kept => return Err(Refusal::EINVAL),
+            Advice::WipeOnFork if is_file && is_own => return Err(Refusal::EINVAL),
+            Advice::Remove if is_locked || !is_file => return Err(Refusal::EINVAL),
             Advice::Remove => self.remove(&piece)?,
             Advice::Normal => notes.order = None,
             Advice::Random | Advice::Sequential => notes.order = Some(advice),
@@ -154,7 +162,7 @@ impl Oracle {
             Advice::DontDump => notes.dump = Some(advice),
             Advice::DoDump => notes.dump = None,
             // Linux says nothing of it.
-            Advice::Mergeable if piece.sharing == Sharing::Shared => {}
+            Advice::Mergeable if piece.sharing == Sharing::Shared || !is_own => {}
             Advice::Mergeable => notes.merge = Some(advice),
             Advice::Unmergeable => notes.merge = None,
             Advice::DontNeed | Advice::DontNeedLocked => {
@@ -170,13 +178,14 @@ impl Oracle {
 
     /// MADV_REMOVE: the file has a hole where the area shows it.
     fn remove(&self, piece: &Area) -> Result<(), Refusal> {
-        let (file, first) = piece.file_page(piece.start).ok_or(Refusal::EINVAL)?;
-        if piece.sharing == Sharing::Private || !self.may_be_writable(piece) {
+        if piece.sharing == Sharing::Private || piece.stores == Stores::Never {
             return Err(Refusal::EACCES);
         }
+        let (file, first) = piece.file_page(piece.start).ok_or(Refusal::EINVAL)?;
         if !self.is_in_memory(file) {
             return Err(Refusal::EINVAL);
         }
+        self.files.may_punch(file)?;
         let byte = |page: u64| page.saturating_mul(4096);
         let bytes = byte(first)..byte(first.saturating_add(piece.pages()));
         self.files.clear(file, bytes);
@@ -188,7 +197,7 @@ impl Oracle {
         let (start, end) = advised(span)?;
         for page in start..end {
             let area = self.area_at(page).ok_or(Refusal::ENOMEM)?;
-            if !area.rights.has(right) {
+            if !area.rights.has(right) || area.nature == Nature::Raw {
                 return Err(Refusal::EINVAL);
             }
             if self.is_past_end(area, page) {
@@ -251,9 +260,29 @@ impl Oracle {
         self.parts(span.address / 4096, end).count()
     }
 
+    /// The files that areas in a span show.
+    pub fn files_in(&self, span: Span) -> impl Iterator<Item = usize> {
+        let end = span.address.saturating_add(span.length).div_ceil(4096);
+        let parts = self.parts(span.address / 4096, end);
+        parts.filter_map(|part| part.file_page(part.start).map(|(file, _)| file))
+    }
+
     /// Whether the page can't but be in memory: it was written, and never given up.
     pub fn is_surely_there(&self, page: u64) -> bool {
         self.has_stores(page, page + 1) && !self.lazy.contains(&page)
+    }
+}
+
+/// Whether what the kernel put there can't take the advice.
+fn is_refused_by(nature: Nature, advice: Advice) -> bool {
+    let is_about_pages = matches!(
+        advice,
+        Advice::DontNeed | Advice::DontNeedLocked | Advice::Cold | Advice::PageOut | Advice::DoFork
+    );
+    match nature {
+        Nature::Own => false,
+        Nature::Raw if is_about_pages => true,
+        _ => matches!(advice, Advice::Remove | Advice::DoDump),
     }
 }
 

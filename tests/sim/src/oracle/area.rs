@@ -2,7 +2,7 @@
 use std::fmt;
 
 use super::Notes;
-use crate::op::{Advice, Growth, Lock, Reserve, Rights, Sharing, Source};
+use crate::op::{Advice, Growth, Lock, Nature, Reserve, Rights, Sharing, Source};
 
 /// Pages kept free below an area that grows down.
 const GUARD: u64 = 256;
@@ -14,6 +14,15 @@ pub enum Promise {
     None,
     /// They are.
     Made,
+}
+
+/// Whether stores may ever be allowed in an area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stores {
+    /// They are, or mprotect(2) may allow them.
+    Possible,
+    /// Not even by mprotect(2).
+    Never,
 }
 
 /// The `anon_vma` of an area, by number.
@@ -44,10 +53,14 @@ pub struct Area {
     pub sharing: Sharing,
     /// Whether it counts as memory that may be needed; see [`Self::is_promise`].
     pub promise: Promise,
+    /// Whether stores may come to be allowed.
+    pub stores: Stores,
     /// Whether its pages stay in memory.
     pub lock: Option<Lock>,
     /// Advice that it remembers.
     pub notes: Notes,
+    /// Whose it is.
+    pub nature: Nature,
     /// Where its contents come from; a file's offset is that of the first page.
     pub source: Source,
     /// Where its first page was mapped, by number: `vm_pgoff` of anonymous areas. Of others it says nothing.
@@ -68,6 +81,11 @@ impl Area {
             Growth::Fixed => self.start,
             Growth::Down => self.start.saturating_sub(GUARD),
         }
+    }
+
+    /// The lock that it gets where `lock` is wanted: nobody locks what the kernel put there.
+    pub fn lock_of(&self, lock: Option<Lock>) -> Option<Lock> {
+        lock.filter(|_| self.nature == Nature::Own)
     }
 
     /// Whether it counts against RLIMIT_DATA.
@@ -92,10 +110,15 @@ impl Area {
         }
     }
 
+    /// Whether it begins as zeroes that are its own.
+    pub fn is_anonymous(&self) -> bool {
+        matches!(self.source, Source::Zero | Source::ZeroDevice { .. })
+    }
+
     /// The page of the file behind `page`.
     pub fn file_page(&self, page: u64) -> Option<(usize, u64)> {
         match self.source {
-            Source::Zero => None,
+            Source::Zero | Source::ZeroDevice { .. } => None,
             Source::File { file, offset } => Some((file, offset + (page - self.start))),
         }
     }
@@ -104,6 +127,9 @@ impl Area {
     pub fn part(&self, start: u64, end: u64) -> Self {
         let source = match self.source {
             Source::Zero => Source::Zero,
+            Source::ZeroDevice { offset } => Source::ZeroDevice {
+                offset: offset + (start - self.start),
+            },
             Source::File { file, offset } => Source::File {
                 file,
                 offset: offset + (start - self.start),
@@ -120,6 +146,9 @@ impl Area {
 
     /// The two as one, where `above` continues `self` in every respect.
     pub fn joined(&self, above: &Self) -> Option<Self> {
+        if self.nature != Nature::Own {
+            return None;
+        }
         let kin = match (self.kin, above.kin) {
             (kin, other) if kin == other => kin,
             (Kin::None, Kin::Own(number)) | (Kin::Own(number), Kin::None) => Kin::Own(number),
@@ -176,6 +205,9 @@ impl fmt::Display for Area {
             (self.reserve == Reserve::Not, " noreserve"),
             (self.sharing == Sharing::Shared, " shared"),
             (self.promise == Promise::Made, " promised"),
+            (self.stores == Stores::Never, " never to be stored to"),
+            (self.nature == Nature::Special, " special"),
+            (self.nature == Nature::Raw, " raw"),
             (self.lock == Some(Lock::Now), " locked"),
             (self.lock == Some(Lock::OnFault), " locked on fault"),
             (self.notes.order == Some(Advice::Random), " random"),
@@ -192,6 +224,7 @@ impl fmt::Display for Area {
         match self.source {
             Source::Zero if self.home == self.start => Ok(()),
             Source::Zero => write!(f, " mapped at {:#x}", self.home),
+            Source::ZeroDevice { offset } => write!(f, " of /dev/zero from page {offset}"),
             Source::File { file, offset } => write!(f, " of file{file} from page {offset}"),
         }?;
         match self.kin {

@@ -1,6 +1,6 @@
 //! The system calls, each as its manual page has it.
-use super::{Area, Kin, Notes, Oracle, Overcommit, Promise, Refusal, TASK_END};
-use crate::op::{Extent, Growth, Lock, Request, Reserve, Rights, Sharing, Source, Span};
+use super::{Area, Kin, Notes, Oracle, Overcommit, Promise, Refusal, Stores, TASK_END};
+use crate::op::{Extent, Growth, Lock, Nature, Request, Reserve, Rights, Sharing, Source, Span};
 
 impl Oracle {
     /// mmap(2): the address of the first byte.
@@ -17,7 +17,8 @@ impl Oracle {
             return Err(Refusal::ENOMEM);
         }
         let start = self.place(request, len)?;
-        if !self.may_add_locked(len, self.future) {
+        let lock = self.future.filter(|_| request.nature == Nature::Own);
+        if !self.may_add_locked(len, lock) {
             return Err(Refusal::EAGAIN);
         }
         if request.source != Source::Zero && request.growth == Growth::Down {
@@ -31,8 +32,10 @@ impl Oracle {
             reserve: request.reserve,
             sharing: request.sharing,
             promise: Promise::None,
-            lock: self.future,
+            stores: self.stores(request)?,
+            lock,
             notes: Notes::default(),
+            nature: request.nature,
             source: request.source,
             home: start,
             kin: Kin::None,
@@ -53,6 +56,9 @@ impl Oracle {
         }
         if self.rules.overcommit == Overcommit::Never {
             area.reserve = Reserve::Accounted;
+        }
+        if let Some((file, _)) = area.file_page(area.start) {
+            self.may_promise(self.files.unpromised(file))?;
         }
         if area.is_promise() {
             let replaced = self.parts(area.start, area.end).map(|part| part.promised());
@@ -119,7 +125,8 @@ impl Oracle {
     }
 
     fn protect_piece(&mut self, piece: Area, rights: Rights) -> Result<(), Refusal> {
-        if rights.has(Rights::W) && !self.may_be_writable(&piece) {
+        let is_too_much = piece.nature == Nature::Raw && rights.has(Rights::X);
+        if is_too_much || rights.has(Rights::W) && piece.stores == Stores::Never {
             return Err(Refusal::EACCES);
         }
         if piece.rights == rights {
@@ -132,7 +139,7 @@ impl Oracle {
             return Err(Refusal::ENOMEM);
         }
         if !rights.has(Rights::W) {
-            if piece.source == Source::Zero && piece.kin == Kin::None {
+            if piece.is_anonymous() && piece.kin == Kin::None {
                 changed.promise = Promise::None;
             }
         } else if changed.is_promise() && piece.promise == Promise::None {
@@ -152,14 +159,6 @@ impl Oracle {
         self.cut(piece.end);
         self.areas.retain(|area| area.start != piece.start);
         self.add(changed);
-    }
-
-    /// Whether stores may ever be allowed: not through to a file that was opened for reading.
-    pub(super) fn may_be_writable(&self, area: &Area) -> bool {
-        match area.source {
-            Source::File { file, .. } if area.sharing == Sharing::Shared => !self.is_archived(file),
-            _ => true,
-        }
     }
 
     /// brk(2): the new end of the heap; where that can't be had, it stays as it was.
@@ -203,8 +202,10 @@ impl Oracle {
                 reserve: Reserve::Accounted,
                 sharing: Sharing::Private,
                 promise: Promise::Made,
+                stores: Stores::Possible,
                 lock: self.future,
                 notes: Notes::default(),
+                nature: Nature::Own,
                 source: Source::Zero,
                 home: old,
                 kin: Kin::None,

@@ -10,17 +10,18 @@ mod kin;
 mod place;
 mod promise;
 mod remap;
+mod seal;
 mod sync;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 pub use advice::Notes;
-pub use area::{Area, Kin, Promise};
+pub use area::{Area, Kin, Promise, Stores};
 pub use promise::Overcommit;
 
 use crate::files::{File, Files, Store};
-use crate::op::{Kind, Limit, Lock, Reach, Rights, Sharing, Signal};
+use crate::op::{Kind, Limit, Lock, Nature, Reach, Rights, Sharing, Signal};
 
 /// The page behind the last that a program may have.
 pub const TASK_END: u64 = (1 << 35) - 1;
@@ -178,7 +179,7 @@ impl Oracle {
             Kind::Write(_) => area.rights.has(Rights::W) || is_forced && may_copy,
         };
         match kind {
-            _ if !is_allowed => Err(Signal::AccErr),
+            _ if !is_allowed || area.nature == Nature::Raw => Err(Signal::AccErr),
             _ if self.is_past_end(area, page) => Err(Signal::Bus),
             _ => Ok(()),
         }
@@ -236,7 +237,7 @@ impl Oracle {
     }
 
     fn is_in_memory(&self, file: usize) -> bool {
-        self.files.file(file).store == Store::Memory
+        matches!(self.files.file(file).store, Store::Memory | Store::Object)
     }
 
     /// Whether something was stored in `page`, which is private, and must not be forgotten.
@@ -278,6 +279,20 @@ impl Oracle {
     /// The file and the page of it that `page` begins as, if any.
     fn file_page(&self, page: u64) -> Option<(usize, u64)> {
         self.area_at(page)?.file_page(page)
+    }
+
+    /// Somebody comes for the byte at `address`, and so for the page of the file that it shows.
+    pub fn want(&self, address: u64) {
+        if let Some((file, page)) = self.file_page(address >> 12) {
+            self.files.want(file, page);
+        }
+    }
+
+    /// Whether `page` shows one of a file that is reserved, and nothing else yet.
+    pub fn is_reserved(&self, page: u64) -> bool {
+        let shown = self.file_page(page);
+        let is_reserved = shown.is_some_and(|(file, at)| self.files.is_reserved(file, at));
+        is_reserved && !self.is_written(page)
     }
 
     /// The word that a page from `source` begins with.

@@ -46,7 +46,8 @@ impl Oracle {
         }
         // Large anonymous areas begin where a huge page could.
         let padded = len + HUGE;
-        if hint == 0 && request.source == Source::Zero && len.is_multiple_of(HUGE) {
+        let is_of_file = matches!(request.source, Source::File { .. });
+        if hint == 0 && !is_of_file && len.is_multiple_of(HUGE) {
             let room = self.search(request.place, padded);
             room.map(|room| (room / HUGE + 1) * HUGE)
                 .or_else(|| self.search(request.place, len))

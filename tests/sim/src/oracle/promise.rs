@@ -1,5 +1,6 @@
 //! Overcommit as proc(5) has it: whether the system promises more memory.
 use super::{Area, Oracle, Refusal};
+use crate::files::Store;
 
 /// `vm.overcommit_memory`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl Oracle {
     /// from a large space doesn't count: nobody knows whose page it is.
     pub fn may_lack_promise(&self, address: u64) -> bool {
         let file = self.file_page(address >> 12);
-        let in_memory = file.is_some_and(|(file, _)| self.is_in_memory(file));
+        let in_memory = file.is_some_and(|(file, _)| self.files.file(file).store == Store::Memory);
         let is_strict = self.rules.overcommit == Overcommit::Never;
         is_strict && in_memory && self.elsewhere + self.promised() + 1 >= self.rules.memory / 2
     }

@@ -1,6 +1,6 @@
 //! mremap(2), as the manual page has it, in the order of Linux's checks.
 use super::{Area, Kin, Oracle, Refusal, TASK_END, TASK_START};
-use crate::op::{Growth, Place, Populate, Remap, Request, Sharing, Span, Way};
+use crate::op::{Growth, Nature, Place, Populate, Remap, Request, Sharing, Span, Way};
 
 impl Oracle {
     pub(super) fn remap(&mut self, remap: &Remap) -> Result<u64, Refusal> {
@@ -52,7 +52,7 @@ impl Oracle {
         len: u64,
         way: Way,
     ) -> Result<u64, Refusal> {
-        let area = self.movable((start, end), len)?;
+        let area = self.movable((start, end), len, way)?;
         let new_end = start + len;
         let is_free = self.pages_in(end, new_end) == 0 && new_end <= TASK_END;
         if area.end == end && is_free {
@@ -79,7 +79,7 @@ impl Oracle {
     ) -> Result<u64, Refusal> {
         // The end that is given up may be parts of several areas, or of none.
         let kept = end.min(start + len);
-        let area = self.movable((start, kept), len)?;
+        let area = self.movable((start, kept), len, way)?;
         let target = match way {
             Way::Keep => self.any_place(&area, target, len)?,
             _ => fixed(target)?,
@@ -113,6 +113,9 @@ impl Oracle {
         let (target, end) = (fixed(target)?, end.min(TASK_END));
         let parts: Vec<Area> = self.parts(start, end).collect();
         for part in parts {
+            if way.keeps() && part.nature != Nature::Own {
+                return Err(Refusal::EINVAL);
+            }
             let to = target + (part.start - start);
             self.may_keep((part.start, part.end), to, way)?;
             self.promise_kept((part.start, part.end), way)?;
@@ -121,9 +124,12 @@ impl Oracle {
         Ok(target)
     }
 
-    fn movable(&self, (start, end): (u64, u64), len: u64) -> Result<Area, Refusal> {
+    fn movable(&self, (start, end): (u64, u64), len: u64, way: Way) -> Result<Area, Refusal> {
         let area = *self.area_at(start).ok_or(Refusal::EFAULT)?;
         if start == end && area.sharing == Sharing::Private {
+            return Err(Refusal::EINVAL);
+        }
+        if way.keeps() && area.nature != Nature::Own {
             return Err(Refusal::EINVAL);
         }
         if end > area.end {
@@ -135,6 +141,9 @@ impl Oracle {
         }
         let index = area.file_page(start).map_or(0, |(_, at)| at);
         index.checked_add(len).ok_or(Refusal::EINVAL)?;
+        if area.nature != Nature::Own {
+            return Err(Refusal::EFAULT);
+        }
         if !self.may_add_locked(delta, area.lock) {
             return Err(Refusal::EAGAIN);
         }
@@ -192,6 +201,7 @@ impl Oracle {
             sharing: area.sharing,
             source: area.source,
             populate: Populate::Lazy,
+            nature: area.nature,
         };
         self.place(&request, len)
     }

@@ -169,6 +169,7 @@ fn byte_of(bytes: u64, address: u64) -> u8 {
 /// Compares bytes that the kernel read or wrote with the oracle's.
 fn compare(oracle: &mut Oracle, (start, reach): (u64, Reach), kind: Kind, bytes: &[u8]) -> Sound {
     for (address, &byte) in (start..).zip(bytes) {
+        oracle.want(address);
         let allowed = oracle.access_for(address, kind, reach);
         demand!(
             allowed.is_ok(),
@@ -213,6 +214,7 @@ impl super::Process {
 
 fn judge(oracle: &mut Oracle, touch: Touch, end: End, reach: Reach) -> Sound {
     let Touch { address, kind, .. } = touch;
+    oracle.want(address);
     let verdict = oracle.access_for(address, kind, reach);
     // Before a fetch is refused, the page comes in as for a read.
     let arrival = match kind {

@@ -3,7 +3,7 @@ use std::ops::Range;
 
 use mm::madvise::advised_pages;
 use mm::populate::Populate;
-use mm::{Access, Outcome, Page};
+use mm::{Access, AddressSpace, Outcome, Page};
 
 use super::calls::refusal;
 use super::{Answer, World};
@@ -18,7 +18,7 @@ impl World {
     pub(super) fn populate(&mut self, pid: Pid, address: u64, request: &Request) -> Sound {
         let start = Page::containing(address);
         let pages = start..start + request.span.length.div_ceil(4096);
-        self.populate_pages(pid, pages, Populate::Area)
+        self.populate_pages(pid, pages, Populate::Willing)
     }
 
     /// Touches pages as `mm` says, and stops in silence at the first that can't be had.
@@ -57,7 +57,11 @@ impl World {
                 pages.start = page + 1;
             }
             if let Some(end) = end {
-                return self.stopped(pid, address, access, end).map(Err);
+                let refusal = self.stopped(pid, address, access, end)?;
+                if wish != Populate::Willing || refusal == Refusal::ENOMEM {
+                    return Ok(Err(refusal));
+                }
+                pages.start = end_of_area(&space.borrow(), page);
             }
         }
     }
@@ -85,6 +89,9 @@ impl World {
 
     /// A fault had the page in hand, whatever it came to.
     fn touched(&mut self, pid: Pid, page: u64, access: Access) {
+        if let Some(process) = self.process(pid) {
+            process.oracle.want(page << 12);
+        }
         if let Some(process) = self.process(pid).filter(|_| access == Access::Write) {
             process.touched(page);
         }
@@ -115,7 +122,7 @@ impl World {
         };
         // What ended for lack of memory, or of a promise, was judged then.
         let is_excused = match got {
-            Err(Refusal::ENOMEM) => self.kernel.memory.free_frames() == 0,
+            Err(Refusal::ENOMEM) => self.kernel.frames_left() == 0,
             Err(Refusal::EFAULT) => self.promises_no_more(),
             _ => false,
         };
@@ -136,15 +143,17 @@ impl World {
             return Ok(());
         };
         let space = process.space.borrow();
-        while let Some((next, read)) = in_mm(|| space.next_to_read(&kernel.memory, &pages)) {
-            let is_forward = pages.start < next && next <= pages.end;
-            demand!(is_forward, "{span}: it goes on at {next:x?}");
+        while !pages.is_empty() {
+            let before = pages.clone();
+            let next = in_mm(|| space.next_to_read(&kernel.memory, &mut pages));
+            let is_forward = before.start < pages.start && pages.end == before.end;
+            demand!(is_forward, "{span}: it goes on at {pages:x?}");
+            let Some(read) = next else { continue };
             let is_read_in = read.file().is_read_in();
             demand!(is_read_in, "a page of memory is read from the disk");
             // Some come late, so that touches meet them.
             let disk = [Disk::Prompt, Disk::Late][read.index() as usize % 2];
             kernel.submit(read, disk);
-            pages.start = next;
         }
         let wanted = process.oracle.pages_on_disk(span);
         drop(space);
@@ -152,10 +161,15 @@ impl World {
             let is_coming = || kernel.is_reading(file as u64, index);
             let is_there = self.files[file].is_ready(&kernel.memory, index) || is_coming();
             demand!(
-                is_there || kernel.memory.free_frames() == 0,
+                is_there || kernel.frames_left() == 0,
                 "page {index} of file{file} is not even on its way"
             );
         }
         Ok(())
     }
+}
+
+fn end_of_area(space: &AddressSpace, page: Page) -> Page {
+    let vma = space.find_vma(page.address());
+    vma.map_or(page + 1, |vma| vma.end)
 }

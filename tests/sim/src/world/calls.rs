@@ -10,38 +10,51 @@ use mm::{AddressSpace, Backing, Error, Memory, Page, VmFlags};
 
 use super::{Answer, Fired, World};
 use crate::broken::{Sound, demand};
-use crate::failing_heap::disarm;
+use crate::failing_heap::{disarm, in_mm};
 use crate::files::Store;
 use crate::machine::SoftMachine;
 use crate::op::{
-    Extent, Growth, Pid, Place, Populate, Request, Reserve, Rights, Sharing, Source, Span,
+    Extent, Growth, Nature, Pid, Place, Populate, Request, Reserve, Rights, Sharing, Source, Span,
 };
 use crate::oracle::{Oracle, Refusal};
 
 impl World {
     pub(super) fn map(&mut self, pid: Pid, request: &Request) -> Sound<Answer> {
         let mapping = self.mapping(request);
+        let held = match &mapping.backing {
+            Backing::File { file, .. } => Some(file.clone()),
+            Backing::Anonymous | Backing::ZeroDevice { .. } => None,
+        };
         let answer = self.both(
             pid,
             |space, memory| space.mmap(memory, mapping),
             |oracle| oracle.map(request),
         )?;
+        if let Some(file) = held {
+            in_mm(|| file.release(&self.kernel.memory));
+        }
         if let (Answer::Address(address), Populate::Now) = (answer, request.populate) {
             self.populate(pid, address, request)?;
         }
         Ok(answer)
     }
 
-    fn mapping(&self, request: &Request) -> Mapping {
+    fn mapping(&mut self, request: &Request) -> Mapping {
         let mut flags = vm_flags(request.rights);
         flags.set(VmFlags::GROWS_DOWN, request.growth == Growth::Down);
         flags.set(VmFlags::NO_RESERVE, request.reserve == Reserve::Not);
         flags.set(VmFlags::SHARED, request.sharing == Sharing::Shared);
         flags.set(VmFlags::NEVER_WRITE, self.is_opened_for_reading(request));
+        flags |= match request.nature {
+            Nature::Own => VmFlags::empty(),
+            Nature::Special => VmFlags::SPECIAL,
+            Nature::Raw => VmFlags::SPECIAL | VmFlags::RAW | VmFlags::NEVER_WRITE,
+        };
         let backing = match request.source {
             Source::Zero => Backing::Anonymous,
+            Source::ZeroDevice { offset } => Backing::ZeroDevice { offset },
             Source::File { file, offset } => Backing::File {
-                file: self.files[file].clone(),
+                file: self.file_to_map(file),
                 offset,
             },
         };
@@ -64,7 +77,7 @@ impl World {
 
     fn is_opened_for_reading(&self, request: &Request) -> bool {
         let is_archived = match request.source {
-            Source::Zero => false,
+            Source::Zero | Source::ZeroDevice { .. } => false,
             Source::File { file, .. } => self.contents.file(file).store == Store::Archive,
         };
         is_archived && request.sharing == Sharing::Shared

@@ -1,7 +1,7 @@
 //! Files on the disk: calls on their bytes, and what goes back there.
 //!
-//! This is the file system's part, in the order that `mm` asks for: pages are brought, places found, and only then lent; a cut
-//! is over when nothing behind the end is on its way any more.
+//! This is the file system's part, in the order that `mm` asks for: pages are brought, places found, and only then lent; a
+//! cut is over when nothing behind the end is on its way any more.
 use std::sync::Arc;
 
 use mm::page_cache::CachedFile;
@@ -36,7 +36,7 @@ impl World {
                     file.id()
                 ),
                 Err(_) => {
-                    let free = kernel.memory.free_frames();
+                    let free = kernel.frames_left();
                     demand!(free == 0, "no page for a read, but {free} frames are free");
                     return Ok(Err(Refusal::ENOMEM));
                 }
@@ -219,7 +219,7 @@ impl World {
                 Ok(Ok(count))
             }
             Err(Error::OutOfMemory) => {
-                let free = self.kernel.memory.free_frames();
+                let free = self.kernel.frames_left();
                 demand!(free < PAGE_AND_NODES, "pwrite: no page of {free}");
                 // The place that was found behind the end is nobody's.
                 let disk = &mut *self.kernel.disk.borrow_mut();

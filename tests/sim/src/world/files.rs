@@ -1,9 +1,11 @@
 //! Calls on files: their length, their holes, and bytes that are read and written past all mappings.
 use std::sync::Arc;
 
-use mm::page_cache::CachedFile;
+use mm::page_cache::{self, CachedFile};
+use mm::seal::Seals;
 use mm::{Error, Memory, contents, remote};
 
+use super::calls::refusal;
 use super::{Answer, World};
 use crate::broken::{Sound, demand};
 use crate::failing_heap::in_mm;
@@ -19,8 +21,12 @@ const PAGE_AND_NODES: usize = 4;
 impl World {
     /// What is on the disk comes back from there; what lives in memory is gone.
     pub(super) fn evict(&mut self, file: usize) -> Sound<Answer> {
-        if Arc::strong_count(&self.files[file]) > 1 {
+        if Arc::strong_count(&self.files[file]) > 1 || self.is_object_mapped(file) {
             return Ok(Answer::Nothing);
+        }
+        if self.contents.file(file).store == Store::Memory {
+            self.renew(file);
+            return Ok(Answer::Done);
         }
         let before = self.pages_there(file);
         if self.contents.file(file).store == Store::Disk {
@@ -30,12 +36,36 @@ impl World {
             return Ok(Answer::Nothing);
         };
         in_mm(|| evicted.evict_all(&self.kernel.memory));
-        match self.contents.file(file).store {
-            Store::Memory => self.contents.clear(file, 0..u64::MAX),
-            Store::Archive => {}
-            Store::Disk => self.come_back(file, before)?,
+        if self.contents.file(file).store == Store::Disk {
+            self.come_back(file, before)?;
         }
         Ok(Answer::Done)
+    }
+
+    /// A file in memory is gone with all that it was; another has its number.
+    fn renew(&mut self, file: usize) {
+        let size = self.contents.file(file).size;
+        let next = CachedFile::new(file as u64, page_cache::Source::Memory, size);
+        let gone = std::mem::replace(&mut self.files[file], Arc::new(next));
+        in_mm(|| gone.release(&self.kernel.memory));
+        self.contents.renew(file);
+    }
+
+    /// fcntl(2) with F_ADD_SEALS.
+    pub(super) fn seal(&mut self, file: usize, bits: u32) -> Sound<Answer> {
+        let Some(cached) = self.memory_file(file) else {
+            return Ok(Answer::Nothing);
+        };
+        let got = in_mm(|| cached.add_seals(Seals::from_bits_retain(bits)));
+        let spaces = self.spaces.iter().flatten();
+        let writers = spaces.map(|process| process.oracle.writers(file)).sum();
+        let expected = self.contents.add_seals(file, bits, writers);
+        let (has, wanted) = (cached.seals().bits(), self.contents.seals(file));
+        demand!(
+            has == wanted,
+            "the file has seals {has:#x}, the oracle says {wanted:#x}"
+        );
+        agreed(got, expected)
     }
 
     /// ftruncate(2).
@@ -43,8 +73,12 @@ impl World {
         let Some(cached) = self.memory_file(file) else {
             return self.resize_on_disk(file, size);
         };
+        let expected = self.contents.may_resize(file, size);
         let done = in_mm(|| cached.set_size(&self.kernel.memory, size));
-        demand!(done == Ok(()), "ftruncate failed: {done:?}");
+        let answer = agreed(done, expected)?;
+        if expected.is_err() {
+            return Ok(answer);
+        }
         self.contents.resize(file, size);
         for process in self.spaces.iter_mut().flatten() {
             process.oracle.drop_copies(file);
@@ -58,13 +92,15 @@ impl World {
             return Ok(Answer::Nothing);
         };
         let bytes = span.address..span.address + span.length;
+        let expected = self.contents.may_punch(file);
         let done = in_mm(|| cached.punch_hole(&self.kernel.memory, bytes.clone()));
-        demand!(done == Ok(()), "fallocate failed: {done:?}");
-        self.contents.clear(file, bytes);
-        Ok(Answer::Done)
+        if expected.is_ok() {
+            self.contents.clear(file, bytes);
+        }
+        agreed(done, expected)
     }
 
-    /// fallocate(2). What a refused one has made inside the file may stay.
+    /// fallocate(2). A hole looks like one afterwards, too; what was reserved before is there for all to see.
     pub(super) fn allocate(&mut self, file: usize, span: Span, length: Length) -> Sound<Answer> {
         let Some(cached) = self.memory_file(file) else {
             return Ok(Answer::Nothing);
@@ -77,19 +113,35 @@ impl World {
         };
         let pages = bytes.start / 4096..bytes.end.div_ceil(4096);
         let needed = (pages.end - pages.start) as usize + PAGE_AND_NODES;
-        let is_short = memory.free_frames() < needed || self.promises_no_more_than(needed as u64);
-        let done = in_mm(|| cached.allocate(memory, bytes.clone(), reach));
-        if let Err(error) = done {
-            demand!(is_short, "fallocate failed: {error:?}");
-            return Ok(Answer::Refused(super::calls::refusal(error)));
+        let was_short = memory.free_frames() < needed || self.promises_no_more_than(needed as u64);
+        let has_frame =
+            |&page: &u64| cached.is_ready(memory, page) || cached.is_reserved(memory, page);
+        let (there, absent): (Vec<u64>, Vec<u64>) = pages.partition(has_frame);
+        let allowed = self.contents.may_reserve(file, bytes.end);
+        if allowed.is_ok() {
+            there
+                .iter()
+                .for_each(|&page| self.contents.want(file, page));
         }
-        let absent = pages
-            .into_iter()
-            .find(|&page| !cached.is_ready(memory, page));
+        let done = in_mm(|| cached.allocate(memory, bytes.clone(), reach)).map_err(refusal);
+        let is_short = was_short || memory.scarcity.is_spent();
         demand!(
-            absent.is_none(),
-            "page {absent:?} was reserved, but is absent"
+            done == allowed || is_short && allowed.is_ok(),
+            "fallocate is {done:?}, the oracle says {allowed:?}"
         );
+        if let Err(refusal) = done {
+            let kept = absent.into_iter().find(has_frame);
+            demand!(kept.is_none(), "page {kept:?} was refused, but has a frame");
+            return Ok(Answer::Refused(refusal));
+        }
+        let lost = there.iter().find(|&&page| !cached.is_ready(memory, page));
+        demand!(
+            lost.is_none(),
+            "page {lost:?} was asked for twice, but is a hole"
+        );
+        for &page in &absent {
+            self.contents.reserve(file, page);
+        }
         if length == Length::Grows {
             self.contents.extend(file, bytes.end);
         }
@@ -161,12 +213,19 @@ impl World {
         };
         let bytes: Vec<u8> = (0..span.length).map(|at| mix(bytes ^ at) as u8).collect();
         let memory = &self.kernel.memory;
-        let written = in_mm(|| write(memory, cached, span.address, &bytes));
+        let allowed = self.contents.may_write(file, span);
+        let wanted = span.address + allowed.unwrap_or(0);
+        for page in span.address / 4096..wanted.div_ceil(4096) {
+            self.contents.want(file, page);
+        }
+        let written = in_mm(|| write(memory, cached, span.address, &bytes)).map_err(refusal);
         let (count, size) = (written.unwrap_or(0), cached.size());
-        let free = self.kernel.memory.free_frames();
+        let free = self.kernel.frames_left();
+        let is_short = free < PAGE_AND_NODES || self.promises_no_more();
+        let most = allowed.unwrap_or(0);
         demand!(
-            count == bytes.len() || free < PAGE_AND_NODES || self.promises_no_more(),
-            "pwrite: {written:?} with {free} frames free"
+            written.map(|count| count as u64) == allowed || is_short && (count as u64) < most,
+            "pwrite: {written:?} with {free} frames free, the oracle says {allowed:?}"
         );
         self.contents.write(file, span.address, &bytes[..count]);
         let expected = self.contents.file(file).size;
@@ -174,11 +233,7 @@ impl World {
             size == expected,
             "the file has {size} bytes, the oracle says {expected}"
         );
-        Ok(match written {
-            Err(Error::OutOfMemory) => Answer::Refused(Refusal::ENOMEM),
-            Err(Error::NoSpace) => Answer::Refused(Refusal::ENOSPC),
-            _ => Answer::Done,
-        })
+        Ok(written.map_or_else(Answer::Refused, |_| Answer::Done))
     }
 
     /// Whether strict mode refuses even a single page.
@@ -196,6 +251,16 @@ impl World {
         let is_there = self.contents.file(file).store == Store::Memory;
         is_there.then(|| &*self.files[file])
     }
+}
+
+/// What a call that may be refused came to, which is what the oracle says.
+fn agreed(got: Result<(), Error>, expected: Result<(), Refusal>) -> Sound<Answer> {
+    let got = got.map_err(refusal);
+    demand!(
+        got == expected,
+        "the call returned {got:?}, the oracle says {expected:?}"
+    );
+    Ok(got.map_or_else(Answer::Refused, Into::into))
 }
 
 /// pread(2), half of the time by pages that are lent.

@@ -10,8 +10,8 @@ use mm::{AddressSpace, Backing, Page, VmFlags, Vma};
 use super::{Process, World};
 use crate::broken::{Broken, Sound, demand};
 use crate::machine::SoftCpu;
-use crate::op::{Advice, Growth, Lock, Pid, Reserve, Rights, Sharing, Source};
-use crate::oracle::{Area, Kin, Notes, Promise};
+use crate::op::{Advice, Growth, Lock, Nature, Pid, Reserve, Rights, Sharing, Source};
+use crate::oracle::{Area, Kin, Notes, Promise, Stores};
 use crate::tlb::Allowed;
 
 /// Where the frame stands in an entry, seen by the processor or not.
@@ -30,6 +30,7 @@ impl World {
         for process in self.living() {
             inspect_areas(process)?;
         }
+        self.inspect_reserved()?;
         let freed = self.kernel.machine().freed_too_early();
         demand!(
             freed.is_none(),
@@ -42,6 +43,21 @@ impl World {
                 ))
             })?;
         }
+        Ok(())
+    }
+
+    /// What fallocate reserved is so as long as nobody comes for it, and a hole for that time.
+    fn inspect_reserved(&self) -> Sound {
+        let memory = &self.kernel.memory;
+        let is_reserved = |file: usize, page| {
+            let cached = &self.files[file];
+            cached.is_reserved(memory, page) && !cached.is_ready(memory, page)
+        };
+        let early = self.contents.settle_reserved(is_reserved);
+        demand!(
+            early.is_none(),
+            "(file, page) {early:?} was reserved, and nobody came for it, but it is no longer so"
+        );
         Ok(())
     }
 
@@ -241,28 +257,38 @@ fn area(vma: &Vma) -> Area {
         } else {
             Sharing::Private
         },
+        stores: if has(VmFlags::NEVER_WRITE) {
+            Stores::Never
+        } else {
+            Stores::Possible
+        },
         lock: match (has(VmFlags::LOCKED), has(VmFlags::LOCK_ON_FAULT)) {
             (false, _) => None,
             (true, false) => Some(Lock::Now),
             (true, true) => Some(Lock::OnFault),
         },
         notes: notes(vma.flags),
+        nature: match (has(VmFlags::SPECIAL), has(VmFlags::RAW)) {
+            (false, _) => Nature::Own,
+            (true, false) => Nature::Special,
+            (true, true) => Nature::Raw,
+        },
         promise: if has(VmFlags::ACCOUNTED) {
             Promise::Made
         } else {
             Promise::None
         },
         source: match &vma.backing {
-            Backing::Anonymous | Backing::ZeroDevice { .. } => Source::Zero,
+            Backing::Anonymous => Source::Zero,
+            Backing::ZeroDevice { offset } => Source::ZeroDevice { offset: *offset },
             Backing::File { file, offset } => Source::File {
                 file: file.id() as usize,
                 offset: *offset,
             },
         },
-        home: if vma.backing.is_anonymous() {
-            vma.home(vma.start)
-        } else {
-            0
+        home: match vma.backing {
+            Backing::Anonymous => vma.home(vma.start),
+            Backing::ZeroDevice { .. } | Backing::File { .. } => 0,
         },
         kin: match vma.identity() {
             identity if identity.is_none() => Kin::None,

@@ -92,4 +92,39 @@ impl World {
         self.come_back(file, gone)?;
         Ok(Answer::Done)
     }
+
+    /// Drops pages of which somebody said that nobody will need them: those that are clean and that nobody maps.
+    pub(super) fn drop_unused(&mut self, file: usize, span: Span) -> Sound<Answer> {
+        let Some(cached) = self.disk_file(file) else {
+            return Ok(Answer::Nothing);
+        };
+        let memory = &self.kernel.memory;
+        let pages = span.address / 4096..(span.address + span.length).div_ceil(4096);
+        let before = self.pages_there(file);
+        let may_go = |page: &u64| {
+            let is_clean =
+                !cached.is_dirty(memory, *page) && !cached.is_being_written(memory, *page);
+            is_clean && pages.contains(page) && self.entries_of(file, *page) == 0
+        };
+        let (gone, kept): (Vec<u64>, Vec<u64>) = before.into_iter().partition(may_go);
+        in_mm(|| cached.drop_unused(memory, pages));
+        let wrong = gone.iter().find(|&&page| cached.is_ready(memory, page));
+        demand!(wrong.is_none(), "page {wrong:?} was nobody's, and stays");
+        let lost = kept.iter().find(|&&page| !cached.is_ready(memory, page));
+        demand!(lost.is_none(), "page {lost:?} had to stay");
+        let any = !gone.is_empty();
+        self.come_back(file, gone)?;
+        Ok(super::did(any))
+    }
+
+    /// How many entries lead to page `page`, which is in memory.
+    fn entries_of(&self, file: usize, page: u64) -> u32 {
+        let (cached, memory) = (&self.files[file], &self.kernel.memory);
+        let Some(frame) = cached.hold(memory, page) else {
+            return 0;
+        };
+        let entries = memory.record(frame).mappings();
+        cached.let_go(memory, frame);
+        entries
+    }
 }

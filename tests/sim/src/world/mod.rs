@@ -1,22 +1,26 @@
 //! A run as it runs: every step is done by `mm` on the soft machine and by the oracle, and the two must agree.
 //!
-//! `process.rs` begins and ends processes, `calls.rs` does the system calls, `files.rs` those on files, `disk.rs` what of that
-//! reaches a disk, `leaving.rs` what leaves memory because it is there, `access.rs` the loads and stores, `advance.rs` what is fetched before it is touched, `inspect.rs` looks for contradictions after each step.
+//! `process.rs` begins and ends processes, `device.rs` has devices fill their pages, `calls.rs` does the system calls,
+//! `files.rs` those on files, `objects.rs` those that come and go with their mappings, `disk.rs` what of that reaches a
+//! disk, `leaving.rs` what leaves memory because it is there, `access.rs` the loads and stores, `advance.rs` what is
+//! fetched before it is touched, `inspect.rs` looks for contradictions after each step.
 mod access;
 mod advance;
 mod calls;
+mod device;
 mod disk;
 mod files;
 mod inspect;
 mod leaving;
+mod objects;
 mod process;
 mod reverse;
 mod verbs;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use mm::Frame;
 use mm::page_cache::{self, CachedFile, Seen};
@@ -44,6 +48,8 @@ pub struct World {
     processes: Vec<Option<usize>>,
     spaces: Vec<Option<Process>>,
     files: Vec<Arc<CachedFile>>,
+    /// Shared anonymous memory, by its number among the files: its pages are held by who maps it alone.
+    objects: BTreeMap<usize, Weak<CachedFile>>,
     /// What the files should be.
     contents: Files,
     /// Files that were cut short, and have pages behind their end that are still on their way.
@@ -53,6 +59,8 @@ pub struct World {
     hoard: Vec<Frame>,
     /// What fails of the heap, until something did.
     heap_fails: Option<Failing>,
+    /// Behind how many frames one is refused, until it was.
+    frame_refused: Option<u32>,
     free_at_start: usize,
 }
 
@@ -112,7 +120,7 @@ impl World {
             let source = match file.store {
                 Store::Archive => page_cache::Source::Archive,
                 Store::Disk => page_cache::Source::Disk,
-                Store::Memory => page_cache::Source::Memory,
+                Store::Memory | Store::Object => page_cache::Source::Memory,
             };
             Arc::new(CachedFile::new(id as u64, source, file.size))
         };
@@ -123,11 +131,13 @@ impl World {
             // execve needs the new space while the old one stands.
             spaces: (0..=config.processes).map(|_| None).collect(),
             files: config.rules.files.iter().enumerate().map(file).collect(),
+            objects: BTreeMap::new(),
             contents: Files::new(&config.rules.files),
             cutting: BTreeSet::new(),
             seen: vec![Seen::default(); config.rules.files.len()],
             hoard: Vec::new(),
             heap_fails: None,
+            frame_refused: None,
             config: config.clone(),
         }
     }
@@ -136,13 +146,21 @@ impl World {
     pub fn step(&mut self, step: &Step) -> Sound<Answer> {
         self.kernel.machine().run_on(step.cpu);
         failing_heap::arm(self.heap_fails);
+        if let Some(granted) = self.frame_refused {
+            self.kernel.memory.scarcity.only(granted);
+        }
         let answer = self.perform(&step.op);
         failing_heap::disarm();
+        if self.kernel.memory.scarcity.is_spent() {
+            self.frame_refused = None;
+        }
+        self.kernel.memory.scarcity.begin(0);
         if failing_heap::failures() > 0 {
             self.heap_fails = None;
         }
         let answer = answer?;
         self.finish_cuts();
+        self.forget_objects();
         if answer != Answer::Nothing {
             self.inspect()?;
         }
@@ -164,10 +182,12 @@ impl World {
             Op::Touch(pid, touch, rival) => self.touch(pid, touch, rival),
             Op::Peek(pid, span, reach) => self.peek(pid, span, reach),
             Op::Poke(pid, span, bytes, reach) => self.poke(pid, (span, reach), bytes),
+            Op::Device(pid, address, word, meanwhile) => self.device(pid, address, word, meanwhile),
             Op::FinishRead { skip, result } => Ok(did(self.kernel.finish_read(skip, result))),
             Op::Evict(file) => self.evict(file),
             Op::Resize(file, size) => self.resize(file, size),
             Op::Punch(file, span) => self.punch(file, span),
+            Op::Seal(file, bits) => self.seal(file, bits),
             Op::Allocate(file, span, length) => self.allocate(file, span, length),
             Op::Seek(file, offset) => self.seek(file, offset),
             Op::Limit(pid, limit, bytes) => Ok(self.limit(pid, limit, bytes)),
@@ -177,10 +197,15 @@ impl World {
             Op::Flush(file, count) => self.flush(file, count),
             Op::FinishWrite { skip, result } => Ok(did(self.kernel.finish_write(skip, result)?)),
             Op::GiveBack(file, most) => self.give_back(file, most),
+            Op::DropUnused(file, span) => self.drop_unused(file, span),
             Op::Invalidate(file, span) => self.invalidate(file, span),
             Op::Hoard(order) => self.hoard(order),
             Op::LeaveFree(frames) => self.leave_free(frames),
             Op::Release => Ok(self.release()),
+            Op::RefuseFrame(granted) => {
+                self.frame_refused = Some(granted);
+                Ok(Answer::Done)
+            }
             Op::FailHeap(failing) => {
                 self.heap_fails = Some(failing);
                 Ok(Answer::Done)
@@ -211,6 +236,11 @@ impl World {
         Ok(())
     }
 
+    /// Whether a frame is still to be refused.
+    pub fn refuses(&self) -> bool {
+        self.frame_refused.is_some()
+    }
+
     /// How often `path` was taken.
     pub fn taken(&self, path: mm::fault::Path) -> u64 {
         self.kernel.memory.stats.path(path)
@@ -220,7 +250,7 @@ impl World {
         match self.kernel.memory.allocate(order) {
             Ok(frame) => self.hoard.push(frame),
             Err(_) => {
-                let free = self.kernel.memory.free_frames();
+                let free = self.kernel.frames_left();
                 demand!(order > 0 || free == 0, "no frame was to be had, of {free}");
                 return Ok(Answer::Refused(Refusal::ENOMEM));
             }
@@ -236,6 +266,7 @@ impl World {
     }
 
     fn release(&mut self) -> Answer {
+        self.frame_refused = None;
         for frame in self.hoard.drain(..) {
             self.kernel.memory.free(frame);
         }
@@ -261,11 +292,14 @@ impl World {
         }
     }
 
-    /// Pages that files in memory have come to: each is a promise.
+    /// Pages that files in memory have come to: each is a promise. Of shared anonymous memory all are.
     fn pages_of_memory_files(&self) -> u64 {
-        let files = self.files.iter();
-        let in_memory = files.filter(|file| file.source() == page_cache::Source::Memory);
-        in_memory.map(|file| file.resident_pages()).sum()
+        let files = self.files.iter().enumerate();
+        let in_memory = files.filter(|(_, file)| file.source() == page_cache::Source::Memory);
+        let promised = |(number, file): (usize, &Arc<CachedFile>)| {
+            file.resident_pages() + self.contents.promised(number)
+        };
+        in_memory.map(promised).sum()
     }
 
     fn process(&mut self, pid: Pid) -> Option<&mut Process> {
@@ -278,6 +312,8 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.files.drain(..).for_each(std::mem::forget);
+        let objects = self.objects.values().filter_map(Weak::upgrade);
+        objects.for_each(std::mem::forget);
     }
 }
 

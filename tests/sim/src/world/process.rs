@@ -59,6 +59,7 @@ impl World {
         let limits = Limits {
             address_space: rules.address_space,
             data: rules.data,
+            data_hard: u64::MAX,
             stack: rules.stack,
             locked: rules.locked,
         };
@@ -67,7 +68,7 @@ impl World {
             (Ok(space), _) => space,
             (Err(OutOfMemory), Fired::Yes) => return Ok(Answer::HeapFailed),
             (Err(OutOfMemory), Fired::No) => {
-                let free = memory.free_frames();
+                let free = self.kernel.frames_left();
                 demand!(free == 0, "no new space, but {free} frames are free");
                 return Ok(Answer::Refused(Refusal::ENOMEM));
             }
@@ -107,9 +108,11 @@ impl World {
             }
             Err(OutOfMemory) if fired == Fired::Yes => Ok(Answer::HeapFailed),
             Err(OutOfMemory) => {
+                // Each page that a device has is copied.
+                let needed = tables + self.kernel.pinned_frames();
                 demand!(
-                    free < tables || !may_fork,
-                    "fork needs {tables} tables at most, but failed with {free} frames free"
+                    free.min(kernel.frames_left()) < needed || !may_fork,
+                    "fork needs {needed} frames at most, but failed with {free} frames free"
                 );
                 Ok(Answer::Refused(Refusal::ENOMEM))
             }
@@ -164,6 +167,7 @@ impl World {
             self.kernel.machine().deactivate(process.root());
             let space = Rc::into_inner(process.space).expect("nobody else has the space now");
             in_mm(|| space.into_inner().destroy(&self.kernel.memory));
+            self.forget_objects();
         }
     }
 }

@@ -14,10 +14,13 @@ use crate::broken::{Sound, demand};
 use crate::failing_heap::{disarm, in_mm};
 use crate::machine::SoftMachine;
 use crate::op::{Advice, Call, Lock, Pid, Remap, Span, Way};
-use crate::oracle::Refusal;
+use crate::oracle::{Refusal, TASK_END, TASK_START};
 
 /// More tables than any move of a plan needs.
 const TABLES: usize = 12;
+
+/// Pages of the largest space that mlockall fetches.
+const MOST_FETCHED: u64 = 64;
 
 impl World {
     /// Makes the call in `mm` and in the oracle.
@@ -35,10 +38,11 @@ impl World {
             _ => {}
         }
         if self.moves_several(pid, call) {
-            if self.kernel.memory.free_frames() < TABLES {
+            if self.kernel.memory.free_frames() < TABLES || self.frees_promises(pid, call) {
                 return Ok(Answer::Nothing);
             }
             disarm();
+            self.kernel.memory.scarcity.begin(0);
         }
         // A move may find no frame for its tables, and then nothing has happened.
         let starved = Cell::new(false);
@@ -47,7 +51,8 @@ impl World {
             |space, memory| {
                 let got = on_mm(space, memory, call);
                 let has_failed = got == Err(Error::OutOfMemory);
-                starved.set(has_failed && memory.free_frames() < TABLES);
+                let is_short = memory.free_frames() < TABLES || memory.scarcity.is_spent();
+                starved.set(has_failed && is_short);
                 got
             },
             |oracle| {
@@ -62,6 +67,7 @@ impl World {
         )?;
         match (answer, *call) {
             (Answer::Address(_), Call::Lock(span, _)) => self.fetch_locked(pid, span),
+            (Answer::Address(_), Call::LockAll(Some(_), _)) => self.fetch_all(pid),
             (Answer::Address(_) | Answer::Refused(_), Call::Advise(span, Advice::WillNeed)) => {
                 self.read_ahead(pid, span)?;
                 Ok(answer)
@@ -79,11 +85,39 @@ impl World {
         self.process(pid).map_or(0, areas) > 1
     }
 
+    /// Where one of several areas moves to shared anonymous memory may end, which leaves more to promise to the next.
+    fn frees_promises(&mut self, pid: Pid, call: &Call) -> bool {
+        let Call::Remap(remap) = call else {
+            return false;
+        };
+        let target = Span {
+            address: remap.target,
+            length: remap.length,
+        };
+        let files = self.contents.clone();
+        let promised = |file: usize| files.promised(file) > 0;
+        let process = self.process(pid);
+        process.is_some_and(|process| process.oracle.files_in(target).any(promised))
+    }
+
     /// What mlock does once the areas are marked.
     fn fetch_locked(&mut self, pid: Pid, span: Span) -> Sound<Answer> {
         let first = Page::containing(span.address);
         let end = span.address.wrapping_add(span.length).wrapping_add(4095);
         self.populate_pages(pid, first..Page::containing(end), Populate::Area)?;
+        Ok(Answer::Done)
+    }
+
+    /// What mlockall does then, whoever may hear of it. Terabytes would take all of memory, as if there were none.
+    fn fetch_all(&mut self, pid: Pid) -> Sound<Answer> {
+        let mapped = |process: &mut super::Process| process.oracle.pages();
+        if self
+            .process(pid)
+            .is_some_and(|process| mapped(process) <= MOST_FETCHED)
+        {
+            let all = Page::new(TASK_START)..Page::new(TASK_END);
+            self.populate_pages(pid, all, Populate::Willing)?;
+        }
         Ok(Answer::Done)
     }
 
@@ -155,10 +189,9 @@ impl World {
             for (number, byte) in (0..count).zip(bytes) {
                 let page = start + number;
                 let must_be = process.oracle.is_surely_there(page.number());
-                demand!(
-                    byte < 2 && (byte == 1 || !must_be),
-                    "mincore says {byte} of {page:x?}"
-                );
+                let must_not = process.oracle.is_reserved(page.number());
+                let is_possible = !(must_be && byte == 0 || must_not && byte == 1);
+                demand!(byte < 2 && is_possible, "mincore says {byte} of {page:x?}");
             }
             done += count;
         }

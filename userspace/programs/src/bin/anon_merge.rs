@@ -1,7 +1,7 @@
 //! Shows which neighbours are one area once pages were written, moved and inherited.
 //!
-//! Linux joins two anonymous areas only where one reverse map will do for both: where their pages are as far from each other
-//! as they were when they were mapped, and belong to no two `anon_vma`s. Each step draws the areas (`drawing.rs`).
+//! Linux joins two anonymous areas only where one reverse map will do for both: where their pages are as far from each
+//! other as they were when they were mapped, and belong to no two `anon_vma`s. Each step draws the areas (`drawing.rs`).
 #![no_std]
 #![forbid(unsafe_code)]
 

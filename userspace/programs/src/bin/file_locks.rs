@@ -9,10 +9,11 @@ use rt::abi::general::{
     LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, O_CREAT, O_PATH, O_RDONLY, O_RDWR, O_WRONLY, SEEK_CUR,
     SEEK_END,
 };
-use rt::file::{close, fcntl, pipe, seek, truncate};
+use rt::file::{close, fcntl, map, pipe, seek, truncate};
 use rt::handler::{Context, Info, handle};
 use rt::io::{read, write_all};
 use rt::lock::{Range, ask, set, whole};
+use rt::memory::{MAP_SHARED, PAGE, PROT_READ, munmap};
 use rt::path::{HERE, open_at, remove};
 use rt::process::{Pid, Status, id, parent_id, run_in_child, spawn, wait};
 use rt::signal::{Signal, kill};
@@ -23,6 +24,7 @@ fn main() {
     let file = open(O_CREAT | O_RDWR);
     truncate(file, 1000).expect("ftruncate");
     whole_files();
+    mappings();
     exchanges();
     waiting_for_all();
     ranges(file);
@@ -76,6 +78,29 @@ fn whole_files() {
     let path = open(O_PATH);
     told("of a place", whole(path, LOCK_SH));
     close(path).expect("close");
+    close(other).expect("close");
+}
+
+/// A mapping keeps the lock of the descriptor that it was made by, also for a child; and who waits is woken when it goes.
+fn mappings() {
+    let [one, other] = [open(O_RDWR), open(O_RDWR)];
+    whole(one, LOCK_EX).expect("flock");
+    let start = map(one, PAGE, PROT_READ, MAP_SHARED, 0).expect("mmap");
+    close(one).expect("close");
+    told("kept by a mapping", whole(other, LOCK_EX | LOCK_NB));
+    let child = spawn(|| {
+        munmap(start, PAGE).expect("munmap");
+        u8::from(whole(other, LOCK_EX | LOCK_NB).is_ok())
+    });
+    over(child.expect("fork"));
+    let waiter = spawn(|| {
+        munmap(start, PAGE).expect("munmap");
+        whole(other, LOCK_EX).is_err().into()
+    });
+    sleep(Duration::from_millis(20));
+    munmap(start, PAGE).expect("munmap");
+    over(waiter.expect("fork"));
+    told("until it goes", whole(other, LOCK_EX | LOCK_NB));
     close(other).expect("close");
 }
 

@@ -77,7 +77,8 @@ fn main() {
     );
 }
 
-/// A page that parent and children write into: how many calls the child made, then, for each number, how often it was there.
+/// A page that parent and children write into: how many calls the child made, then, for each number, how often it was
+/// there.
 #[derive(Clone, Copy)]
 struct Diary(usize);
 

@@ -1,4 +1,4 @@
-//! Shows files in memory: bytes by calls and by mappings, holes, lengths, and seals that nobody can break.
+//! Shows files in memory: bytes by calls and by mappings, holes, reserved pages, lengths, and seals that nobody can break.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -11,7 +11,7 @@ use rt::abi::general::{
 };
 use rt::file::{allocate, close, fcntl, map, memfd, read_at, seek, status, truncate, write_at};
 use rt::io::{read, write};
-use rt::memory::{MAP_PRIVATE, PAGE, PROT_READ, PROT_WRITE, mprotect, munmap};
+use rt::memory::{MAP_PRIVATE, PAGE, PROT_READ, PROT_WRITE, mincore, mprotect, munmap};
 use rt::probe::{load, store};
 use rt::process::Status;
 use rt::signal::Signal;
@@ -24,6 +24,7 @@ fn main() {
     creation();
     bytes();
     lengths();
+    reserved();
     mappings();
     seals();
     write_seals();
@@ -159,6 +160,39 @@ fn lengths() {
         "past the longest: {:?}",
         write_at(file, b"xx", isize::MAX as usize - 1)
     );
+    close(file).expect("close");
+}
+
+/// What fallocate reserves is a hole until a fault or a write comes for it, or a second fallocate.
+fn reserved() {
+    let file = sized(0, PAGE);
+    let shown = map(file, 6 * PAGE, RW, MAP_SHARED, 0).expect("mmap");
+    let looks = |what: &str| {
+        let mut resident = [7; 6];
+        mincore(shown, 6 * PAGE, &mut resident).expect("mincore");
+        let data = seek(file, 0, SEEK_DATA);
+        let hole = data.and_then(|at| seek(file, at as isize, SEEK_HOLE));
+        println!("{what}: {resident:?}, data at {data:?}, a hole at {hole:?}");
+        tell(file, what);
+    };
+    println!("reserve: {:?}", allocate(file, 0, 0, 5 * PAGE));
+    looks("reserved");
+    let mut buffer = [1; 4];
+    println!("{:?} {buffer:?}", read_at(file, &mut buffer, PAGE));
+    looks("read by a call");
+    println!("{:?}", load(shown + 3 * PAGE));
+    looks("read by a fault");
+    println!("{:?}", write_at(file, b"x", 2 * PAGE + 7));
+    looks("written by a call");
+    println!(
+        "again: {:?}",
+        allocate(file, FALLOC_FL_KEEP_SIZE, 4 * PAGE, 2 * PAGE)
+    );
+    looks("one of them a second time");
+    println!("longer: {:?}", truncate(file, 6 * PAGE));
+    println!("a hole: {:?}", allocate(file, PUNCH, 50, 3 * PAGE));
+    looks("with a hole");
+    munmap(shown, 6 * PAGE).expect("munmap");
     close(file).expect("close");
 }
 

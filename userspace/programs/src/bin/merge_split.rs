@@ -10,7 +10,7 @@ use rt::abi::general::{
     MADV_DODUMP, MADV_DOFORK, MADV_DONTDUMP, MADV_DONTFORK, MADV_NORMAL, MADV_RANDOM,
     MADV_SEQUENTIAL,
 };
-use rt::memory::{MAP_NORESERVE, PROT_EXEC, PROT_NONE, PROT_READ, PROT_WRITE};
+use rt::memory::{MAP_NORESERVE, MAP_STACK, PROT_EXEC, PROT_NONE, PROT_READ, PROT_WRITE};
 
 const RW: u32 = PROT_READ | PROT_WRITE;
 
@@ -21,6 +21,7 @@ fn main() {
     holes(&it);
     notes(&it);
     moves(&it);
+    stacks(&it);
 }
 
 fn rights(it: &Drawing) {
@@ -83,6 +84,15 @@ fn notes(it: &Drawing) {
     it.draw("for children again");
     it.advise(0, PAGES, MADV_DODUMP);
     it.draw("and for dumps");
+}
+
+/// What is to be a stack gets no huge pages, which an ordinary neighbour may.
+fn stacks(it: &Drawing) {
+    it.unmap(0, PAGES);
+    it.map(0, 3, RW, 0);
+    it.map(3, 3, RW, MAP_STACK);
+    it.map(6, 3, RW, MAP_STACK);
+    it.draw("a stack beside other memory, and another beside it");
 }
 
 fn moves(it: &Drawing) {

@@ -1,5 +1,5 @@
-//! Shows faults inside the kernel's own copies: buffers whose pages must be read from a file, copied after `fork`, grown with
-//! the stack, or that end in a hole.
+//! Shows faults inside the kernel's own copies: buffers whose pages must be read from a file, copied after `fork`, grown
+//! with the stack, or that end in a hole.
 //!
 //! A user copy may fault like any load of the program's, and each such fault is served while a call is half done. Where
 //! it can't be served the call answers what was copied so far, or `EFAULT`, and nothing else comes of it.

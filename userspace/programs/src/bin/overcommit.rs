@@ -1,8 +1,9 @@
 //! Shows what a promise of memory costs: nothing, as long as it might be kept.
 //!
 //! By default (mode 0 of `vm.overcommit_memory`) only what can never be kept is refused: one promise of more than all
-//! memory. Called with the word `always` the program expects mode 1, where nothing is refused; with `strict` mode 2: no more
-//! than half of memory in all, and no exceptions. Memory that is shared is promised as a whole, memory files page by page.
+//! memory. Called with the word `always` the program expects mode 1, where nothing is refused; with `strict` mode 2: no
+//! more than half of memory in all, and no exceptions. Memory that is shared is promised as a whole, memory files page by
+//! page.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,5 @@
-//! Shows poll(2) and select(2): what pipes are ready for, who is woken by what, how long nothing takes, and signals meanwhile.
+//! Shows poll(2) and select(2): what pipes are ready for, who is woken by what, how long nothing takes, and signals
+//! meanwhile.
 #![no_std]
 #![forbid(unsafe_code)]
 

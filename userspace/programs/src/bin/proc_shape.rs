@@ -1,8 +1,8 @@
 //! Shows the shape of what `/proc` says: each line of each file, with its numbers replaced, and nothing moved.
 //!
 //! The numbers are the kernel's own affair; labels, their order, and the width of every field must be Linux's. A number
-//! becomes a 9 that ends where the number did; a mask or an address becomes an x. Passed over is what depends on how a Linux was
-//! built, or on which processor it runs: [`CONFIGURED`] and [`VALUES`] say each.
+//! becomes a 9 that ends where the number did; a mask or an address becomes an x. Passed over is what depends on how a
+//! Linux was built, or on which processor it runs: [`CONFIGURED`] and [`VALUES`] say each.
 #![no_std]
 #![forbid(unsafe_code)]
 

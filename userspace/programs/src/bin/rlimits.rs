@@ -74,6 +74,13 @@ fn data() {
     set_limit(RLIMIT_DATA, 32 * MIB, 64 * MIB).expect("setrlimit");
     mprotect(start, 16 * MIB, RW).expect("mprotect");
     println!("with a higher limit all of it can");
+    set_limit(RLIMIT_DATA, 0, 64 * MIB).expect("setrlimit");
+    let end = brk(0);
+    assert_eq!(brk(end + PAGE), end);
+    mmap(0, PAGE, RW, 0).expect("mmap");
+    println!(
+        "with a limit of nothing the heap stays as it is, and what else there is may grow to the hard limit"
+    );
 }
 
 /// For brk(2) the limit holds to the byte, for the program's data and the heap together: the least that allows 8 bytes of

@@ -1,4 +1,5 @@
-//! Shows that stores of two processes through mappings of one file reach it, whoever synchronises, and whether anybody does.
+//! Shows that stores of two processes through mappings of one file reach it, whoever synchronises, and whether anybody
+//! does.
 //!
 //! `shared_writeback` works in the working folder. `shared_writeback DISK` mounts that disk first, and leaves it mounted:
 //! what was stored outlives the machine all the same. `shared_writeback DISK again` only looks.

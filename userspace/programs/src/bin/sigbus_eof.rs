@@ -1,4 +1,5 @@
-//! Shows the end of a mapped file: zeroes up to the page's end, SIGBUS behind it, and both moving as the file's length does.
+//! Shows the end of a mapped file: zeroes up to the page's end, SIGBUS behind it, and both moving as the file's length
+//! does.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -77,6 +77,7 @@ fn questions() {
     assert_eq!(kill(child, Signal(0)), Ok(()));
     assert_eq!(kill(child, Signal(65)), Err(Errno::EINVAL));
     assert_eq!(kill(child, Signal(u32::MAX)), Err(Errno::EINVAL));
+    assert_eq!(kill(0, Signal(65)), Err(Errno::EINVAL), "to a group");
     println!("signal 0 to a child that is there: yes; signals 65 and -1: EINVAL");
     kill(child, Signal::KILL).expect("kill");
     expect_end(child, Signal::KILL);

@@ -1,5 +1,5 @@
-//! Shows what becomes of a signal whose handler has no room for its frame: a fault, told to SIGSEGV's handler where that one has
-//! a stack of its own, and the end where it can't be told.
+//! Shows what becomes of a signal whose handler has no room for its frame: a fault, told to SIGSEGV's handler where that
+//! one has a stack of its own, and the end where it can't be told.
 #![no_std]
 #![forbid(unsafe_code)]
 

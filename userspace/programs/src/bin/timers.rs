@@ -68,6 +68,7 @@ fn again_and_again() {
 
 fn alarms() {
     assert_eq!((alarm(100), alarm(0), alarm(0)), (0, 100, 0));
+    assert_eq!((alarm(u32::MAX), alarm(0)), (0, u32::MAX), "136 years");
     let half = Setting::once(Duration::from_millis(400));
     interval::set(ITIMER_REAL, half).expect("setitimer");
     assert_eq!(alarm(0), 1);

@@ -3,8 +3,8 @@
 //! Each is written into memory as bytes and called in a child, whose handler tells signal, code, vector, error code and
 //! address, and where it happened. Left out is what depends on more than the architecture: `int 0x80`, which on Linux is
 //! a system call of 32-bit programs where those are supported, and here a privileged gate like the others; `vmcall` and its
-//! kin, which are a hypervisor's; `sysexit` and `monitor`, on which makers of processors disagree; `sgdt` and its kin, which
-//! Linux may emulate. And what QEMU's TCG gets wrong: `int1`, alignment checks, SSE's unmasked exceptions, #SS for
+//! kin, which are a hypervisor's; `sysexit` and `monitor`, on which makers of processors disagree; `sgdt` and its kin,
+//! which Linux may emulate. And what QEMU's TCG gets wrong: `int1`, alignment checks, SSE's unmasked exceptions, #SS for
 //! non-canonical stacks, where a jump to a non-canonical address faults, far returns under SMAP, `lock mov`, and the error
 //! code of a closed gate, which is twice the processor's.
 #![no_std]

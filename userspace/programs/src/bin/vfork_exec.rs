@@ -1,4 +1,5 @@
-//! Shows `vfork`: the child borrows its parent's memory, and the parent stands still until the child has no more need of it.
+//! Shows `vfork`: the child borrows its parent's memory, and the parent stands still until the child has no more need of
+//! it.
 //!
 //! Nothing is copied and nothing is shared for later, so it is the cheapest way to another program, and the most
 //! delicate: what the child writes, the parent finds changed.

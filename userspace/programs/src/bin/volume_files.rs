@@ -1,7 +1,8 @@
-//! Shows files that a disk keeps: written by calls and through mappings, cut, moved, removed, run; and what is left of them.
+//! Shows files that a disk keeps: written by calls and through mappings, cut, moved, removed, run; and what is left of
+//! them.
 //!
-//! `volume_files` works in a folder of the working folder, wherever that lies. `volume_files DISK` mounts that disk first and
-//! works there; `volume_files DISK again` only looks at what an earlier run left. What it prints is the same each time.
+//! `volume_files` works in a folder of the working folder, wherever that lies. `volume_files DISK` mounts that disk first
+//! and works there; `volume_files DISK again` only looks at what an earlier run left. What it prints is the same each time.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -89,12 +89,53 @@ fn no_page_goes_that_is_locked_or_held() {
 
 #[test]
 fn no_stale_page_survives_a_write_past_the_cache() {
-    let drawing = Drawing::of("ccdcc");
+    let drawing = Drawing::of("ccdccc.");
     drawing.takes(1, Access::Read, Path::FileRead);
-    let stays = drawing.file.invalidate(&drawing.memory, 1..4);
+    let write = drawing.file.begin_writeback(&drawing.memory, 2..3);
+    let read = drawing.begin_read(6);
+    // Somebody copies from it just now.
+    let Lookup::Ready(held) = drawing.file.lookup(&drawing.memory, 3) else {
+        panic!("the page was there");
+    };
+    let stays = drawing.file.invalidate(&drawing.memory, 1..7);
     assert_eq!(stays, Some(2));
-    drawing.is_cached("c.d.c");
-    drawing.is_mapped("r.r.r");
+    drawing.memory.put(held);
+    drawing.is_cached("c.w...r");
+    drawing.is_mapped("r.r....");
+    write
+        .expect("it was dirty")
+        .complete(&drawing.memory, WriteResult::Written);
+    assert_eq!(drawing.file.invalidate(&drawing.memory, 1..7), Some(6));
+    read.complete(&drawing.memory, super::ReadResult::Filled);
+    assert_eq!(drawing.file.invalidate(&drawing.memory, 1..7), None);
+    drawing.is_cached("c......");
+    drawing.is_mapped("r......");
+    drawing.close();
+}
+
+#[test]
+fn no_page_that_a_device_fills_is_clean_afterwards() {
+    let drawing = Drawing::of("cd");
+    let memory = &drawing.memory;
+    let pinned = [0, 1].map(|page| {
+        let pinned = drawing
+            .space
+            .pin(memory, (FIRST + page).address(), Access::Write);
+        pinned.expect("both are backed")
+    });
+    drawing.is_cached("dd");
+    while let Some(write) = drawing.begin_write() {
+        write.complete(memory, WriteResult::Written);
+    }
+    drawing.is_cached("cc");
+    drawing.is_mapped("rr");
+    // Neither goes to make room.
+    assert_eq!(drawing.give_back(u64::MAX), 0);
+    assert_eq!(drawing.give_back(u64::MAX), 0);
+    for page in pinned {
+        page.release(memory);
+    }
+    drawing.is_cached("dd");
     drawing.close();
 }
 
@@ -107,4 +148,24 @@ impl Drawing {
             .collect();
         assert_eq!(seen, picture);
     }
+}
+
+#[test]
+fn nothing_is_dropped_that_somebody_uses() {
+    let drawing = Drawing::of("cc.....");
+    drawing.takes(1, Access::Read, Path::FileRead);
+    for (page, letter) in [(2, 'd'), (3, 'h'), (5, 'c'), (6, 'c')] {
+        drawing.draw(page, letter);
+    }
+    drawing.is_mapped("rr.....");
+    let Lookup::Ready(frame) = drawing.file.lookup(&drawing.memory, 5) else {
+        panic!("the page was there");
+    };
+    drawing.file.drop_unused(&drawing.memory, 0..6);
+    drawing.is_cached_beside_holds("ccd..cc");
+    drawing.memory.put(frame);
+    drawing.file.drop_unused(&drawing.memory, 0..6);
+    drawing.is_cached("ccd...c");
+    drawing.is_mapped("rr.....");
+    drawing.close();
 }

@@ -1,4 +1,5 @@
-//! Everything that there is to see of a process's memory: what each page holds, how the areas lie, what files in memory hold.
+//! Everything that there is to see of a process's memory: what each page holds, how the areas lie, what files in memory
+//! hold.
 
 use core::fmt::Write;
 

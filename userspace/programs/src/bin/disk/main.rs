@@ -6,6 +6,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod large;
+
 use core::ffi::CStr;
 use core::time::Duration;
 
@@ -36,7 +38,7 @@ fn main() {
         b"errors" => errors(path, sector(words.next().expect("a sector"))),
         b"killed" => killed(path),
         b"ahead" => ahead(path),
-        b"large" => large(path),
+        b"large" => large::read(path),
         _ => panic!("no such mode"),
     }
 }
@@ -360,51 +362,4 @@ fn touch_pages(path: &CStr, first: usize, count: usize, step: isize) -> u8 {
         page = page.wrapping_add_signed(step);
     }
     0
-}
-
-/// A disk larger than memory: what is read makes what was read leave.
-fn large(path: &CStr) {
-    const WINDOW: usize = 32 * PAGE;
-    const TAIL: usize = 1 << 20;
-    let file = open(path, O_RDONLY).expect("open");
-    let size = size_of(file);
-    let before = commands().0;
-    read_large(file, 0, size);
-    let taken = commands().0 - before;
-    println!(
-        "{} MiB by calls: a command for each window or fewer: {}",
-        size >> 20,
-        taken <= (size / WINDOW) as u64 + 4
-    );
-    let before = commands().0;
-    read_large(file, size - TAIL, size);
-    println!("the last of them again: {} commands", commands().0 - before);
-    let before = commands().0;
-    let start = map(file, size, PROT_READ, MAP_SHARED, 0).expect("mmap");
-    for at in (0..size).step_by(PAGE) {
-        let expected = if at % TAIL == 0 { word_at(at) } else { 0 };
-        assert_eq!(probe::load_word(start + at), expected, "byte {at}");
-    }
-    let taken = commands().0 - before;
-    println!(
-        "{} MiB by a mapping: a command for each window or fewer: {}",
-        size >> 20,
-        taken <= (size / WINDOW) as u64 + 4
-    );
-    munmap(start, size).expect("munmap");
-}
-
-/// Zeroes, but for a word at each MiB that knows its place.
-fn read_large(file: u32, from: usize, to: usize) {
-    let mut buffer = [0; 4096];
-    for at in (from..to).step_by(buffer.len()) {
-        assert_eq!(read_at(file, &mut buffer, at), Ok(buffer.len()));
-        let word = u64::from_le_bytes(core::array::from_fn(|place| buffer[place]));
-        let expected = if at.is_multiple_of(1 << 20) {
-            word_at(at)
-        } else {
-            0
-        };
-        assert_eq!(word, expected, "byte {at}");
-    }
 }

@@ -73,6 +73,7 @@ fn config(random: &mut Random) -> Config {
             address_space: u64::MAX,
             data_size: 0,
             data: u64::MAX,
+            data_hard: u64::MAX,
             stack: 8 << 20,
             locked: u64::MAX,
             memory: frames.into(),

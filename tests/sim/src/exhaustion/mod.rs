@@ -248,6 +248,7 @@ fn config(levels: u32) -> Config {
             data_size: 0,
             address_space: u64::MAX,
             data: u64::MAX,
+            data_hard: u64::MAX,
             stack: 8 << 20,
             locked: u64::MAX,
             memory: 64,

@@ -48,6 +48,7 @@ pub(super) fn config(random: &mut Random) -> Config {
         data_size: 0x1800,
         address_space: limit(random, 60, 800),
         data: limit(random, 30, 300),
+        data_hard: limit(random, 30, 300),
         stack: match random.below(3) {
             0 => 8 << 20,
             _ => random.between(3, 400) * 4096,

@@ -67,11 +67,14 @@ impl Author<'_> {
         let (limit, most) = self.random.pick(&[
             (Limit::AddressSpace, 800),
             (Limit::Data, 300),
+            (Limit::DataHard, 300),
             (Limit::Stack, 400),
             (Limit::Locked, 60),
         ]);
         let bytes = match (self.random.below(3), limit) {
             (0, _) => self.random.below(most) * 4096,
+            // No data at all is said more often than by chance: the hard limit counts then.
+            (1, Limit::Data) if self.random.chance(30) => 0,
             // A stack without limit grows by terabytes at one touch.
             (_, Limit::Stack) => 8 << 20,
             _ => u64::MAX,

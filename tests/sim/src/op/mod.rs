@@ -132,6 +132,8 @@ pub enum Limit {
     AddressSpace,
     /// RLIMIT_DATA.
     Data,
+    /// The hard limit of RLIMIT_DATA.
+    DataHard,
     /// RLIMIT_STACK.
     Stack,
     /// RLIMIT_MEMLOCK.

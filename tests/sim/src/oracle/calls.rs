@@ -216,7 +216,12 @@ impl Oracle {
     pub(super) fn may_add_data(&self, pages: u64) -> bool {
         let data = self.areas.iter().filter(|area| area.is_data());
         let used: u64 = data.map(Area::pages).sum();
-        self.rules.data == u64::MAX || used + pages <= self.rules.data / 4096
+        let limit = if self.rules.data == 0 {
+            self.rules.data_hard
+        } else {
+            self.rules.data
+        };
+        limit == u64::MAX || used + pages <= limit / 4096
     }
 
     /// Pages of areas in `start..end`.

@@ -63,6 +63,8 @@ pub struct Rules {
     pub address_space: u64,
     /// RLIMIT_DATA, in bytes.
     pub data: u64,
+    /// Its hard limit, which counts where the other is 0.
+    pub data_hard: u64,
     /// RLIMIT_STACK, in bytes.
     pub stack: u64,
     /// RLIMIT_MEMLOCK, in bytes.
@@ -129,6 +131,7 @@ impl Oracle {
         *match limit {
             Limit::AddressSpace => &mut rules.address_space,
             Limit::Data => &mut rules.data,
+            Limit::DataHard => &mut rules.data_hard,
             Limit::Stack => &mut rules.stack,
             Limit::Locked => &mut rules.locked,
         } = bytes;

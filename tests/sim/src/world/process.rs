@@ -59,7 +59,7 @@ impl World {
         let limits = Limits {
             address_space: rules.address_space,
             data: rules.data,
-            data_hard: u64::MAX,
+            data_hard: rules.data_hard,
             stack: rules.stack,
             locked: rules.locked,
         };
@@ -129,6 +129,7 @@ impl World {
         *match limit {
             Limit::AddressSpace => &mut limits.address_space,
             Limit::Data => &mut limits.data,
+            Limit::DataHard => &mut limits.data_hard,
             Limit::Stack => &mut limits.stack,
             Limit::Locked => &mut limits.locked,
         } = bytes;

@@ -20,7 +20,8 @@ pub(crate) fn trial() -> Trial {
 }
 
 fn symbols_and_frames() -> Result<()> {
-    const SCRIPT: &str = "program\ntbreak page_fault\ncontinue\nbacktrace\nkill\n";
+    // Not `kill`: QEMU may be gone before it has read that gdb heard its answer, which gdb takes for an error.
+    const SCRIPT: &str = "program\ntbreak page_fault\ncontinue\nbacktrace\ndisconnect\n";
     let folder = tempfile::tempdir()?;
     let script = folder.path().join("script.gdb");
     fs::write(&script, SCRIPT)?;

@@ -1,7 +1,7 @@
 //! The simulator as named tests: `cargo test -p sim`, with the usual filters.
 //!
 //! `SIM_SEED=n` runs that one seed; `SIM_SEEDS=n` runs n fixed seeds instead of 2,900; `SIM_STEPS=n` makes each longer or
-//! shorter. Besides the fixed seeds one fresh seed is run, which is printed first. The last line says how many operations
+//! shorter; `SIM_ONLY=3,17,40` leaves a seed only those of its steps, as the report of a failure names them. Besides the fixed seeds one fresh seed is run, which is printed first. The last line says how many operations
 //! that were; a whole run must reach ten million. The ignored test `hunt` runs the first 200 seeds one by one up to the
 //! first failure and says how long that took: `bugs.sh` asks it.
 mod patches;
@@ -19,7 +19,7 @@ use sim::exhaustion::{Scene, areas_without_heap, scenes};
 use sim::generate::generate;
 use sim::plan::Plan;
 use sim::run::{Tally, run};
-use sim::shrink::shrink;
+use sim::shrink::{Shrunk, shrink};
 
 /// Fixed seeds of a normal run.
 const SEEDS: u64 = 2900;
@@ -58,11 +58,12 @@ fn report(conclusion: &Conclusion, time: Duration) -> ExitCode {
     let operations = OPERATIONS.load(Relaxed);
     if operations > 0 {
         let seconds = time.as_secs_f64();
-        println!("{operations} operations, each checked, in {seconds:.1} s");
+        let rate = operations as f64 / seconds;
+        println!("{operations} operations, each checked, in {seconds:.1} s: {rate:.0} a second");
     }
     let is_whole = conclusion.num_filtered_out == 0
         && conclusion.num_passed > 1
-        && !["SIM_SEEDS", "SIM_STEPS"]
+        && !["SIM_SEEDS", "SIM_STEPS", "SIM_ONLY"]
             .iter()
             .any(|name| env::var(name).is_ok());
     if is_whole && operations < FLOOR {
@@ -116,12 +117,35 @@ fn simulate(seed: u64) -> Result<(), Failed> {
     };
     let report = failure.to_string();
     let shrunk = shrink(failure, PATIENCE);
-    let (steps, fewest) = (steps(), shrunk.plan.steps.len());
+    let replay = format!("SIM_SEED={seed} SIM_STEPS={}", steps());
+    let (fewest, kept) = (shrunk.kept.len(), numbers_of(&shrunk));
     Err(format!(
         "{report}\nshrunk to {fewest} steps: {shrunk}\n\
-         replay: SIM_SEED={seed} SIM_STEPS={steps} cargo test -p sim --test sim"
+         replay: {replay} cargo test -p sim --test sim\n\
+         these steps alone: {replay} SIM_ONLY={kept} cargo test -p sim --test sim"
     )
     .into())
+}
+
+/// The steps that are left of a seed's, as SIM_ONLY names them.
+fn numbers_of(shrunk: &Shrunk) -> String {
+    let asked = only();
+    let number = |&kept: &usize| asked.as_ref().map_or(kept, |asked| asked[kept]);
+    let numbers: Vec<String> = shrunk
+        .kept
+        .iter()
+        .map(number)
+        .map(|n| n.to_string())
+        .collect();
+    numbers.join(",")
+}
+
+/// The steps that SIM_ONLY names.
+fn only() -> Option<Vec<usize>> {
+    let value = env::var("SIM_ONLY").ok()?;
+    let number = |word: &str| word.parse().ok();
+    let numbers: Option<Vec<usize>> = value.split(',').map(number).collect();
+    Some(numbers.unwrap_or_else(|| panic!("SIM_ONLY={value} is no list of numbers with commas")))
 }
 
 /// A verb that runs out of frames, and of heap.
@@ -194,7 +218,11 @@ fn hunt() -> Result<(), Failed> {
 }
 
 fn plan(seed: u64) -> Plan {
-    generate(seed, steps() as usize)
+    let plan = generate(seed, steps() as usize);
+    match only() {
+        Some(numbers) => plan.only(&numbers),
+        None => plan,
+    }
 }
 
 fn seeds(usual: u64) -> u64 {

@@ -15,6 +15,17 @@ pub struct Plan {
     pub steps: Vec<Step>,
 }
 
+impl Plan {
+    /// The same with these steps alone, by their numbers.
+    pub fn only(&self, numbers: &[usize]) -> Self {
+        let steps = numbers.iter().filter_map(|&number| self.steps.get(number));
+        Self {
+            steps: steps.cloned().collect(),
+            ..self.clone()
+        }
+    }
+}
+
 /// A machine and the rules on it.
 #[derive(Clone, Debug)]
 pub struct Config {

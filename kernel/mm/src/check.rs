@@ -317,13 +317,14 @@ impl AddressSpace {
 /// Compares what the holders of a frame say with its record.
 fn check_frame<M: Machine>(memory: &Memory<M>, frame: Frame, claim: Claim) -> Verdict {
     let record = memory.record(frame);
+    let usage = record.usage();
     let Claim {
         tables,
         mappings,
         caches,
         indexes,
     } = claim;
-    let expected = match record.usage() {
+    let expected = match usage {
         Use::Zero => return check_zero(memory, frame),
         Use::Reserved | Use::Kernel => (0, 0),
         Use::FreeBlock | Use::FreeTail | Use::CpuCache => (0, 0),
@@ -332,7 +333,7 @@ fn check_frame<M: Machine>(memory: &Memory<M>, frame: Frame, claim: Claim) -> Ve
         Use::Anonymous => (mappings, mappings),
         Use::File | Use::Shared => (mappings + caches, mappings),
     };
-    let strangers = match record.usage() {
+    let strangers = match usage {
         Use::Table => mappings + caches + indexes,
         Use::Index => tables + mappings + caches,
         Use::Anonymous => tables + caches + indexes,
@@ -340,17 +341,13 @@ fn check_frame<M: Machine>(memory: &Memory<M>, frame: Frame, claim: Claim) -> Ve
         _ => tables + mappings + caches + indexes,
     };
     let (number, pins) = (frame.number(), record.pins());
-    let may_be_pinned = record.usage() == Use::Anonymous || record.usage().is_cached();
+    let may_be_pinned = usage == Use::Anonymous || usage.is_cached();
     if pins > 0 && !may_be_pinned {
-        return Err(format!(
-            "frame {number} is {:?}, but has {pins} pins",
-            record.usage()
-        ));
+        return Err(format!("frame {number} is {usage:?}, but has {pins} pins"));
     }
     if strangers != 0 {
         return Err(format!(
-            "frame {number} is {:?}, but {tables} tables, {mappings} entries, {caches} caches and {indexes} indexes lead to it",
-            record.usage()
+            "frame {number} is {usage:?}, but {tables} tables, {mappings} entries, {caches} caches and {indexes} indexes lead to it"
         ));
     }
     if record.is_ahead() && mappings != 0 {
@@ -359,25 +356,20 @@ fn check_frame<M: Machine>(memory: &Memory<M>, frame: Frame, claim: Claim) -> Ve
         ));
     }
     let counted = (record.references(), record.mappings());
-    let held = !matches!(record.usage(), Use::Kernel | Use::Reserved);
+    let held = !matches!(usage, Use::Kernel | Use::Reserved);
     if held && counted != (expected.0 + pins, expected.1) {
         return Err(format!(
-            "frame {number} ({:?}): {} holders, {pins} pins and {} entries lead to it, the record says {} and {}",
-            record.usage(),
-            expected.0,
-            expected.1,
-            counted.0,
-            counted.1
+            "frame {number} ({usage:?}): {} holders, {pins} pins and {} entries lead to it, the record says {} and {}",
+            expected.0, expected.1, counted.0, counted.1
         ));
     }
     let in_use = !matches!(
-        record.usage(),
+        usage,
         Use::Reserved | Use::Kernel | Use::FreeBlock | Use::FreeTail | Use::CpuCache
     );
     if in_use && counted.0 == 0 {
         return Err(format!(
-            "frame {number} ({:?}) is lost: nobody holds it and it is not free",
-            record.usage()
+            "frame {number} ({usage:?}) is lost: nobody holds it and it is not free"
         ));
     }
     Ok(())

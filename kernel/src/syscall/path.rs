@@ -105,19 +105,22 @@ pub(super) enum Slash {
 
 /// Links are followed but where AT_SYMLINK_NOFOLLOW is given.
 pub(super) fn links_but(flags: u32) -> Links {
-    keep_if(flags & AT_SYMLINK_NOFOLLOW != 0)
+    kept_by(flags & AT_SYMLINK_NOFOLLOW)
 }
 
 /// Links are kept but where AT_SYMLINK_FOLLOW is given.
 pub(super) fn links_if(flags: u32) -> Links {
-    keep_if(flags & AT_SYMLINK_FOLLOW == 0)
+    kept_by(!flags & AT_SYMLINK_FOLLOW)
 }
 
 /// As open(2)'s flags have it.
 pub(super) fn links_of_open(flags: u32) -> Links {
-    keep_if(flags & O_NOFOLLOW != 0)
+    kept_by(flags & O_NOFOLLOW)
 }
 
-fn keep_if(kept: bool) -> Links {
-    if kept { Links::Keep } else { Links::Follow }
+fn kept_by(flag: u32) -> Links {
+    match flag {
+        0 => Links::Follow,
+        _ => Links::Keep,
+    }
 }

@@ -84,7 +84,7 @@ impl Nvme {
             ..setup.facts(most_frames)?
         };
         facts.interrupts = function.route_interrupt(index);
-        let pair = setup.new_pair(facts.interrupts)?;
+        let pair = setup.new_pair(&facts)?;
         let Setup {
             registers,
             admin,
@@ -271,7 +271,7 @@ impl Setup {
     }
 
     /// The rings for reads: first that of completions, then that of commands, whose completions go to it.
-    fn new_pair(&mut self, interrupts: bool) -> Result<Pair, Errno> {
+    fn new_pair(&mut self, facts: &Facts) -> Result<Pair, Errno> {
         const NEW_COMMANDS: u8 = 0x01;
         const NEW_COMPLETIONS: u8 = 0x05;
         const ONE_PIECE: u32 = 1;
@@ -279,7 +279,7 @@ impl Setup {
         let pair = Pair::try_new(NUMBER.into(), self.stride)?;
         let [commands, completions] = pair.addresses();
         let size = (ENTRIES as u32 - 1) << 16 | NUMBER;
-        let how = u32::from(interrupts) << 1 | ONE_PIECE;
+        let how = u32::from(facts.interrupts) << 1 | ONE_PIECE;
         for (opcode, ring, how) in [
             (NEW_COMPLETIONS, completions, how),
             (NEW_COMMANDS, commands, NUMBER << 16 | ONE_PIECE),

@@ -246,15 +246,20 @@ impl Volume {
     }
 
     /// The last one who had this inode is gone. Called where nobody may wait.
-    pub(super) fn forget(&self, number: u32, is_orphan: bool) {
+    pub(super) fn forget(&self, number: u32) {
         let mut table = self.table.lock();
         if let Ok(place) = table.place(number)
             && table.cards[place].1.strong_count() == 0
         {
             table.cards.remove(place);
         }
+    }
+
+    /// This inode has no name and nobody who had it: it is to be freed. Called where nobody may wait.
+    pub(super) fn note_orphan(&self, number: u32) {
+        let mut table = self.table.lock();
         // Room was made when the card was noted.
-        if is_orphan && table.orphans.len() < table.orphans.capacity() {
+        if table.orphans.len() < table.orphans.capacity() {
             table.orphans.push(number);
         }
     }

@@ -32,7 +32,7 @@ pub(crate) fn start() -> Result<(), Errno> {
 fn run() -> ! {
     loop {
         let is_awaited = IS_AWAITED.swap(false, SeqCst);
-        go_round(is_awaited);
+        go_round(if is_awaited { 0 } else { AGE });
         ROUNDS.fetch_add(1, SeqCst);
         waiting::wake(key(&ROUNDS));
         let deadline = timer::nanoseconds() + PERIOD;
@@ -45,14 +45,13 @@ fn key<T>(thing: &'static T) -> usize {
     core::ptr::from_ref(thing).addr()
 }
 
-/// Writes what is old enough, or everything.
-fn go_round(everything: bool) {
+/// Writes what has been dirty for `age` nanoseconds.
+fn go_round(age: u64) {
     let now = timer::nanoseconds();
     files::each(|file| {
         let Some(paged) = of(file) else { return };
         let since = paged.note_dirty(file, now);
-        let is_old = since.is_some_and(|since| now.saturating_sub(since) >= AGE);
-        if is_old || since.is_some() && everything {
+        if since.is_some_and(|since| now.saturating_sub(since) >= age) {
             paged.begin_writing(file, &(0..u64::MAX));
         }
     });

@@ -131,6 +131,8 @@ pub(crate) fn arguments(
     }
     if machine.icount {
         words.pair("-icount", "shift=0,sleep=off");
+        // The battery clock would go by the workstation's time.
+        words.pair("-rtc", "clock=vm");
     }
     words.0
 }

@@ -26,6 +26,9 @@ pub(crate) fn bug() -> u32 {
 /// The crate that is broken.
 const BROKEN: &str = "kernel/mm/src";
 
+/// Where the choice is made, before everything else that a world does: later the heap may be one that fails.
+const FIRST: (&str, &str) = ("memory.rs", "let buddy = Buddy::new();\n");
+
 /// A file in parts: what is outside all functions and what is inside of one take turns.
 #[derive(PartialEq)]
 struct Parts {
@@ -57,6 +60,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let lib = fs::read_to_string(root.join("lib.rs"))?;
     fs::write(root.join("lib.rs"), lib + "\nmod seeded;\n")?;
     fs::write(root.join("seeded.rs"), CHOICE)?;
+    let (file, line) = (root.join(FIRST.0), FIRST.1);
+    let text = fs::read_to_string(&file)?;
+    if text.matches(line).count() != 1 {
+        return Err(format!("a world does not begin with {line} any more").into());
+    }
+    fs::write(
+        &file,
+        text.replacen(line, &format!("let _ = crate::seeded::bug();\n{line}"), 1),
+    )?;
     Ok(())
 }
 

@@ -166,7 +166,13 @@ impl PhysMem for Machine {
     }
 
     fn words(&self, frame: Frame) -> &[AtomicU64; WORDS] {
-        &self.frames[frame.number() as usize]
+        let number = frame.number() as usize;
+        let holders = quietly(|| self.records[number].references());
+        assert_ne!(
+            holders, 0,
+            "the kernel reaches frame {number}, which is free"
+        );
+        &self.frames[number]
     }
 
     fn zero(&self, frame: Frame) {

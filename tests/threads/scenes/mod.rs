@@ -98,6 +98,10 @@ pub(crate) const ALL: &[(&str, fn())] = &[
         shared::cut_beside_unmap,
     ),
     (
+        "no_table_of_an_ended_space_is_searched",
+        shared::cut_beside_exit,
+    ),
+    (
         "no_lost_page_is_overlooked_on_its_way",
         shared::cut_beside_move,
     ),

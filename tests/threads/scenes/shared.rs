@@ -131,6 +131,23 @@ pub(crate) fn cut_beside_fork() {
 /// A file is cut short while one of its areas goes, with its tables, and a stranger gets the frames of those: there are no
 /// others.
 pub(crate) fn cut_beside_unmap() {
+    cut_beside(|world, space| {
+        let gone = space.munmap(world, FIRST, 2);
+        gone.expect("nothing hinders it");
+        Some(space)
+    });
+}
+
+/// The same while the whole space ends.
+pub(crate) fn cut_beside_exit() {
+    cut_beside(|world, space| {
+        world.end(space);
+        None
+    });
+}
+
+/// What `leave` leaves of the space is ended last.
+fn cut_beside(leave: impl Fn(&World, Space) -> Option<Space> + Sync) {
     // What would pass for an entry of a frame, were it in a table.
     const LIKE_AN_ENTRY: u64 = 0x07;
     let (world, file) = world();
@@ -142,7 +159,12 @@ pub(crate) fn cut_beside_unmap() {
         assert_eq!(world.load(&stranger, page, 0), 0);
     }
     let hoard = world.hoard(0);
-    let unmap = || space.munmap(&world, FIRST, 2).expect("nothing hinders it");
+    let space = Mutex::new(Some(space));
+    let unmap = || {
+        let taken = space.lock().expect("no thread has panicked").take();
+        let left = leave(&world, taken.expect("nobody else takes it"));
+        *space.lock().expect("no thread has panicked") = left;
+    };
     let cut = || {
         let cut = file.set_size(&world.memory, 0);
         cut.expect("nothing is sealed");
@@ -164,7 +186,8 @@ pub(crate) fn cut_beside_unmap() {
     let seen = pages.map(|page| ENDS.map(|word| world.load(&stranger, page, word)));
     assert_eq!(seen, expected, "a stranger's page was changed");
     assert_eq!(world.memory.frames_used_for(Use::Shared), 0);
-    world.close(vec![space, stranger], vec![file]);
+    let left = space.into_inner().expect("no thread has panicked");
+    world.close(left.into_iter().chain([stranger]).collect(), vec![file]);
 }
 
 /// A file is cut short while an area with what it loses moves.

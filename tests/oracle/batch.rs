@@ -29,9 +29,9 @@ pub(crate) enum Kernel {
     Checked,
 }
 
-/// A program's two logs where they differ.
-#[derive(Clone, Debug)]
-pub(crate) struct Difference {
+/// A program's two logs.
+#[derive(Debug)]
+pub(crate) struct Logs {
     /// Which program of the batch.
     pub(crate) index: usize,
     pub(crate) linux: String,
@@ -41,9 +41,23 @@ pub(crate) struct Difference {
 /// What came of a batch.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    pub(crate) differences: Vec<Difference>,
+    /// Of the programs that came to an end on both sides, in their order.
+    pub(crate) logs: Vec<Logs>,
     /// The end of the kernel's log, where the machine did not end as it should.
     pub(crate) trouble: Option<String>,
+}
+
+impl Logs {
+    pub(crate) fn differ(&self) -> bool {
+        self.linux != self.kernel
+    }
+}
+
+impl Outcome {
+    /// What differs.
+    pub(crate) fn differences(&self) -> Vec<&Logs> {
+        self.logs.iter().filter(|logs| logs.differ()).collect()
+    }
 }
 
 /// Compares all of `programs`. Where the machine dies, the first program without an end counts as different, and those
@@ -68,17 +82,13 @@ pub(crate) fn compare(programs: &[Program], detail: Detail, kernel: Kernel) -> R
         kernel.push(&output[complete..]);
     }
     let pairs = linux.iter().zip(&kernel).enumerate();
-    let differences = pairs.filter(|(_, (one, other))| one != other);
-    Ok(Outcome {
-        differences: differences
-            .map(|(index, (linux, kernel))| Difference {
-                index,
-                linux: (*linux).to_owned(),
-                kernel: (*kernel).to_owned(),
-            })
-            .collect(),
-        trouble,
-    })
+    let logs = pairs.map(|(index, (linux, kernel))| Logs {
+        index,
+        linux: (*linux).to_owned(),
+        kernel: (*kernel).to_owned(),
+    });
+    let logs = logs.collect();
+    Ok(Outcome { logs, trouble })
 }
 
 /// The files of a run: the programs, and the data that they map, whose words all differ.

@@ -30,7 +30,7 @@ pub(crate) fn all_agree() -> Result<()> {
     };
     let programs = files.iter().map(parse).collect::<Result<Vec<_>>>()?;
     let outcome = compare(&programs, Detail::Full, Kernel::Checked)?;
-    let Some(first) = outcome.differences.first() else {
+    let Some(first) = outcome.differences().first().copied() else {
         return outcome.trouble.map_or(Ok(()), |trouble| {
             bail!("the machine ended badly\n{trouble}")
         });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use test_programs::transcript;
 
-use crate::batch::{Detail, Difference, Kernel, Outcome, compare};
+use crate::batch::{Detail, Kernel, Logs, Outcome, compare};
 use crate::generate::generate;
 use crate::program::Program;
 use crate::shrink::shrink;
@@ -46,61 +46,86 @@ fn agree_on(first: u64, runs: u64, kernel: Kernel) -> Result<()> {
         let end = (start + batch).min(first + runs);
         let programs: Vec<_> = (start..end).map(generate).collect();
         let outcome = compare(&programs, Detail::Digest, kernel)?;
-        let agree = outcome.differences.is_empty() && outcome.trouble.is_none();
+        let agree = outcome.differences().is_empty() && outcome.trouble.is_none();
         if runs > batch {
             let word = if agree { "agree" } else { "differ" };
             eprintln!("seeds {start} to {} {word}", end - 1);
         }
         if !agree {
-            let report = report(start, &programs, outcome, kernel)?;
-            eprintln!("{report}");
-            reports.push_str(&report);
+            reports.push_str(&report(start, &programs, &outcome, kernel)?);
         }
     }
     ensure!(reports.is_empty(), "{reports}");
     Ok(())
 }
 
-fn report(start: u64, programs: &[Program], outcome: Outcome, kernel: Kernel) -> Result<String> {
-    let seeds: Vec<_> = outcome
-        .differences
-        .iter()
-        .map(|one| start + one.index as u64)
-        .collect();
-    let mut text = format!(
-        "{} of {} programs differ: seeds {seeds:?}\n",
-        seeds.len(),
-        programs.len()
-    );
-    text.push_str(&survey(start, programs, &outcome.differences, kernel)?);
-    let shown = number("SHOWN", SHOWN)? as usize;
-    for Difference { index, .. } in outcome.differences.iter().take(shown) {
-        let program = shrink(programs[*index].clone(), kernel, PATIENCE)?;
-        let _ = writeln!(
-            text,
-            "seed {}, shrunk:\n{}",
-            start + *index as u64,
-            show(&program, kernel)?
-        );
+/// What is to be said of a batch that differs: nothing, where it was Linux's doing.
+fn report(start: u64, programs: &[Program], outcome: &Outcome, kernel: Kernel) -> Result<String> {
+    let found = blamed(start, programs, outcome, kernel)?;
+    let mut text = outcome.trouble.clone().unwrap_or_default();
+    if found.is_empty() {
+        return Ok(text);
     }
-    text.push_str(outcome.trouble.as_deref().unwrap_or_default());
+    let seeds: Vec<_> = found.iter().map(|index| start + *index as u64).collect();
+    let (some, all) = (seeds.len(), programs.len());
+    let _ = writeln!(text, "{some} of {all} programs differ: seeds {seeds:?}");
+    text.push_str(&survey(start, programs, &found, kernel)?);
+    let shown = number("SHOWN", SHOWN)? as usize;
+    for &index in found.iter().take(shown) {
+        let program = shrink(programs[index].clone(), kernel, PATIENCE)?;
+        let seed = start + index as u64;
+        let _ = writeln!(text, "seed {seed}, shrunk:\n{}", show(&program, kernel)?);
+    }
+    eprintln!("{text}");
     Ok(text)
 }
 
-/// For each program the first line in which its logs differ.
-fn survey(
-    start: u64,
-    programs: &[Program],
-    found: &[Difference],
-    kernel: Kernel,
-) -> Result<String> {
-    let differing: Vec<_> = found
+/// Those of the differing programs that the kernel has to answer for: all that differ in a second run too, and those in
+/// which the kernel did otherwise than before. Where only Linux did, it was chance, and the two agree now.
+fn blamed(start: u64, programs: &[Program], first: &Outcome, kernel: Kernel) -> Result<Vec<usize>> {
+    let found = first.differences();
+    let again: Vec<_> = found
         .iter()
-        .map(|one| programs[one.index].clone())
+        .map(|logs| programs[logs.index].clone())
         .collect();
+    let second = compare(&again, Detail::Digest, kernel)?;
+    let mut blamed = Vec::new();
+    for (at, before) in found.iter().enumerate() {
+        let seed = start + before.index as u64;
+        match second.logs.get(at) {
+            Some(after) if !after.differ() && is_same(&after.kernel, &before.kernel) => {
+                eprintln!(
+                    "seed {seed}: Linux did otherwise when it was asked again, and as the kernel"
+                );
+            }
+            Some(after) if !after.differ() => {
+                eprintln!(
+                    "seed {seed}: the kernel did otherwise when it was asked again, and as Linux"
+                );
+                blamed.push(before.index);
+            }
+            _ => blamed.push(before.index),
+        }
+    }
+    Ok(blamed)
+}
+
+/// Whether two logs of a program say the same. They end with `P NUMBER END`, and the number is another in another batch.
+fn is_same(one: &str, other: &str) -> bool {
+    fn parts(log: &str) -> (&str, Option<&str>) {
+        let (body, last) = log.trim_end().rsplit_once('\n').unwrap_or(("", log));
+        (body, last.splitn(3, ' ').nth(2))
+    }
+    parts(one) == parts(other)
+}
+
+/// For each program the first line in which its logs differ.
+fn survey(start: u64, programs: &[Program], found: &[usize], kernel: Kernel) -> Result<String> {
+    let differing: Vec<_> = found.iter().map(|&index| programs[index].clone()).collect();
     let outcome = compare(&differing, Detail::Full, kernel)?;
-    let rows = outcome.differences.iter().map(|one| {
-        let seed = start + found[one.index].index as u64;
+    let differences = outcome.differences();
+    let rows = differences.iter().map(|one| {
+        let seed = start + found[one.index] as u64;
         let part = first_difference(&differing[one.index], one);
         format!("seed {seed}: {}\n", part.unwrap_or_default())
     });
@@ -108,7 +133,7 @@ fn survey(
 }
 
 /// The line of the program where the logs part, and what both say of it; the picture at the end has no line.
-fn first_difference(program: &Program, logs: &Difference) -> Option<String> {
+fn first_difference(program: &Program, logs: &Logs) -> Option<String> {
     const END: &str = "(the end)";
     let lines = |log: &str| -> Vec<String> { log.lines().chain([END]).map(String::from).collect() };
     let mut pairs = lines(&logs.linux).into_iter().zip(lines(&logs.kernel));
@@ -124,8 +149,8 @@ fn first_difference(program: &Program, logs: &Difference) -> Option<String> {
 /// A program for people, its two logs, and what to put into a file of `regressions`.
 fn show(program: &Program, kernel: Kernel) -> Result<String> {
     let outcome = compare(std::slice::from_ref(program), Detail::Full, kernel)?;
-    let difference = match outcome.differences.first() {
-        Some(Difference { linux, kernel, .. }) => {
+    let difference = match outcome.differences().first() {
+        Some(Logs { linux, kernel, .. }) => {
             transcript::difference(linux.as_bytes(), kernel.as_bytes())
         }
         None => Some("this time both did the same\n".to_owned()),

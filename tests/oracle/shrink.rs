@@ -69,8 +69,8 @@ fn differing(candidates: &[Program], kernel: Kernel) -> Result<Vec<usize>> {
     }
     let outcome = compare(candidates, Detail::Digest, kernel)?;
     Ok(outcome
-        .differences
+        .differences()
         .iter()
-        .map(|difference| difference.index)
+        .map(|logs| logs.index)
         .collect())
 }

@@ -8,10 +8,10 @@ use core::fmt::Write;
 use rt::abi::Sysno;
 use rt::attempt;
 use rt::handler::{Action, act};
-use rt::memory::{MAP_FIXED, PAGE, PROT_NONE, brk, mmap, munmap};
+use rt::memory::{MAP_FIXED, PAGE, PROT_NONE, PROT_READ, PROT_WRITE, brk, mmap, munmap};
 use rt::process::{Status, execve, id, run_in_child};
 use rt::signal::{Signal, kill};
-use rt::{Errno, env, faults, syscall};
+use rt::{Errno, env, faults, probe, syscall};
 
 use crate::files::descriptor;
 use crate::log::{Log, mode};
@@ -145,6 +145,9 @@ impl Machine {
         let faults = faults::minor(|| self.act(step, index));
         if faults != 0 {
             let _ = write!(self.log, " f{faults:x}");
+        }
+        if b"alLp".contains(&step.verb) {
+            forget();
         }
     }
 
@@ -293,5 +296,16 @@ impl Write for Text<'_> {
         place.copy_from_slice(text.as_bytes());
         self.0 = rest;
         Ok(())
+    }
+}
+
+/// Has the processor forget all that it remembers of pages. A call can make a page writable, and one that remembers better
+/// faults at the next store all the same, which Linux counts; an emulator looks again.
+fn forget() {
+    // Linux flushes everything where more than 33 pages lie between the first that goes and the last.
+    const PAGES: usize = 64;
+    if let Ok(start) = mmap(0, PAGES * PAGE, PROT_READ | PROT_WRITE, 0) {
+        [0, PAGES - 1].map(|page| probe::rewrite(start + page * PAGE));
+        let _ = munmap(start, PAGES * PAGE);
     }
 }

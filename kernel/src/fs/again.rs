@@ -10,7 +10,7 @@ use mm::page_cache::CachedFile;
 
 use super::buffers::Buffers;
 use super::gate::Turn;
-use super::inode::{Inode, Whereabouts, extend, extend_number};
+use super::inode::{Change, Inode, Whereabouts, extend, extend_number};
 use super::memfd::Memfd;
 use super::open::{Allocation, Kind, OpenFile, Order, Status, Step, Wakes};
 use super::pipe::Pipe;
@@ -51,6 +51,10 @@ impl Inode for Nameless {
 
     fn set_size(&self, size: u64) -> Result<(), Errno> {
         self.0.kind.set_size(size)
+    }
+
+    fn change(&self, change: Change) -> Result<(), Errno> {
+        self.0.kind.change(change)
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
@@ -129,6 +133,10 @@ impl Kind for Again {
 
     fn set_size(&self, size: u64) -> Result<(), Errno> {
         self.0.kind.set_size(size)
+    }
+
+    fn change(&self, change: Change) -> Result<(), Errno> {
+        self.0.kind.change(change)
     }
 
     fn allocate(&self, bytes: Range<u64>, how: Allocation) -> Result<(), Errno> {

@@ -14,10 +14,13 @@ use mm::contents::Reach;
 use mm::page_cache::{CachedFile, Reserve, Source};
 use mm::seal::Seals;
 
+use super::attributes::Attributes;
 use super::buffers::Buffers;
 use super::gate::{Gate, Turn};
+use super::inode::{Change, Time};
 use super::open::{Allocation, Kind, MAX_SIZE, Order, Status, Step};
 use crate::arch::memory::memory;
+use crate::lock::{IrqLock, Rank};
 
 /// Permission to execute, for all.
 const EXECUTE: u32 = 0o111;
@@ -30,8 +33,8 @@ pub(crate) struct Memfd {
     /// `None` only while it is being dropped.
     pages: Option<Arc<CachedFile>>,
     number: u64,
-    permissions: u32,
-    /// Held by a write, which is whole for all other writes; by what changes the length or seals too.
+    attributes: IrqLock<Attributes>,
+    /// Held by a write, which is whole for all other writes; by what changes length, seals or permissions too.
     writing: Gate<()>,
 }
 
@@ -53,7 +56,7 @@ impl Memfd {
         Ok(Self {
             pages: Some(pages),
             number,
-            permissions,
+            attributes: IrqLock::new(Rank::Files, Attributes::new(S_IFREG | permissions)),
             writing: Gate::new(()),
         })
     }
@@ -66,10 +69,10 @@ impl Memfd {
 
     /// F_ADD_SEALS. What must stay executable must keep its contents too.
     pub(crate) fn add_seals(&self, mut seals: Seals) -> Result<(), Error> {
-        if seals.contains(Seals::EXEC) && self.permissions & EXECUTE != 0 {
+        let _writing = self.writing.enter();
+        if seals.contains(Seals::EXEC) && self.attributes.lock().mode & EXECUTE != 0 {
             seals |= Seals::SHRINK | Seals::GROW | Seals::ANY_WRITE;
         }
-        let _writing = self.writing.enter();
         self.file().add_seals(seals)
     }
 }
@@ -79,12 +82,9 @@ impl Kind for Memfd {
         Status {
             device: super::MEMORY_DEVICE,
             number: self.number,
-            links: 0,
-            mode: S_IFREG | self.permissions,
             size: self.file().size(),
-            block_size: mm::PAGE_SIZE,
             blocks: self.file().resident_pages() * (mm::PAGE_SIZE / 512),
-            ..Status::default()
+            ..self.attributes.lock().status()
         }
     }
 
@@ -93,6 +93,9 @@ impl Kind for Memfd {
     }
 
     fn read(&self, at: u64, into: &mut Buffers<'_>) -> Result<Step, Errno> {
+        if into.moved() == 0 {
+            self.attributes.lock().accessed = Time::now();
+        }
         let most = into.left().min(mm::PAGE_SIZE) as usize;
         let lent = self
             .file()
@@ -115,6 +118,8 @@ impl Kind for Memfd {
             return Err(Errno::EFBIG);
         }
         let most = from.left().min(MAX_SIZE - at) as usize;
+        // Linux: also where nothing can be written.
+        self.attributes.lock().note_change();
         fill_page(self.file(), at, most, from)?;
         Ok(Step::More)
     }
@@ -133,7 +138,9 @@ impl Kind for Memfd {
 
     fn set_size(&self, size: u64) -> Result<(), Errno> {
         let _writing = self.writing.enter();
-        self.file().set_size(memory(), size).map_err(refusal)
+        self.file().set_size(memory(), size).map_err(refusal)?;
+        self.attributes.lock().note_change();
+        Ok(())
     }
 
     fn allocate(&self, bytes: Range<u64>, how: Allocation) -> Result<(), Errno> {
@@ -143,7 +150,23 @@ impl Kind for Memfd {
             Allocation::Extend => self.file().allocate(memory(), bytes, Reach::Extend),
             Allocation::Keep => self.file().allocate(memory(), bytes, Reach::Keep),
         };
-        done.map_err(refusal)
+        done.map_err(refusal)?;
+        self.attributes.lock().note_change();
+        Ok(())
+    }
+
+    /// Whether it may be executed is sealed by F_SEAL_EXEC.
+    fn change(&self, change: Change) -> Result<(), Errno> {
+        let _writing = self.writing.enter();
+        let mut attributes = self.attributes.lock();
+        if let Change::Permissions(wanted) = change
+            && (attributes.mode ^ wanted) & EXECUTE != 0
+            && self.file().seals().contains(Seals::EXEC)
+        {
+            return Err(Errno::EPERM);
+        }
+        attributes.change(change);
+        Ok(())
     }
 
     fn memfd(&self) -> Option<&Memfd> {

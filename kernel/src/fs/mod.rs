@@ -4,6 +4,7 @@
 //! below `/proc` and `/sys` the kernel makes up. A path leads to a [`place`](place::Place), which is an inode of some
 //! mount; opening it gives an [`OpenFile`](open::OpenFile), which is all that most system calls see.
 mod again;
+mod attributes;
 pub(crate) mod buffers;
 pub(crate) mod devices;
 pub(crate) mod disk;

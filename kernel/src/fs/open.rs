@@ -18,6 +18,7 @@ use mm::page_cache::{CachedFile, Seen};
 
 use super::buffers::Buffers;
 use super::gate::{Gate, Turn};
+use super::inode::Change;
 use super::locks::Description;
 use super::locks::table::Owner;
 use super::memfd::Memfd;
@@ -182,6 +183,11 @@ pub(crate) trait Kind: Send + Sync {
     /// Gives it another length: ftruncate(2).
     fn set_size(&self, _size: u64) -> Result<(), Errno> {
         Err(Errno::EINVAL)
+    }
+
+    /// fchmod(2) and its kin, where no inode has it that a path leads to.
+    fn change(&self, _change: Change) -> Result<(), Errno> {
+        Err(Errno::EPERM)
     }
 
     /// Reserves bytes, or frees them: fallocate(2).

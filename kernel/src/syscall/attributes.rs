@@ -15,6 +15,15 @@ fn change(place: &Place, change: Change) -> Answer {
     place.inode.change(change).map(|()| 0)
 }
 
+/// The same of what is open. Most of what no path leads to keeps what it was made with.
+fn change_open(number: u64, wanted: Change) -> Answer {
+    let open = descriptor(number)?.file;
+    match &open.place {
+        Some(place) => change(place, wanted),
+        None => open.kind.change(wanted).map(|()| 0),
+    }
+}
+
 /// chmod(2).
 pub(super) fn chmod([path, mode, ..]: Arguments) -> Answer {
     fchmodat([HERE, path, mode, 0, 0, 0])
@@ -41,12 +50,9 @@ pub(super) fn fchmodat2([directory, path, mode, flags, ..]: Arguments) -> Answer
     change(&place, permissions)
 }
 
-/// fchmod(2). What has no path keeps what it was made with.
+/// fchmod(2).
 pub(super) fn fchmod([number, mode, ..]: Arguments) -> Answer {
-    match &descriptor(number)?.file.place {
-        Some(place) => change(place, Change::Permissions(mode as u32)),
-        None => Err(Errno::EPERM),
-    }
+    change_open(number, Change::Permissions(mode as u32))
 }
 
 /// A user or group to change to; -1 leaves it.
@@ -76,10 +82,7 @@ pub(super) fn fchownat([directory, path, user, group, flags, ..]: Arguments) -> 
 
 /// fchown(2).
 pub(super) fn fchown([number, user, group, ..]: Arguments) -> Answer {
-    match &descriptor(number)?.file.place {
-        Some(place) => change(place, Change::Owner(owner(user), owner(group))),
-        None => Err(Errno::EPERM),
-    }
+    change_open(number, Change::Owner(owner(user), owner(group)))
 }
 
 /// One of utimensat(2)'s two times: `None` leaves it.
@@ -119,10 +122,7 @@ pub(super) fn utimensat([directory, path, times, flags, ..]: Arguments) -> Answe
     if flags & AT_SYMLINK_NOFOLLOW != 0 {
         return Err(Errno::EINVAL);
     }
-    match &descriptor(directory)?.file.place {
-        Some(place) => change(place, times),
-        None => Err(Errno::EPERM),
-    }
+    change_open(directory, times)
 }
 
 /// utimes(2), with microseconds.

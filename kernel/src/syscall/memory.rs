@@ -39,8 +39,12 @@ pub(super) fn mmap([address, length, protection, flags, file, offset]: Arguments
         None
     };
     let (backing, refusal) = match backing(flags, length, open.as_deref(), offset / PAGE_SIZE) {
-        // That a file can't be mapped is said last.
+        // That a file can't be mapped is said last, and so is that there are no huge pages.
         Err(Errno::ENODEV) => (Backing::Anonymous, Some(Errno::ENODEV)),
+        Ok(_) if flags & MAP_HUGETLB != 0 => {
+            check_huge_page(flags, address, length)?;
+            (Backing::Anonymous, Some(Errno::ENOMEM))
+        }
         backing => (backing?, None),
     };
     let mapping = Mapping {
@@ -165,10 +169,9 @@ fn backing(
     offset: u64,
 ) -> Result<Backing, Errno> {
     let Some(open) = open else {
-        return match (flags & MAP_HUGETLB, flags & MAP_TYPE) {
-            (0, MAP_SHARED) => shared_memory(length, flags),
-            (0, _) => Ok(Backing::Anonymous),
-            _ => Err(no_huge_pages(flags, length)),
+        return match flags & MAP_TYPE {
+            MAP_SHARED if flags & MAP_HUGETLB == 0 => shared_memory(length, flags),
+            _ => Ok(Backing::Anonymous),
         };
     };
     if flags & MAP_HUGETLB != 0 {
@@ -196,15 +199,19 @@ fn shared_memory(length: u64, flags: u32) -> Result<Backing, Errno> {
     Ok(Backing::File { file, offset: 0 })
 }
 
-/// There is no pool of huge pages, as on a Linux that was given none: which errno depends on what was asked for.
-fn no_huge_pages(flags: u32, length: u64) -> Errno {
-    let size = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
-    let exists = [0, HUGE_2M, HUGE_1G].contains(&size);
-    if exists && length != 0 {
-        Errno::ENOMEM
-    } else {
-        Errno::EINVAL
+/// Whether huge pages could be mapped like that, if there were any: the pool is empty, as on a Linux that was given none.
+fn check_huge_page(flags: u32, address: u64, length: u64) -> Result<(), Errno> {
+    let size = match flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK {
+        0 => 1 << HUGE_2M,
+        power @ (HUGE_2M | HUGE_1G) => 1_u64 << power,
+        _ => return Err(Errno::EINVAL),
+    };
+    let is_placed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) != 0;
+    let fits = length.checked_next_multiple_of(size).is_some();
+    if !fits || is_placed && !address.is_multiple_of(size) {
+        return Err(Errno::EINVAL);
     }
+    Ok(())
 }
 
 /// Binary logarithms of the huge pages' sizes.

@@ -102,6 +102,16 @@ pub fn set_mode(path: &CStr, mode: u32) -> Result<(), Errno> {
     call(Sysno::chmod, [address(path), mode as usize]).map(drop)
 }
 
+/// The same of an open file: fchmod(2).
+pub fn set_mode_of(fd: u32, mode: u32) -> Result<(), Errno> {
+    call(Sysno::fchmod, [fd as usize, mode as usize]).map(drop)
+}
+
+/// Gives an open file to a user and a group: fchown(2).
+pub fn set_owner_of(fd: u32, user: u32, group: u32) -> Result<(), Errno> {
+    call(Sysno::fchown, [fd as usize, user as usize, group as usize]).map(drop)
+}
+
 /// Permissions that new files never get; returns those before: umask(2).
 pub fn set_mask(mask: u32) -> u32 {
     call(Sysno::umask, [mask as usize]).unwrap_or(0) as u32

@@ -27,11 +27,9 @@ use abi::general::{S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG};
 use mm::page_cache::CachedFile;
 use spin::Once;
 
+use super::attributes::Attributes;
 use super::gate::Gate;
-use super::inode::{
-    self, Change, Directory, Entry, Identity, Inode, Link, New, PERMISSIONS, Time, Unnamed,
-    Whereabouts,
-};
+use super::inode::{self, Change, Directory, Entry, Identity, Inode, Link, New, Whereabouts};
 use super::open::{OpenFile, Status};
 use super::pipe::Fifo;
 use super::place::Place;
@@ -55,20 +53,6 @@ pub(crate) struct Node {
     card: Arc<Card>,
     attributes: IrqLock<Attributes>,
     content: Content,
-}
-
-#[derive(Clone, Copy)]
-struct Attributes {
-    mode: u32,
-    links: u32,
-    user: u32,
-    group: u32,
-    accessed: Time,
-    modified: Time,
-    changed: Time,
-    born: Time,
-    /// What may become of it where it has no name.
-    unnamed: Unnamed,
 }
 
 enum Content {
@@ -100,7 +84,6 @@ impl Node {
             S_IFIFO => Content::Fifo(Fifo::new()),
             _ => Content::Special(new.special),
         };
-        let now = Time::now();
         if let Err(errno) = volume.take_inode() {
             content.release();
             return Err(errno);
@@ -109,20 +92,7 @@ impl Node {
             volume: volume.clone(),
             me: Once::new(),
             card,
-            attributes: IrqLock::new(
-                Rank::Files,
-                Attributes {
-                    mode: new.mode,
-                    links: 0,
-                    user: 0,
-                    group: 0,
-                    accessed: now,
-                    modified: now,
-                    changed: now,
-                    born: now,
-                    unnamed: Unnamed::ForGood,
-                },
-            ),
+            attributes: IrqLock::new(Rank::Files, Attributes::new(new.mode)),
             content,
         };
         let node = Arc::try_new(node).map_err(|_| Errno::ENOMEM)?;
@@ -151,26 +121,17 @@ impl Node {
 
     /// Its bytes or entries are others now.
     fn note_change(&self) {
-        let mut attributes = self.attributes.lock();
-        attributes.modified = Time::now();
-        attributes.changed = attributes.modified;
+        self.attributes.lock().note_change();
     }
 
     /// What is said of it, and nothing else, is other now.
     fn note_status_change(&self) {
-        self.attributes.lock().changed = Time::now();
+        self.attributes.lock().note_status_change();
     }
 
-    /// Its bytes or entries were read. As Linux does by default (`relatime`), this is written down only where nobody read
-    /// it since it changed, or for a day.
+    /// Its bytes or entries were read.
     fn note_access(&self) {
-        const DAY: i64 = 24 * 60 * 60;
-        let mut attributes = self.attributes.lock();
-        let changed = attributes.modified.max(attributes.changed);
-        let now = Time::now();
-        if attributes.accessed <= changed || now.seconds - attributes.accessed.seconds >= DAY {
-            attributes.accessed = now;
-        }
+        self.attributes.lock().note_access();
     }
 
     fn size(&self) -> u64 {
@@ -208,26 +169,16 @@ impl Inode for Node {
         let blocks = self
             .regular()
             .map_or(0, |regular| regular.blocks(&self.card));
-        let attributes = *self.attributes.lock();
         Status {
             device: self.card.device,
             number: self.card.number,
-            links: attributes.links.into(),
-            mode: attributes.mode,
-            user: attributes.user,
-            group: attributes.group,
             special: match self.content {
                 Content::Special(number) => number,
                 _ => 0,
             },
             size,
-            direct_unit: 0,
-            block_size: mm::PAGE_SIZE,
             blocks,
-            accessed: attributes.accessed,
-            modified: attributes.modified,
-            changed: attributes.changed,
-            born: attributes.born,
+            ..self.attributes.lock().status()
         }
     }
 
@@ -272,21 +223,7 @@ impl Inode for Node {
     }
 
     fn change(&self, change: Change) -> Result<(), Errno> {
-        let mut attributes = self.attributes.lock();
-        match change {
-            Change::Permissions(mode) => {
-                attributes.mode = attributes.mode & S_IFMT | mode & PERMISSIONS;
-            }
-            Change::Owner(user, group) => {
-                attributes.user = user.unwrap_or(attributes.user);
-                attributes.group = group.unwrap_or(attributes.group);
-            }
-            Change::Times(accessed, modified) => {
-                attributes.accessed = accessed.unwrap_or(attributes.accessed);
-                attributes.modified = modified.unwrap_or(attributes.modified);
-            }
-        }
-        attributes.changed = Time::now();
+        self.attributes.lock().change(change);
         Ok(())
     }
 

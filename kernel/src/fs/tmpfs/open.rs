@@ -96,8 +96,9 @@ impl Kind for Opened {
         }
         let most = from.left().min(MAX_SIZE - at) as usize;
         let whose = (&*self.node.volume, &*self.node.card);
-        self.regular().write(whose, at, most, from)?;
+        // Linux: also where nothing can be written.
         self.node.note_change();
+        self.regular().write(whose, at, most, from)?;
         Ok(Step::More)
     }
 

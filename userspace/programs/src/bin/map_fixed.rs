@@ -5,6 +5,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+use rt::abi::general::MAP_HUGETLB;
 use rt::memory::{
     MAP_FIXED, MAP_FIXED_NOREPLACE, Mapping, PAGE, PROT_READ, PROT_WRITE, mmap, munmap,
 };
@@ -77,6 +78,21 @@ fn refusals(memory: Mapping) {
         mmap(start + 1, PAGE, READ_WRITE, MAP_FIXED),
         Errno::EINVAL,
     );
+    // Of huge pages only what is refused whether there are any or not.
+    for (what, address, flags) in [
+        (
+            "huge pages of no size that exists",
+            0,
+            MAP_HUGETLB | 22 << 26,
+        ),
+        (
+            "huge pages FIXED inside one",
+            start,
+            MAP_HUGETLB | MAP_FIXED,
+        ),
+    ] {
+        refused(what, mmap(address, PAGE, READ_WRITE, flags), Errno::EINVAL);
+    }
     refused(
         "FIXED above all programs",
         mmap(USER_END, PAGE, READ_WRITE, MAP_FIXED),

@@ -4,14 +4,15 @@
 
 use programs::lesson::ends;
 use rt::abi::general::{
-    F_ADD_SEALS, F_GET_SEALS, F_GETFD, F_GETFL, F_SEAL_EXEC, F_SEAL_FUTURE_WRITE, F_SEAL_GROW,
-    F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE,
-    FALLOC_FL_ZERO_RANGE, MAP_SHARED, MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_EXEC, MFD_NOEXEC_SEAL,
-    SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET,
+    AT_EMPTY_PATH, F_ADD_SEALS, F_GET_SEALS, F_GETFD, F_GETFL, F_SEAL_EXEC, F_SEAL_FUTURE_WRITE,
+    F_SEAL_GROW, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_WRITE, FALLOC_FL_KEEP_SIZE,
+    FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE, MAP_SHARED, MFD_ALLOW_SEALING, MFD_CLOEXEC,
+    MFD_EXEC, MFD_NOEXEC_SEAL, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET,
 };
 use rt::file::{allocate, close, fcntl, map, memfd, read_at, seek, status, truncate, write_at};
 use rt::io::{read, write};
 use rt::memory::{MAP_PRIVATE, PAGE, PROT_READ, PROT_WRITE, mincore, mprotect, munmap};
+use rt::path::{set_mode_of, set_owner_of, set_times};
 use rt::probe::{load, store};
 use rt::process::Status;
 use rt::signal::Signal;
@@ -29,6 +30,7 @@ fn main() {
     seals();
     write_seals();
     whole_page_or_nothing();
+    attributes();
 }
 
 fn creation() {
@@ -315,5 +317,39 @@ fn whole_page_or_nothing() {
         "from the page before: {:?}",
         write_at(file, &[7; 2000], PAGE - 500)
     );
+    close(file).expect("close");
+}
+
+/// A file without a name has permissions, owners and times like any other; what may be executed can be sealed.
+fn attributes() {
+    let file = memfd(c"program", MFD_EXEC | MFD_ALLOW_SEALING).expect("memfd_create");
+    let about = || status(file).expect("fstat");
+    let mode = |what: &str, wanted| {
+        let done = set_mode_of(file, wanted);
+        println!("{what}: {done:?}, mode {:o}", about().st_mode);
+    };
+    mode("for its owner", 0o600);
+    // Only root may give it away, and whoever may not is told so by a file with a name as well.
+    let owner = (about().st_uid, about().st_gid);
+    println!("to who has it: {:?}", set_owner_of(file, owner.0, owner.1));
+    let times = Some([1000, 5, 2000, 7]);
+    println!("times: {:?}", set_times(file, c"", times, AT_EMPTY_PATH));
+    let about_times = about();
+    println!(
+        "last access {}.{}, last change {}.{}",
+        about_times.st_atime,
+        about_times.st_atime_nsec,
+        about_times.st_mtime,
+        about_times.st_mtime_nsec
+    );
+    write(file, b"x").expect("write");
+    println!("a write is a change: {}", about().st_mtime > 2000);
+    println!(
+        "none may execute it, sealed: {:?}, {:?}",
+        fcntl(file, F_ADD_SEALS, F_SEAL_EXEC as usize),
+        fcntl(file, F_GET_SEALS, 0)
+    );
+    mode("all may read", 0o644);
+    mode("all may execute", 0o755);
     close(file).expect("close");
 }

@@ -305,7 +305,9 @@ fn forget() {
     // Linux flushes everything where more than 33 pages lie between the first that goes and the last.
     const PAGES: usize = 64;
     if let Ok(start) = mmap(0, PAGES * PAGE, PROT_READ | PROT_WRITE, 0) {
-        [0, PAGES - 1].map(|page| probe::rewrite(start + page * PAGE));
+        for page in [0, PAGES - 1] {
+            probe::rewrite(start + page * PAGE);
+        }
         let _ = munmap(start, PAGES * PAGE);
     }
 }

@@ -6,7 +6,7 @@ use bitflags::bitflags;
 use crate::error::Error;
 use crate::page::{PAGE_SIZE, Page};
 use crate::space::AddressSpace;
-use crate::vma::VmFlags;
+use crate::vma::{VmFlags, Vma};
 
 bitflags! {
     /// How to synchronise, by Linux's numbers.
@@ -52,6 +52,14 @@ impl AddressSpace {
         }
         answer
     }
+
+    /// The first locked page from page `at` on. What lies before it is written even where it is in the way of the rest.
+    pub fn first_locked(&self, at: Page) -> Option<Page> {
+        let rest = at..self.table.user_end();
+        let is_locked = |vma: &&Vma| vma.flags.contains(VmFlags::LOCKED);
+        let vma = self.areas.within(&rest).find(is_locked)?;
+        Some(vma.start.max(at))
+    }
 }
 
 #[cfg(test)]
@@ -90,5 +98,9 @@ mod tests {
         assert!(locked.is_ok());
         assert_eq!(sync(&drawing, 4, 2, Sync::SYNC), Ok(()));
         assert_eq!(sync(&drawing, 0, 6, Sync::INVALIDATE), Err(Error::Busy));
+        let first_locked = |first| drawing.space.first_locked(FIRST + first);
+        let found = [0, 4, 5].map(first_locked);
+        let expected = [Some(FIRST + 4), Some(FIRST + 4), None];
+        assert_eq!(found, expected);
     }
 }

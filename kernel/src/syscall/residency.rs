@@ -128,13 +128,17 @@ pub(super) fn mincore([address, length, vector, ..]: Arguments) -> Answer {
 pub(super) fn msync([address, length, flags, ..]: Arguments) -> Answer {
     let how = Sync::from_bits(flags as u32).ok_or(Errno::EINVAL)?;
     let space = current().space().ok_or(Errno::ENOMEM)?;
-    let done = space.read().msync(address, length, how);
-    let is_in_order = matches!(done, Ok(()) | Err(Error::OutOfMemory));
-    if is_in_order
-        && how.contains(Sync::SYNC)
-        && let Some(end) = msync::end(address, length)
-    {
-        write_shared(&space, Page::containing(address), end)?;
+    let start = Page::containing(address);
+    let shared = space.read();
+    let done = shared.msync(address, length, how);
+    let end = match done {
+        Ok(()) | Err(Error::OutOfMemory) => msync::end(address, length),
+        Err(Error::Busy) => shared.first_locked(start).map(Page::address),
+        Err(_) => None,
+    };
+    drop(shared);
+    if let Some(end) = end.filter(|_| how.contains(Sync::SYNC)) {
+        write_shared(&space, start, end)?;
     }
     done.map(|()| 0).map_err(errno)
 }

@@ -73,6 +73,9 @@ pub(crate) fn trials() -> Result<Vec<Trial>> {
     ));
     trials.push(trial("bios", "strict_overcommit", |_| strict_overcommit()));
     trials.push(trial("bios", "overcommit_always", |_| overcommit_always()));
+    trials.push(trial("uefi", "overcommit_switched", |_| {
+        overcommit_switched()
+    }));
     trials.push(trial("bios", "twenty_thousand_lives", |_| many_lives()));
     trials.push(trial("bios", "half_a_million_hostile_calls", |_| {
         hostile_calls()
@@ -92,6 +95,13 @@ fn strict_overcommit() -> Result<()> {
 fn overcommit_always() -> Result<()> {
     let mode = ["--checked", "--option", "overcommit=1"];
     let words = mode.into_iter().chain(["--", "overcommit", "always"]);
+    let booted = Run::boot(words)?.end(Input::Nothing)?;
+    booted.expect_code(0)
+}
+
+/// Each mode in turn, as a program writes it to the setting.
+fn overcommit_switched() -> Result<()> {
+    let words = ["--checked", "--uefi", "--", "overcommit", "switch"];
     let booted = Run::boot(words)?.end(Input::Nothing)?;
     booted.expect_code(0)
 }

@@ -6,51 +6,74 @@
 use crate::error::OutOfMemory;
 use crate::machine::Machine;
 use crate::memory::Memory;
-use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// How readily memory is promised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overcommit {
     /// Mode 0: only what can never be kept is refused.
     #[default]
-    Heuristic,
+    Heuristic = 0,
     /// Mode 1: nothing is refused.
-    Always,
+    Always = 1,
     /// Mode 2: never more than [`Memory::commit_limit`] in all; MAP_NORESERVE means nothing.
-    Never,
+    Never = 2,
+}
+
+impl Overcommit {
+    /// The mode that Linux has under this number.
+    pub fn from_number(number: u32) -> Option<Self> {
+        [Self::Heuristic, Self::Always, Self::Never]
+            .into_iter()
+            .find(|&mode| mode as u32 == number)
+    }
 }
 
 /// Linux's default `vm.overcommit_ratio`: percent of memory that strict mode promises.
-pub const RATIO: u64 = 50;
+const RATIO: u32 = 50;
 
 /// The most pages that strict mode keeps back from any one space: Linux's `vm.user_reserve_kbytes`, 128 MiB.
 const MOST_RESERVED: u64 = 128 << 8;
 
 /// What is promised.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Commitment {
-    mode: Overcommit,
+    /// The mode, by its number.
+    mode: AtomicU32,
+    /// Percent of memory that strict mode promises.
+    ratio: AtomicU32,
     pages: AtomicU64,
 }
 
 impl Commitment {
     pub(crate) const fn new() -> Self {
         Self {
-            mode: Overcommit::Heuristic,
+            mode: AtomicU32::new(Overcommit::Heuristic as u32),
+            ratio: AtomicU32::new(RATIO),
             pages: AtomicU64::new(0),
         }
     }
 }
 
 impl<M: Machine> Memory<M> {
-    /// Chooses how readily memory is promised. Call before the first space.
-    pub fn set_overcommit(&mut self, mode: Overcommit) {
-        self.commitment.mode = mode;
+    /// Chooses how readily memory is promised from now on. Promises that were made are kept, and areas without one stay so.
+    pub fn set_overcommit(&self, mode: Overcommit) {
+        self.commitment.mode.store(mode as u32, Relaxed);
     }
 
     /// How readily memory is promised.
     pub fn overcommit(&self) -> Overcommit {
-        self.commitment.mode
+        Overcommit::from_number(self.commitment.mode.load(Relaxed)).unwrap_or_default()
+    }
+
+    /// Chooses how many percent of memory strict mode promises.
+    pub fn set_overcommit_ratio(&self, percent: u32) {
+        self.commitment.ratio.store(percent, Relaxed);
+    }
+
+    /// Percent of memory that strict mode promises.
+    pub fn overcommit_ratio(&self) -> u32 {
+        self.commitment.ratio.load(Relaxed)
     }
 
     /// Pages that all spaces together are promised: Committed_AS.
@@ -60,13 +83,13 @@ impl<M: Machine> Memory<M> {
 
     /// Pages that strict mode promises at most: CommitLimit.
     pub fn commit_limit(&self) -> u64 {
-        self.managed_frames() as u64 * RATIO / 100
+        self.managed_frames() as u64 * u64::from(self.overcommit_ratio()) / 100
     }
 
     /// Promises `pages` more to a space that has `mapped` pages of areas.
     pub(crate) fn commit(&self, pages: u64, mapped: u64) -> Result<(), OutOfMemory> {
         let sum = self.commitment.pages.fetch_add(pages, Relaxed) + pages;
-        let is_granted = match self.commitment.mode {
+        let is_granted = match self.overcommit() {
             _ if pages == 0 => true,
             Overcommit::Always => true,
             Overcommit::Heuristic => pages <= self.managed_frames() as u64,
@@ -109,7 +132,7 @@ mod tests {
 
     /// An empty space in a machine of 129 frames: in strict mode 64 pages may be promised.
     fn drawing(mode: Overcommit) -> Drawing {
-        let mut drawing = Drawing::of("..........");
+        let drawing = Drawing::of("..........");
         drawing.memory.set_overcommit(mode);
         drawing
     }

@@ -78,6 +78,7 @@ fn config(random: &mut Random) -> Config {
             locked: u64::MAX,
             memory: frames.into(),
             overcommit: Overcommit::Always,
+            overcommit_ratio: 50,
             files: Rc::from([
                 file(10 * 4096, Store::Archive),
                 file(3 * 4096 + 100, Store::Archive),

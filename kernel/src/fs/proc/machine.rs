@@ -1,6 +1,7 @@
 //! `/proc` and `/sys` as far as they are about the machine, a file each.
 use core::fmt::{Result as Written, Write};
 
+use abi::Errno;
 use mm::commit::Overcommit;
 use mm::frame::Use;
 
@@ -42,10 +43,13 @@ pub(super) const PROC: &[Entry] = &[
         "sys/vm/mmap_min_addr",
         Content::Machine(|out| writeln!(out, "{}", mm::space::USER_START.address())),
     ),
-    entry("sys/vm/overcommit_memory", Content::Machine(overcommit)),
+    entry(
+        "sys/vm/overcommit_memory",
+        Content::Setting(|| memory().overcommit() as u32, set_overcommit),
+    ),
     entry(
         "sys/vm/overcommit_ratio",
-        Content::Machine(|out| writeln!(out, "{}", mm::commit::RATIO)),
+        Content::Setting(|| memory().overcommit_ratio(), set_overcommit_ratio),
     ),
     entry("uptime", Content::Machine(uptime)),
     entry("version", Content::Machine(version)),
@@ -83,13 +87,15 @@ fn randomize(out: &mut Text) -> Written {
     writeln!(out, "{}", if is_random { 2 } else { 0 })
 }
 
-fn overcommit(out: &mut Text) -> Written {
-    let mode = match memory().overcommit() {
-        Overcommit::Heuristic => 0,
-        Overcommit::Always => 1,
-        Overcommit::Never => 2,
-    };
-    writeln!(out, "{mode}")
+fn set_overcommit(number: u32) -> Result<(), Errno> {
+    let mode = Overcommit::from_number(number).ok_or(Errno::EINVAL)?;
+    memory().set_overcommit(mode);
+    Ok(())
+}
+
+fn set_overcommit_ratio(percent: u32) -> Result<(), Errno> {
+    memory().set_overcommit_ratio(percent);
+    Ok(())
 }
 
 /// Time since boot, and how much of it nobody used.

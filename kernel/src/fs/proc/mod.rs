@@ -50,6 +50,8 @@ enum Content {
     Bytes,
     /// `oom_score_adj`, which can be written.
     Adjustment,
+    /// A number about the machine: what it is, and what takes another.
+    Setting(fn() -> u32, fn(u32) -> Result<(), Errno>),
     /// A link to a process's program.
     Program,
     /// A link to where its paths begin.
@@ -264,7 +266,7 @@ impl Entry {
     fn mode(&self) -> u32 {
         match self.content {
             Content::Program | Content::WorkingDirectory | Content::Root => S_IFLNK | 0o777,
-            Content::Adjustment => S_IFREG | 0o644,
+            Content::Adjustment | Content::Setting(..) => S_IFREG | 0o644,
             Content::Bytes => S_IFREG | 0o600,
             Content::Pagemap => S_IFREG | 0o400,
             _ => S_IFREG | 0o444,

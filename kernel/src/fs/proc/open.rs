@@ -5,6 +5,7 @@
 //! than where the last call ended makes the text again from its beginning.
 use alloc::sync::Weak;
 use alloc::vec::Vec;
+use core::fmt::Write;
 use core::ops::Range;
 
 use abi::Errno;
@@ -197,6 +198,7 @@ impl Open {
     fn make(&self, content: Content, page: Page, text: &mut Text) -> Result<Next, Errno> {
         let written = match content {
             Content::Machine(write) => write(text),
+            Content::Setting(number, _) => writeln!(text, "{}", number()),
             Content::Process(write) => write(&*self.process()?, text),
             Content::Adjustment => super::process::write_adjustment(&*self.process()?, text),
             Content::Memory(write) => match self.process()?.space() {
@@ -270,6 +272,7 @@ impl Open {
     /// Takes what a program wrote.
     fn write_text(&self, bytes: &[u8]) -> Result<(), Errno> {
         match self.content()? {
+            Content::Setting(_, set) => set(number(bytes)?),
             Content::Adjustment => super::process::set_adjustment(&*self.process()?, bytes),
             _ if self.node.tree == Tree::Machine => Err(Errno::EIO),
             _ => Err(Errno::EINVAL),
@@ -313,6 +316,14 @@ impl crate::fs::open::Kind for Open {
         *from = taken;
         Ok(Step::Done)
     }
+}
+
+/// A number as it comes from a shell, with blanks around it.
+fn number(bytes: &[u8]) -> Result<u32, Errno> {
+    let text = core::str::from_utf8(bytes).map_err(|_| Errno::EINVAL)?;
+    let number = text.trim().parse::<i32>().ok();
+    let number = number.and_then(|number| u32::try_from(number).ok());
+    number.ok_or(Errno::EINVAL)
 }
 
 /// Zeroes to be filled.

@@ -253,6 +253,7 @@ fn config(levels: u32) -> Config {
             locked: u64::MAX,
             memory: 64,
             overcommit: Overcommit::Heuristic,
+            overcommit_ratio: 50,
             files: [Store::Archive, Store::Memory]
                 .map(|store| File {
                     size: 8 * 4096,

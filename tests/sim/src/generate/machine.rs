@@ -63,6 +63,7 @@ pub(super) fn config(random: &mut Random) -> Config {
             (1, Overcommit::Always),
             (2, Overcommit::Never),
         ]),
+        overcommit_ratio: 50,
         files,
     };
     Config {

@@ -14,7 +14,7 @@ use crate::op::{
     Call, Extent, Failing, Growth, Length, Nature, Op, Pid, Place, Populate, Reach, Request,
     Reserve, Rights, Sharing, Span, Step,
 };
-use crate::oracle::Area;
+use crate::oracle::{Area, Overcommit};
 use crate::plan::{Config, Plan};
 use crate::random::Random;
 use forecast::Forecast;
@@ -34,11 +34,29 @@ pub fn generate(seed: u64, length: usize) -> Plan {
     };
     let first = author.write(Op::Spawn(0));
     let rest = std::iter::repeat_with(|| author.step());
-    let steps = std::iter::once(first).chain(rest).take(length).collect();
+    let mut steps: Vec<_> = std::iter::once(first).chain(rest).take(length).collect();
+    if seed % 8 == OTHER_PROMISES {
+        change_promises(seed, &mut steps);
+    }
     Plan {
         seed,
         steps,
         config,
+    }
+}
+
+/// Seeds with this rest by eight change how readily memory is promised.
+const OTHER_PROMISES: u64 = 5;
+
+/// Every thousandth step or so memory is promised otherwise. Drawn apart: the other steps are as without.
+fn change_promises(seed: u64, steps: &mut [Step]) {
+    let mut random = Random::new(!seed);
+    for chunk in steps.chunks_mut(1000) {
+        let modes = [Overcommit::Heuristic, Overcommit::Always, Overcommit::Never];
+        let op = Op::Overcommit(random.pick(&modes), random.pick(&[50, 20, 80, 150]));
+        if let Some(step) = chunk.get_mut(random.below(1000) as usize) {
+            step.op = op;
+        }
     }
 }
 

@@ -7,6 +7,8 @@ mod calls;
 pub mod seals;
 mod text;
 
+use crate::oracle::Overcommit;
+
 pub use calls::{Advice, Call, Lock, Remap, Way};
 
 /// One operation on one CPU.
@@ -83,6 +85,8 @@ pub enum Op {
     Seek(usize, u64),
     /// setrlimit(2), in bytes.
     Limit(Pid, Limit, u64),
+    /// sysctl(8): vm.overcommit_memory and vm.overcommit_ratio are these from now on.
+    Overcommit(Overcommit, u32),
     /// pread(2) of a file in memory or on the disk.
     ReadFile(usize, Span),
     /// pwrite(2) to a file in memory or on the disk: bytes that follow from the number.

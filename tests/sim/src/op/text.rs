@@ -60,6 +60,7 @@ impl fmt::Display for Op {
             Self::Limit(pid, limit, bytes) => {
                 write!(f, "pid{pid} setrlimit({limit:?}, {bytes:#x})")
             }
+            Self::Overcommit(mode, ratio) => write!(f, "overcommit {mode:?}, {ratio} percent"),
             Self::Punch(file, span) => write!(f, "file{file} fallocate(punch_hole, {span})"),
             Self::ReadFile(file, span) => write!(f, "file{file} pread({span})"),
             Self::WriteFile(file, span, bytes) => {

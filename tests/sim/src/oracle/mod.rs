@@ -73,6 +73,8 @@ pub struct Rules {
     pub memory: u64,
     /// How readily they are promised.
     pub overcommit: Overcommit,
+    /// How many percent of them where no more than that are promised.
+    pub overcommit_ratio: u32,
     /// The files as they begin.
     pub files: Rc<[File]>,
 }

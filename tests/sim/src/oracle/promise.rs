@@ -41,7 +41,17 @@ impl Oracle {
         let file = self.file_page(address >> 12);
         let in_memory = file.is_some_and(|(file, _)| self.files.file(file).store == Store::Memory);
         let is_strict = self.rules.overcommit == Overcommit::Never;
-        is_strict && in_memory && self.elsewhere + self.promised() + 1 >= self.rules.memory / 2
+        is_strict && in_memory && self.elsewhere + self.promised() + 1 >= self.promised_at_most()
+    }
+
+    /// Pages that strict mode promises in all.
+    fn promised_at_most(&self) -> u64 {
+        self.rules.memory * u64::from(self.rules.overcommit_ratio) / 100
+    }
+
+    /// sysctl(8): what vm.overcommit_memory and vm.overcommit_ratio are from now on.
+    pub fn set_overcommit(&mut self, mode: Overcommit, ratio: u32) {
+        (self.rules.overcommit, self.rules.overcommit_ratio) = (mode, ratio);
     }
 
     pub(super) fn may_promise(&self, pages: u64) -> Result<(), Refusal> {
@@ -62,7 +72,7 @@ impl Oracle {
             Overcommit::Never => {
                 let kept_back = (memory / 32).min(self.pages() / 32);
                 let sum = self.elsewhere + self.promised() + more + pages;
-                sum < (memory / 2).saturating_sub(kept_back)
+                sum < self.promised_at_most().saturating_sub(kept_back)
             }
         }
     }

@@ -103,16 +103,11 @@ impl World {
             _ => Levels::Five,
         };
         let free = [RESERVED..middle, middle + HOLE..total];
-        let overcommit = match config.rules.overcommit {
-            Overcommit::Heuristic => mm::commit::Overcommit::Heuristic,
-            Overcommit::Always => mm::commit::Overcommit::Always,
-            Overcommit::Never => mm::commit::Overcommit::Never,
-        };
         let kernel = Kernel::new(
             machine,
             &free,
             levels,
-            overcommit,
+            mode_of(config.rules.overcommit),
             Files::new(&config.rules.files),
         )
         .expect("the kernel itself fits");
@@ -191,6 +186,7 @@ impl World {
             Op::Allocate(file, span, length) => self.allocate(file, span, length),
             Op::Seek(file, offset) => self.seek(file, offset),
             Op::Limit(pid, limit, bytes) => Ok(self.limit(pid, limit, bytes)),
+            Op::Overcommit(mode, ratio) => Ok(self.set_overcommit(mode, ratio)),
             Op::ReadFile(file, span) => self.read_file(file, span),
             Op::WriteFile(file, span, bytes) => self.write_file(file, span, bytes),
             Op::Sync(file, result) => self.sync_file(file, result),
@@ -318,6 +314,14 @@ impl Drop for World {
 }
 
 /// Whether there was something to do.
+fn mode_of(mode: Overcommit) -> mm::commit::Overcommit {
+    match mode {
+        Overcommit::Heuristic => mm::commit::Overcommit::Heuristic,
+        Overcommit::Always => mm::commit::Overcommit::Always,
+        Overcommit::Never => mm::commit::Overcommit::Never,
+    }
+}
+
 fn did(something: bool) -> Answer {
     if something {
         Answer::Done

@@ -9,7 +9,7 @@ use super::{Answer, Fired, World, did};
 use crate::broken::{Sound, demand};
 use crate::failing_heap::in_mm;
 use crate::op::{Limit, Pid};
-use crate::oracle::{Oracle, Refusal};
+use crate::oracle::{Oracle, Overcommit, Refusal};
 use crate::plan::program;
 
 /// The memory of a process, or of several that share it, on both sides.
@@ -134,6 +134,19 @@ impl World {
             Limit::Locked => &mut limits.locked,
         } = bytes;
         process.oracle.limit(limit, bytes);
+        Answer::Done
+    }
+
+    /// sysctl(8), for all there are and those to come.
+    pub(super) fn set_overcommit(&mut self, mode: Overcommit, ratio: u32) -> Answer {
+        let memory = &self.kernel.memory;
+        memory.set_overcommit(super::mode_of(mode));
+        memory.set_overcommit_ratio(ratio);
+        let rules = &mut self.config.rules;
+        (rules.overcommit, rules.overcommit_ratio) = (mode, ratio);
+        for process in self.spaces.iter_mut().flatten() {
+            process.oracle.set_overcommit(mode, ratio);
+        }
         Answer::Done
     }
 

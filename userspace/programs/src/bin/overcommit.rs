@@ -2,14 +2,18 @@
 //!
 //! By default (mode 0 of `vm.overcommit_memory`) only what can never be kept is refused: one promise of more than all
 //! memory. Called with the word `always` the program expects mode 1, where nothing is refused; with `strict` mode 2: no
-//! more than half of memory in all, and no exceptions. Memory that is shared is promised as a whole, memory files page by
-//! page.
+//! more than half of memory in all, and no exceptions. With `switch` it chooses each of the modes itself. Memory that is
+//! shared is promised as a whole, memory files page by page.
 #![no_std]
 #![forbid(unsafe_code)]
 
+use core::ffi::CStr;
+
 use programs::lesson::ends;
 use programs::proc::{Room, number, read};
-use rt::file::{close, map, memfd, truncate, write_at};
+use rt::abi::general::O_WRONLY;
+use rt::file::{close, map, memfd, open, truncate, write_at};
+use rt::io::write;
 use rt::memory::{
     MAP_ANONYMOUS, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, PAGE, PROT_NONE, PROT_READ, PROT_WRITE,
     mmap, mprotect, munmap,
@@ -25,6 +29,7 @@ fn main() {
     match env::arg(1) {
         Some("strict") => strict(memory),
         Some("always") => always(memory),
+        Some("switch") => switch(memory),
         _ => generous(memory),
     }
 }
@@ -208,4 +213,37 @@ fn take_all() {
 fn promised() -> usize {
     let mut room: Room = [0; 32768];
     number(read(c"/proc/meminfo", &mut room), "Committed_AS") as usize
+}
+
+/// Whoever may write to the setting chooses the mode.
+fn switch(memory: usize) {
+    const MODE: &CStr = c"/proc/sys/vm/overcommit_memory";
+    const RATIO: &CStr = c"/proc/sys/vm/overcommit_ratio";
+    for (mode, shown) in [
+        (c"1\n", always as fn(usize)),
+        (c" 2", strict),
+        (c"0", generous),
+    ] {
+        set(MODE, mode).expect("a mode that exists");
+        shown(memory);
+    }
+    for nonsense in [c"3", c"-1", c"two"] {
+        assert_eq!(set(MODE, nonsense), Err(Errno::EINVAL), "{nonsense:?}");
+    }
+    set(MODE, c"2").expect("a mode that exists");
+    let quarter = memory / PAGE / 4 * PAGE;
+    set(RATIO, c"20").expect("overcommit_ratio");
+    assert_eq!(mmap(0, quarter, READ_WRITE, 0), Err(Errno::ENOMEM));
+    set(RATIO, c"50").expect("overcommit_ratio");
+    let start = mmap(0, quarter, READ_WRITE, 0).expect("mmap");
+    munmap(start, quarter).expect("munmap");
+    set(MODE, c"0").expect("a mode that exists");
+    println!("strict mode promises as much as its ratio says");
+}
+
+fn set(setting: &CStr, text: &CStr) -> Result<usize, Errno> {
+    let file = open(setting, O_WRONLY).expect("open");
+    let written = write(file, text.to_bytes());
+    close(file).expect("close");
+    written
 }

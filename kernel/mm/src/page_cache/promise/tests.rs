@@ -20,7 +20,7 @@ const FRAMES: u32 = 129;
 const SHARED: VmFlags = VmFlags::READ.union(VmFlags::WRITE).union(VmFlags::SHARED);
 
 fn world(mode: Overcommit) -> Memory<TestMachine> {
-    let mut memory = memory(FRAMES, Levels::Four);
+    let memory = memory(FRAMES, Levels::Four);
     memory.set_overcommit(mode);
     memory
 }

@@ -40,7 +40,7 @@ bochs: setup ## Boot in Bochs, a second emulator, or fail where it can't be inst
 cuts: setup ## Cut the power of machines that write, some 500 times for each of RUNS=10
 	CUT_RUNS=$(or $(RUNS),10) cargo test $(LOCKED) -p test-programs -- --nocapture cut::
 
-lives: setup ## Fork, execute and end 100,000 processes, then count every frame (some minutes)
+lives: setup ## Fork, execute and end 100,000 processes, then count every frame (a minute or two)
 	cargo run $(LOCKED) -- --checked --quiet fork_tree 100000
 
 fuzz: setup ## Throw ten million random system calls at the kernel, or CALLS=..., from SEED=...

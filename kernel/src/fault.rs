@@ -113,6 +113,10 @@ fn serve(space: &Space, address: u64, access: Access) -> Served {
         if trace::wants(Kinds::FAULTS) {
             trace::fault(&shared, address, access, *change, start);
         }
+        // By far the most, and nothing is left to do.
+        if !is_stored_to(change.path) {
+            return Served::Retry;
+        }
     }
     drop(shared);
     if matches!(outcome, Outcome::NeedsRead(_)) {

@@ -84,6 +84,9 @@ fn report(start: u64, programs: &[Program], outcome: &Outcome, kernel: Kernel) -
 /// which the kernel did otherwise than before. Where only Linux did, it was chance, and the two agree now.
 fn blamed(start: u64, programs: &[Program], first: &Outcome, kernel: Kernel) -> Result<Vec<usize>> {
     let found = first.differences();
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
     let again: Vec<_> = found
         .iter()
         .map(|logs| programs[logs.index].clone())

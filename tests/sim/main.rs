@@ -1,9 +1,10 @@
 //! The simulator as named tests: `cargo test -p sim`, with the usual filters.
 //!
 //! `SIM_SEED=n` runs that one seed; `SIM_SEEDS=n` runs n fixed seeds instead of 2,900; `SIM_STEPS=n` makes each longer or
-//! shorter; `SIM_ONLY=3,17,40` leaves a seed only those of its steps, as the report of a failure names them. Besides the fixed seeds one fresh seed is run, which is printed first. The last line says how many operations
-//! that were; a whole run must reach ten million. The ignored test `hunt` runs the first 200 seeds one by one up to the
-//! first failure and says how long that took: `bugs.sh` asks it.
+//! shorter; `SIM_ONLY=3,17,40` leaves a seed only those of its steps, as the report of a failure names them. Besides the
+//! fixed seeds one fresh seed is run, which is printed first. The last line says how many operations that were; a whole run
+//! must reach ten million. The ignored test `hunt` runs the first 200 seeds one by one up to the first failure and says how
+//! long that took: `bugs.sh` asks it.
 mod patches;
 
 use std::env;

@@ -1,7 +1,7 @@
 //! What is known of a file that lives in memory, beside its bytes: rights, owners, names and times.
 //!
 //! File systems on disks keep theirs there; a tmpfs and the files of memfd_create(2) have nothing but this.
-use abi::general::S_IFMT;
+use abi::general::{S_IFDIR, S_IFMT, S_ISGID, S_ISUID, S_IXGRP};
 
 use super::inode::{Change, PERMISSIONS, Time, Unnamed};
 use super::status::Status;
@@ -43,6 +43,7 @@ impl Attributes {
         match change {
             Change::Permissions(mode) => self.mode = self.mode & S_IFMT | mode & PERMISSIONS,
             Change::Owner(user, group) => {
+                self.drop_privileges();
                 self.user = user.unwrap_or(self.user);
                 self.group = group.unwrap_or(self.group);
             }
@@ -52,6 +53,17 @@ impl Attributes {
             }
         }
         self.note_status_change();
+    }
+
+    /// Who executes a file that changed hands does so as himself. A group's bit without its right to execute means locks.
+    fn drop_privileges(&mut self) {
+        if self.mode & S_IFMT == S_IFDIR {
+            return;
+        }
+        self.mode &= !S_ISUID;
+        if self.mode & S_IXGRP != 0 {
+            self.mode &= !S_ISGID;
+        }
     }
 
     /// The file's bytes or entries are others now.

@@ -207,11 +207,12 @@ fn check_huge_page(flags: u32, address: u64, length: u64) -> Result<(), Errno> {
         _ => return Err(Errno::EINVAL),
     };
     let is_placed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) != 0;
-    let fits = length.checked_next_multiple_of(size).is_some();
-    if !fits || is_placed && !address.is_multiple_of(size) {
-        return Err(Errno::EINVAL);
+    match length.checked_next_multiple_of(size) {
+        None => Err(Errno::EINVAL),
+        Some(length) if length > mm::space::USER_END.address() => Ok(()),
+        Some(_) if is_placed && !address.is_multiple_of(size) => Err(Errno::EINVAL),
+        Some(_) => Ok(()),
     }
-    Ok(())
 }
 
 /// Binary logarithms of the huge pages' sizes.
@@ -220,7 +221,8 @@ const HUGE_1G: u32 = 30;
 
 /// Whether kind, flags and rights of a mapping go together, as Linux's `do_mmap` sees it.
 fn check_kind(flags: u32, mapping: &Mapping) -> Result<(), Errno> {
-    let file = flags & MAP_ANONYMOUS == 0;
+    // Huge pages are a file's.
+    let file = flags & MAP_ANONYMOUS == 0 || flags & MAP_HUGETLB != 0;
     let grows = flags & MAP_GROWSDOWN != 0;
     match flags & MAP_TYPE {
         MAP_SHARED_VALIDATE if file && flags & !KNOWN_FLAGS != 0 => Err(Errno::EOPNOTSUPP),

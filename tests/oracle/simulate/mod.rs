@@ -1,8 +1,8 @@
 //! The same programs in the simulator: carried out by `mm` on a machine of vectors that runs short of memory, and held to
 //! the simulator's own oracle after every line.
 //!
-//! Lines that the simulator has no word for (limits that change, some advice) are left out. What Linux says of a
-//! program and what the simulator says are thus two opinions on one text.
+//! Lines that mean nothing to it are left out: limits, which lie so many pages above what the interpreter itself has, and
+//! some advice. What Linux says of a program and what the simulator says are thus two opinions on one text.
 
 mod author;
 mod files;

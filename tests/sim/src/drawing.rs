@@ -27,7 +27,7 @@ const MARGIN: u64 = 4;
 /// Pages that fit into a line.
 const WIDTH: u64 = 100;
 
-/// Steps that are drawn, the last of them all.
+/// Lines that are drawn behind the digits, the last of them all.
 const SHOWN: usize = 40;
 
 /// Draws `plan`, where its last step is about pages.

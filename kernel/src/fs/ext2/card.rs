@@ -203,10 +203,11 @@ impl Drop for Card {
     /// Leaves the volume's table, and has the inode freed if it has no name. Folders that only each other kept go one after
     /// another: as deep as they are, a stack is not.
     fn drop(&mut self) {
-        self.volume.forget(self.number);
+        // As long as the table has the card there is room for it among the orphans.
         if self.is_removed() {
             self.volume.note_orphan(self.number);
         }
+        self.volume.forget(self.number);
         let mut next = self.entry.lock().parent.take();
         while let Some(folder) = next {
             next = match Arc::into_inner(folder) {

@@ -255,7 +255,8 @@ impl Volume {
         }
     }
 
-    /// This inode has no name and nobody who had it: it is to be freed. Called where nobody may wait.
+    /// This inode has no name and nobody who has it: it is to be freed. Call before [`Self::forget`], and where nobody may
+    /// wait.
     pub(super) fn note_orphan(&self, number: u32) {
         let mut table = self.table.lock();
         // Room was made when the card was noted.

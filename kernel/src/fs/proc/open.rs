@@ -307,7 +307,11 @@ impl crate::fs::open::Kind for Open {
         })
     }
 
-    fn write(&self, _at: u64, from: &mut Buffers<'_>) -> Result<Step, Errno> {
+    fn write(&self, at: u64, from: &mut Buffers<'_>) -> Result<Step, Errno> {
+        // Linux (`sysctl_writes_strict`): a setting is written from its beginning.
+        if at != 0 && matches!(self.content()?, Content::Setting(..)) {
+            return Ok(Step::Done);
+        }
         let mut text = room(from.left().min(PIECE as u64))?;
         // What is refused was not moved.
         let mut taken = *from;
@@ -318,10 +322,18 @@ impl crate::fs::open::Kind for Open {
     }
 }
 
-/// A number as it comes from a shell, with blanks around it.
+/// A number as Linux reads it for a setting: decimal, octal behind a 0 or hexadecimal behind 0x, with blanks around it, and
+/// whatever follows those.
 fn number(bytes: &[u8]) -> Result<u32, Errno> {
     let text = core::str::from_utf8(bytes).map_err(|_| Errno::EINVAL)?;
-    let number = text.trim().parse::<i32>().ok();
+    let word = text.split_ascii_whitespace().next().ok_or(Errno::EINVAL)?;
+    let (base, digits) = match word.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (16, &word[2..]),
+        [b'0', _, ..] => (8, &word[1..]),
+        _ => (10, word),
+    };
+    let is_plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let number = i32::from_str_radix(digits, base).ok().filter(|_| is_plain);
     let number = number.and_then(|number| u32::try_from(number).ok());
     number.ok_or(Errno::EINVAL)
 }

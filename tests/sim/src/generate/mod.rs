@@ -54,7 +54,7 @@ fn change_promises(seed: u64, steps: &mut [Step]) {
     for chunk in steps.chunks_mut(1000) {
         let modes = [Overcommit::Heuristic, Overcommit::Always, Overcommit::Never];
         let op = Op::Overcommit(random.pick(&modes), random.pick(&[50, 20, 80, 150]));
-        if let Some(step) = chunk.get_mut(random.below(1000) as usize) {
+        if let Some(step) = chunk.get_mut(random.between(1, 999) as usize) {
             step.op = op;
         }
     }

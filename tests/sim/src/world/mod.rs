@@ -313,7 +313,7 @@ impl Drop for World {
     }
 }
 
-/// Whether there was something to do.
+/// The mode by `mm`'s name.
 fn mode_of(mode: Overcommit) -> mm::commit::Overcommit {
     match mode {
         Overcommit::Heuristic => mm::commit::Overcommit::Heuristic,
@@ -322,6 +322,7 @@ fn mode_of(mode: Overcommit) -> mm::commit::Overcommit {
     }
 }
 
+/// Whether there was something to do.
 fn did(something: bool) -> Answer {
     if something {
         Answer::Done

@@ -87,7 +87,7 @@ fn refusals(memory: Mapping) {
         ),
         (
             "huge pages FIXED inside one",
-            start,
+            start | PAGE,
             MAP_HUGETLB | MAP_FIXED,
         ),
     ] {

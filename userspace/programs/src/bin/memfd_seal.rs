@@ -328,10 +328,12 @@ fn attributes() {
         let done = set_mode_of(file, wanted);
         println!("{what}: {done:?}, mode {:o}", about().st_mode);
     };
-    mode("for its owner", 0o600);
+    mode("for its owner, who lends himself and his group", 0o6710);
     // Only root may give it away, and whoever may not is told so by a file with a name as well.
     let owner = (about().st_uid, about().st_gid);
-    println!("to who has it: {:?}", set_owner_of(file, owner.0, owner.1));
+    let given = set_owner_of(file, owner.0, owner.1);
+    println!("to who has it: {given:?}, mode {:o}", about().st_mode);
+    mode("for its owner", 0o600);
     let times = Some([1000, 5, 2000, 7]);
     println!("times: {:?}", set_times(file, c"", times, AT_EMPTY_PATH));
     let about_times = about();

@@ -119,10 +119,12 @@ pub(super) fn utimensat([directory, path, times, flags, ..]: Arguments) -> Answe
         let place = path::resolve_or_own(directory, path, flags)?;
         return change(&place, times);
     }
-    if flags & AT_SYMLINK_NOFOLLOW != 0 {
-        return Err(Errno::EINVAL);
+    // Without a path it is what is open, and no flag says more about that.
+    match flags {
+        _ if directory as u32 == HERE as u32 => Err(Errno::EFAULT),
+        0 => change_open(directory, times),
+        _ => Err(Errno::EINVAL),
     }
-    change_open(directory, times)
 }
 
 /// utimes(2), with microseconds.

@@ -4,6 +4,7 @@
 
 use core::ffi::CStr;
 
+use rt::abi::Sysno;
 use rt::abi::general::{
     AT_EMPTY_PATH, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD,
     F_GETFL, F_SETFL, FD_CLOEXEC, O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL,
@@ -22,7 +23,7 @@ use rt::path::{
 use rt::process::run_in_child;
 use rt::signal::Signal;
 use rt::system::set_limit;
-use rt::{Errno, println};
+use rt::{Errno, println, syscall};
 
 fn main() {
     make_folder(c"room", 0o755).expect("mkdir");
@@ -298,6 +299,17 @@ fn times() {
         set_times(HERE, c"file", Some([0, 1 << 31, 0, 0]), 0),
     );
     told("strange flags", set_times(HERE, c"file", None, 1));
+    for (what, folder, flags) in [
+        ("no path", HERE, 0),
+        ("a descriptor alone", file, 0),
+        ("the same with a flag", file, AT_EMPTY_PATH),
+    ] {
+        let words = [folder as usize, 0, 0, flags as usize, 0, 0];
+        told(
+            what,
+            syscall::raw(Sysno::utimensat as usize, words).map(drop),
+        );
+    }
     told("of nothing", set_times(HERE, c"nothing", None, 0));
     set_mode(c"file", 0o6711).expect("chmod");
     println!("mode {:o}", status(file).expect("fstat").st_mode);
